@@ -1,0 +1,137 @@
+"""The command line: `easel run`, `demo`, `migrate`, `check-config`; `draw` and `models` are the engine's own."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from typing import NoReturn
+
+import discord
+
+from bot import app
+from bot.sandbox import SandboxUnavailable, run_sandbox
+from bot.settings import Settings, SettingsError, load_settings
+from bot.storage import StorageError, migrate
+from engine.__main__ import main as engine_main
+from engine.catalog import CatalogError, load_catalog
+
+DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+ENGINE_COMMANDS = ("draw", "models")
+DEMO_PORT = 8765
+
+WRONG = (SettingsError, StorageError, CatalogError, SandboxUnavailable, discord.LoginFailure)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(WRONG_INPUT, f"{self.prog}: {message}. See {self.prog} --help.\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0 done, 1 failed, 2 wrong input, 130 interrupted."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments and arguments[0] in ENGINE_COMMANDS:
+        return engine_main(arguments, prog="easel")
+    try:
+        options = _parser().parse_args(arguments)
+        _log_to_stderr(options.verbose)
+        return _run(options, os.environ)
+    except WRONG as error:
+        print(_sentence(error), file=sys.stderr)
+        return WRONG_INPUT
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else DONE
+
+
+def _run(options: argparse.Namespace, env: Mapping[str, str]) -> int:
+    match options.command:
+        case "run":
+            asyncio.run(app.run(load_settings(env)))
+        case "demo":
+            _demo(env, options.port)
+        case "migrate":
+            settings = load_settings(env)
+            before, after = migrate(settings.data_dir)
+            print(f"The database in {settings.data_dir} is at version {after}; it was at {before}.")
+        case "check-config":
+            print(_check(load_settings(env)))
+    return DONE
+
+
+def _check(settings: Settings) -> str:
+    engine = app.engine_settings(settings)
+    catalog = load_catalog(engine.models_file)
+    return "\n".join(
+        [
+            "The settings are right.",
+            f"Data: {settings.data_dir}",
+            f"Workers: {', '.join(f'{worker.name} ({worker.threads} threads)' for worker in engine.workers())}",
+            f"Models: {', '.join(info.id for info in catalog.infos())}",
+            f"Discord token: {'set' if settings.discord_token else 'not set; easel run needs DISCORD_TOKEN'}",
+        ]
+    )
+
+
+def _demo(env: Mapping[str, str], port: int) -> None:
+    """Run the sandbox on the built-in model, with a data folder that passes with it."""
+    # The sandbox brings its own server: what discord.py has to say of it would only puzzle.
+    logging.getLogger("discord").setLevel(logging.ERROR)
+    with tempfile.TemporaryDirectory(prefix="easel-demo-") as folder:
+        settings = load_settings({**_without_own_settings(env), "EASEL_DATA_DIR": folder})
+        asyncio.run(run_sandbox(settings, port, _announce))
+    print("The sandbox is closed.")
+
+
+def _without_own_settings(env: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in env.items() if name not in ("EASEL_CONFIG", "DISCORD_TOKEN")}
+
+
+def _announce(address: str) -> None:
+    print(f"Easel is in your browser at {address}\nType /imagine there. Ctrl-C ends it.", flush=True)
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, discord.LoginFailure):
+        return "Discord does not know this token. Copy it again from the developer portal into DISCORD_TOKEN."
+    return str(error)
+
+
+def _log_to_stderr(verbose: bool) -> None:
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    # discord.py writes webhook addresses, which are secrets, at DEBUG.
+    logging.getLogger("discord").setLevel(logging.WARNING)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="easel", description="A Discord bot that draws.")
+    parser.add_argument("--verbose", action="store_true", help="log more")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands.add_parser("run", help="run the bot; needs DISCORD_TOKEN")
+    demo = commands.add_parser("demo", help="try the bot in a browser, without Discord")
+    demo.add_argument("--port", type=_port, default=DEMO_PORT, help="of the page; 0 for a free one")
+    commands.add_parser("migrate", help="bring the database up to date")
+    commands.add_parser("check-config", help="say what is wrong with the settings, or what they are")
+    for name in ENGINE_COMMANDS:
+        commands.add_parser(name, help=f"see easel {name} --help")
+    return parser
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 0 to 65535, not {text!r}")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

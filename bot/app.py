@@ -1,0 +1,148 @@
+"""Compose the bot: open the ledger, the engine and the use cases, and run them until someone says stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from bot.client import EaselBot
+from bot.settings import Settings, SettingsError
+from bot.storage import StorageError, Store, open_store
+from bot.usecases import Park, Usecases, build, unparked
+from engine.api import EngineClient
+from engine.executors.port import Executor
+from engine.service import open_engine
+from engine.settings import EngineSettings
+
+log = logging.getLogger(__name__)
+
+TIDY_EVERY_S = 6 * 3600.0
+SECONDS_A_DAY = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """Everything that is open while the bot runs.
+
+    Args:
+        store: the ledger and the pictures.
+        engine: draws.
+        usecases: what members can do.
+    """
+
+    store: Store
+    engine: EngineClient
+    usecases: Usecases
+
+    def build_bot(self) -> EaselBot:
+        """Return a client that is not connected yet. There may be one after another, never two at once."""
+        return EaselBot(self.usecases, self.store)
+
+
+@asynccontextmanager
+async def open_app(
+    settings: Settings, *, park: Park = unparked, executors: Sequence[Executor] | None = None
+) -> AsyncIterator[App]:
+    """Open what the bot stands on. Its tasks inherit the caller's context, so open it outside any client.
+
+    Args:
+        settings: what the owner decided.
+        park: around every wait for the engine.
+        executors: the engine's workers; None for those of the settings.
+
+    Raises:
+        SettingsError: the engine's settings are wrong.
+        StorageError, CatalogError: the ledger or the model catalogue cannot be used.
+    """
+    async with (
+        open_store(settings.data_dir, settings.default_limits()) as store,
+        open_engine(engine_settings(settings), executors=executors) as engine,
+        _tidying(store, settings.storage.retention_days),
+    ):
+        yield App(store, engine, build(store, engine, park=park))
+
+
+def engine_settings(settings: Settings) -> EngineSettings:
+    """Return the engine's part of the settings, which only the engine can judge.
+
+    Raises:
+        SettingsError: it names everything that is wrong.
+    """
+    values = {"models_file": settings.config_dir / "models.toml", **settings.engine}
+    try:
+        return EngineSettings.model_validate(values)
+    except ValidationError as error:
+        problems = [f"engine.{'.'.join(map(str, each['loc']))}: {each['msg']}." for each in error.errors()]
+        raise SettingsError(problems) from error
+
+
+async def run(settings: Settings) -> None:
+    """Run the bot until SIGTERM or SIGINT. What is unfinished then is taken up at the next start.
+
+    Raises:
+        SettingsError: there is no token.
+        discord.LoginFailure: Discord does not know the token.
+    """
+    if settings.discord_token is None:
+        raise SettingsError(["DISCORD_TOKEN is not set. Put the bot's token into the environment."])
+    with stop_signals() as stop:
+        async with open_app(settings) as app, app.build_bot() as bot:
+            await run_until(stop, bot.start(settings.discord_token.get_secret_value()))
+
+
+@contextlib.contextmanager
+def stop_signals() -> Iterator[asyncio.Event]:
+    """Yield an event that SIGINT or SIGTERM sets, instead of what they do otherwise."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield stop
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+async def run_until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
+    """Do the work until it ends or `stop` is set, and then no longer. Raises what the work raises by itself."""
+    working = asyncio.create_task(work)
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            await working
+    finally:
+        for task in (working, stopping):
+            task.cancel()
+        await asyncio.gather(working, stopping, return_exceptions=True)
+
+
+@asynccontextmanager
+async def _tidying(store: Store, retention_days: int) -> AsyncIterator[None]:
+    task = asyncio.create_task(_tidy(store, retention_days * SECONDS_A_DAY))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def _tidy(store: Store, retention_s: float) -> None:
+    while True:
+        try:
+            forgotten = await store.forget_pictures(retention_s)
+            if forgotten:
+                log.info("%d picture files were past their time and are gone", forgotten)
+        except StorageError as error:
+            log.error("Old pictures could not be removed: %s", error)
+        await asyncio.sleep(TIDY_EVERY_S)

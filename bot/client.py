@@ -1,0 +1,95 @@
+"""The bot: which commands and buttons it has, what it takes up at start, and where errors go."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot import replies
+from bot.cogs.admin import Admin
+from bot.cogs.generate import Generate
+from bot.cogs.quota import Quota
+from bot.delivery import Delivery
+from bot.storage import Store
+from bot.usecases import Usecases
+from bot.views import BUTTONS, GenerationButtons
+
+log = logging.getLogger(__name__)
+
+
+class Tree(app_commands.CommandTree["EaselBot"]):
+    """The commands; whatever one raises is answered by `bot.replies`."""
+
+    async def on_error(self, interaction: discord.Interaction, error: app_commands.AppCommandError) -> None:
+        """Answer the member."""
+        await replies.answer(interaction, error)
+
+
+def fingerprint(tree: app_commands.CommandTree[Any], application_id: int | None) -> str:
+    """Return a hash that changes when Discord must be told of the commands again."""
+    told = sorted((command.to_dict(tree) for command in tree.get_commands()), key=lambda command: str(command["name"]))
+    text = json.dumps([application_id, told], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class EaselBot(commands.AutoShardedBot):
+    """The Discord client. Keeps no members and no messages; everything it must remember is in the ledger.
+
+    Args:
+        usecases: what members can do.
+        store: remembers which commands Discord has been told of.
+        clock: seconds that pass while work is done; spaces the progress edits.
+        sleep: waits between attempts to deliver, in seconds.
+    """
+
+    def __init__(
+        self,
+        usecases: Usecases,
+        store: Store,
+        *,
+        clock: Callable[[], float] = time.perf_counter,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        super().__init__(
+            command_prefix=commands.when_mentioned,
+            help_command=None,
+            tree_cls=Tree,
+            intents=discord.Intents(guilds=True),
+            member_cache_flags=discord.MemberCacheFlags.none(),
+            max_messages=None,
+            chunk_guilds_at_startup=False,
+            allowed_mentions=replies.NO_MENTIONS,
+        )
+        self.usecases = usecases
+        self.delivery = Delivery(self, usecases, GenerationButtons(), clock, sleep)
+        self._store = store
+
+    async def setup_hook(self) -> None:
+        """Get ready before the first interaction can come, so that no job is both new and resumed."""
+        for cog in (Generate(self.usecases, self.delivery), Quota(self.usecases), Admin(self.usecases)):
+            await self.add_cog(cog)
+        self.add_dynamic_items(*BUTTONS)
+        await self._sync_commands()
+        await self.delivery.resume()
+
+    async def close(self) -> None:
+        """Leave Discord. Jobs under way stay in the ledger for the next start."""
+        await self.delivery.close()
+        await super().close()
+
+    async def _sync_commands(self) -> None:
+        commands_hash = fingerprint(self.tree, self.application_id)
+        if commands_hash == await self._store.commands_hash():
+            return
+        await self.tree.sync()
+        await self._store.set_commands_hash(commands_hash)
+        log.info("Discord was told of the commands")

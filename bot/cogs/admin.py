@@ -1,0 +1,111 @@
+"""/admin: what moderators decide for their server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot import replies, texts
+from bot.checks import member_of, moderator_of
+from bot.options import offer
+from bot.policy import LIMIT_NAMES
+from bot.usecases import Usecases
+from bot.usecases.refusals import WrongValue
+
+LOG_LENGTH = 10
+
+Interaction = discord.Interaction[Any]
+Choices = list[app_commands.Choice[str]]
+
+
+@app_commands.guild_only()
+@app_commands.default_permissions(manage_guild=True)
+class Admin(commands.GroupCog, name="admin", description=texts.ADMIN):
+    """Commands for members with Manage Server, each of which asks so again."""
+
+    models = app_commands.Group(name="models", description=texts.ADMIN_MODELS)
+    limits = app_commands.Group(name="limits", description=texts.ADMIN_LIMITS)
+
+    def __init__(self, usecases: Usecases) -> None:
+        self._admin = usecases.admin
+
+    @models.command(name="list", description=texts.ADMIN_MODELS_LIST)
+    async def list_models(self, interaction: Interaction) -> None:
+        """Show every model and whether members may use it."""
+        member = moderator_of(interaction)
+        await replies.tell(interaction, texts.models(await self._admin.models(member.guild_id)))
+
+    @models.command(name="allow", description=texts.ADMIN_MODELS_ALLOW)
+    @app_commands.describe(model=texts.ADMIN_MODEL)
+    async def allow(self, interaction: Interaction, model: str) -> None:
+        """Let members use a model."""
+        await self._admin.allow(moderator_of(interaction), model)
+        await replies.tell(interaction, texts.model_allowed(model))
+
+    @models.command(name="deny", description=texts.ADMIN_MODELS_DENY)
+    @app_commands.describe(model=texts.ADMIN_MODEL)
+    async def deny(self, interaction: Interaction, model: str) -> None:
+        """Withdraw a model."""
+        await self._admin.deny(moderator_of(interaction), model)
+        await replies.tell(interaction, texts.model_withdrawn(model))
+
+    @models.command(name="default", description=texts.ADMIN_MODELS_DEFAULT)
+    @app_commands.describe(model=texts.ADMIN_MODEL)
+    async def set_default(self, interaction: Interaction, model: str) -> None:
+        """Choose the model used when a member names none."""
+        await self._admin.set_default(moderator_of(interaction), model)
+        await replies.tell(interaction, texts.model_default(model))
+
+    @allow.autocomplete("model")
+    @deny.autocomplete("model")
+    @set_default.autocomplete("model")
+    async def offer_models(self, interaction: Interaction, current: str) -> Choices:
+        """Offer every model of the catalogue, to moderators only."""
+        member = member_of(interaction)
+        if not member.may_moderate:
+            return []
+        standings = await self._admin.models(member.guild_id)
+        return offer(current, [(standing.info.title, standing.info.id) for standing in standings])
+
+    @limits.command(name="show", description=texts.ADMIN_LIMITS_SHOW)
+    async def show_limits(self, interaction: Interaction) -> None:
+        """Show the limits for everyone and for each role."""
+        member = moderator_of(interaction)
+        await replies.tell(interaction, texts.policy(await self._admin.policy(member.guild_id)))
+
+    @limits.command(name="set", description=texts.ADMIN_LIMITS_SET)
+    @app_commands.describe(role=texts.ADMIN_LIMITS_ROLE, **texts.LIMIT_OPTIONS)
+    async def set_limits(
+        self,
+        interaction: Interaction,
+        pictures_per_request: int | None = None,
+        pictures_per_day: int | None = None,
+        pictures_at_once: int | None = None,
+        largest_side: int | None = None,
+        most_steps: int | None = None,
+        role: discord.Role | None = None,
+    ) -> None:
+        """Change the limits that are named."""
+        member = moderator_of(interaction)
+        given = (pictures_per_request, pictures_per_day, pictures_at_once, largest_side, most_steps)
+        changes = {name: value for name, value in zip(LIMIT_NAMES, given, strict=True) if value is not None}
+        if not changes:
+            raise WrongValue("limits", "", texts.NO_LIMIT_GIVEN)
+        policy = await self._admin.set_limits(member, changes, role.id if role else None)
+        await replies.tell(interaction, texts.policy(policy))
+
+    @limits.command(name="clear", description=texts.ADMIN_LIMITS_CLEAR)
+    @app_commands.describe(role=texts.ADMIN_LIMITS_CLEAR_ROLE)
+    async def clear_limits(self, interaction: Interaction, role: discord.Role) -> None:
+        """Drop a role's own limits."""
+        await self._admin.clear_role_limits(moderator_of(interaction), role.id)
+        await replies.tell(interaction, texts.role_limits_cleared(role.id))
+
+    @app_commands.command(name="log", description=texts.ADMIN_LOG)
+    async def show_log(self, interaction: Interaction) -> None:
+        """Show the last changes."""
+        entries = await self._admin.log(moderator_of(interaction), LOG_LENGTH)
+        await replies.tell(interaction, texts.log(entries) if entries else texts.LOG_EMPTY)

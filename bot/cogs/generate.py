@@ -1,0 +1,98 @@
+"""/imagine: draw pictures from a description."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot import texts
+from bot.checks import member_of, place_of
+from bot.delivery import Delivery
+from bot.options import offer, read_ask
+from bot.usecases import Usecases
+from engine.api import ModelInfo
+
+
+class Generate(commands.Cog):
+    """The command that starts a drawing."""
+
+    def __init__(self, usecases: Usecases, delivery: Delivery) -> None:
+        self._usecases = usecases
+        self._delivery = delivery
+
+    # Discord is given no ranges: it would refuse in words of its own, without saying what this server allows.
+    @app_commands.command(name="imagine", description=texts.IMAGINE)
+    @app_commands.describe(
+        prompt=texts.IMAGINE_PROMPT,
+        negative_prompt=texts.IMAGINE_NEGATIVE,
+        model=texts.IMAGINE_MODEL,
+        size=texts.IMAGINE_SIZE,
+        steps=texts.IMAGINE_STEPS,
+        guidance=texts.IMAGINE_GUIDANCE,
+        scheduler=texts.IMAGINE_SCHEDULER,
+        seed=texts.IMAGINE_SEED,
+        count=texts.IMAGINE_COUNT,
+    )
+    @app_commands.guild_only()
+    async def imagine(
+        self,
+        interaction: discord.Interaction[Any],
+        prompt: str,
+        negative_prompt: str | None = None,
+        model: str | None = None,
+        size: str | None = None,
+        steps: int | None = None,
+        guidance: float | None = None,
+        scheduler: str | None = None,
+        seed: str | None = None,
+        count: int = 1,
+    ) -> None:
+        """Accept a request, then answer with the message that will hold its result."""
+        member = member_of(interaction)
+        ask = read_ask(
+            await self._chosen_model(member.guild_id, model),
+            prompt=prompt,
+            negative_prompt=negative_prompt,
+            model_name=model,
+            size=size,
+            steps=steps,
+            guidance=guidance,
+            scheduler=scheduler,
+            seed=seed,
+            count=count,
+        )
+        generation = await self._usecases.imagine.accept(member, place_of(interaction), ask)
+        await self._delivery.begin(interaction, generation)
+
+    @imagine.autocomplete("model")
+    async def offer_models(self, interaction: discord.Interaction, current: str) -> list[app_commands.Choice[str]]:
+        """Offer the models that the server allows, its default first."""
+        standings = await self._usecases.admin.models(member_of(interaction).guild_id)
+        allowed = sorted((each for each in standings if each.allowed), key=lambda each: not each.default)
+        return offer(current, [(f"{each.info.title} · {each.info.description}", each.info.id) for each in allowed])
+
+    @imagine.autocomplete("size")
+    async def offer_sizes(self, interaction: discord.Interaction, current: str) -> list[app_commands.Choice[str]]:
+        """Offer the sizes of the model chosen so far."""
+        model = await self._model_so_far(interaction)
+        return offer(current, [(f"{size.name} {size}", str(size)) for size in model.sizes] if model else [])
+
+    @imagine.autocomplete("scheduler")
+    async def offer_schedulers(self, interaction: discord.Interaction, current: str) -> list[app_commands.Choice[str]]:
+        """Offer the noise schedulers of the model chosen so far."""
+        model = await self._model_so_far(interaction)
+        return offer(current, [(name, name) for name in model.schedulers] if model else [])
+
+    async def _model_so_far(self, interaction: discord.Interaction) -> ModelInfo | None:
+        return await self._chosen_model(member_of(interaction).guild_id, interaction.namespace.model)
+
+    async def _chosen_model(self, guild_id: int, name: str | None) -> ModelInfo | None:
+        """Return the model that will draw; None if there is none of that name, or none is allowed."""
+        standings = await self._usecases.admin.models(guild_id)
+        for standing in standings:
+            if standing.info.id == name or (not name and standing.default):
+                return standing.info
+        return None

@@ -1,0 +1,27 @@
+"""/quota: what a member may still ask for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot import replies, texts
+from bot.checks import member_of
+from bot.usecases import Usecases
+
+
+class Quota(commands.Cog):
+    """The command that shows a member theirs."""
+
+    def __init__(self, usecases: Usecases) -> None:
+        self._usecases = usecases
+
+    @app_commands.command(name="quota", description=texts.QUOTA)
+    @app_commands.guild_only()
+    async def quota(self, interaction: discord.Interaction[Any]) -> None:
+        """Show limits and usage."""
+        limits, usage = await self._usecases.quota.of(member_of(interaction))
+        await replies.tell(interaction, texts.quota(limits, usage))

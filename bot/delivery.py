@@ -1,0 +1,203 @@
+"""See every job through to its one message: place in the queue, progress, result. Outlives cogs and interactions."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import aclosing
+from typing import Protocol
+
+import discord
+
+from bot import replies
+from bot.policy import ModelDenied
+from bot.post import Post, Undeliverable
+from bot.records import UNFINISHED, Generation, JobState
+from bot.replies import Card
+from bot.usecases import Usecases
+from bot.usecases.draw import Drawing, Ended, Waiting
+from bot.usecases.refusals import GenerationDeleted
+from engine.api import ReviewedImage
+
+log = logging.getLogger(__name__)
+
+EDIT_EVERY_S = 1.5
+TOO_LARGE = 413
+RETRY_AFTER_S = (2.0, 15.0, 60.0)
+
+
+class Buttons(Protocol):
+    """Builds the buttons under a generation's message."""
+
+    def waiting(self, generation: Generation) -> discord.ui.View:
+        """Return what may be pressed while the job is not over."""
+
+    def result(self, generation: Generation, indexes: Sequence[int]) -> discord.ui.View:
+        """Return what may be pressed under the pictures of these indexes."""
+
+
+class Delivery:
+    """Owns one task for each job that is not delivered yet.
+
+    Args:
+        client: sends and edits where an interaction's token no longer can.
+        usecases: what to draw, and where it is recorded.
+        buttons: builds the buttons under a message.
+        clock: seconds that pass while work is done; spaces the progress edits.
+        sleep: waits between attempts, in seconds.
+    """
+
+    def __init__(
+        self,
+        client: discord.Client,
+        usecases: Usecases,
+        buttons: Buttons,
+        clock: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self._client = client
+        self._usecases = usecases
+        self._buttons = buttons
+        self._clock = clock
+        self._sleep = sleep
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    async def begin(self, interaction: discord.Interaction, generation: Generation) -> None:
+        """Answer the interaction that asked for an accepted job, and follow the job from then on."""
+        post = Post(self._client, generation, interaction)
+        try:
+            message_id = await post.respond(replies.accepted(generation), self._buttons.waiting(generation))
+            await self._usecases.deliver.placed(generation.id, message_id)
+        except discord.HTTPException as error:
+            log.warning("Job %s goes on without its interaction: %s", generation.id, error)
+        finally:
+            self._carry_in_task(generation, post)
+
+    async def resume(self) -> None:
+        """Take up what an earlier process left: follow unfinished jobs, deliver finished ones."""
+        for generation in await self._usecases.draw.unfinished():
+            self._carry_in_task(generation, Post(self._client, generation))
+
+    async def remove(self, generation: Generation) -> None:
+        """Delete a generation's message if it can be."""
+        await Post(self._client, generation).remove()
+
+    async def wait(self, generation_id: str) -> None:
+        """Wait until nothing more will be done about a job in this process."""
+        if task := self._tasks.get(generation_id):
+            await asyncio.wait([task])
+
+    async def close(self) -> None:
+        """Stop following; the ledger keeps what the next process resumes."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _carry_in_task(self, generation: Generation, post: Post) -> None:
+        task = asyncio.create_task(self._carry(generation, post), name=f"carry {generation.id}")
+        self._tasks[generation.id] = task
+        task.add_done_callback(lambda done: self._tasks.pop(generation.id, None))
+
+    async def _carry(self, generation: Generation, post: Post) -> None:
+        try:
+            if generation.state in UNFINISHED:
+                generation = await self._follow(generation, post)
+            await self._hand_over(generation, post)
+        except Exception as error:
+            reference = replies.log_fault(f"job {generation.id}", error)
+            await self._try_to_show(post, replies.broken(generation, reference))
+
+    async def _follow(self, generation: Generation, post: Post) -> Generation:
+        cards = ProgressCards(self._clock)
+        async with aclosing(self._usecases.draw.follow(generation.id)) as updates:
+            async for update in updates:
+                if isinstance(update, Ended):
+                    return update.generation
+                if card := cards.card(generation, update):
+                    await self._try_to_show(post, card, self._buttons.waiting(generation))
+        raise RuntimeError(f"the updates of job {generation.id} ended without a last one")
+
+    async def _try_to_show(self, post: Post, card: Card, view: discord.ui.View | None = None) -> None:
+        """Show something that may be lost: something newer follows, or nothing else can be done."""
+        known = post.message_id
+        try:
+            await post.show(card, view)
+            if post.message_id is not None and post.message_id != known:
+                await self._usecases.deliver.placed(post.name, post.message_id)
+        except discord.HTTPException as error:
+            log.info("An edit for %s was lost: %s", post.name, error)
+
+    async def _hand_over(self, generation: Generation, post: Post) -> None:
+        match generation.state:
+            case JobState.FINISHED:
+                await self._hand_over_pictures(generation, post)
+            case JobState.DELETED:
+                await post.remove()
+            case JobState.FAILED | JobState.CANCELLED:
+                await self._put_words(post, replies.ended(generation))
+
+    async def _hand_over_pictures(self, generation: Generation, post: Post) -> None:
+        deliver = self._usecases.deliver
+        try:
+            parcel = await deliver.prepare(generation.id)
+            view = self._buttons.result(generation, [index for index, _ in parcel.pictures])
+            message = await self._put(post, replies.result(parcel), view)
+            if message is not None:
+                attachment_ids = tuple(attachment.id for attachment in message.attachments)
+                await deliver.delivered(generation.id, message.id, attachment_ids)
+        except ModelDenied as error:
+            await self._put_words(post, replies.withheld(generation, error))
+        except GenerationDeleted:
+            await post.remove()
+        except Undeliverable as error:
+            log.warning("Job %s cannot be delivered: %s", generation.id, error)
+            await deliver.failed(generation.id, error.code)
+
+    async def _put_words(self, post: Post, card: Card) -> None:
+        try:
+            await self._put(post, card, None)
+        except Undeliverable as error:
+            log.warning("Nobody can be told how job %s ended: %s", post.name, error)
+
+    async def _put(self, post: Post, card: Card, view: discord.ui.View | None) -> discord.Message | None:
+        """Put the last card on the message, trying again for a while; None if Discord would not have it.
+
+        What is not delivered stays finished in the ledger, so the next start delivers it.
+
+        Raises:
+            Undeliverable: trying again cannot help.
+        """
+        for wait_s in (*RETRY_AFTER_S, None):
+            try:
+                return await post.put(card, view)
+            except discord.HTTPException as error:
+                log.warning("The message of %s was not written: %s", post.name, error)
+                if error.status == TOO_LARGE:
+                    card = replies.without_picture(card)
+                elif wait_s is not None:
+                    await self._sleep(wait_s)
+        return None
+
+
+class ProgressCards:
+    """Decides which updates of one job are worth an edit, at most one every EDIT_EVERY_S."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._edited_at: float | None = None
+        self._preview: ReviewedImage | None = None
+
+    def card(self, generation: Generation, update: Waiting | Drawing) -> Card | None:
+        """Return the card to show now, or None if it is too early for another edit."""
+        if isinstance(update, Drawing) and update.preview is not None:
+            self._preview = update.preview
+        now = self._clock()
+        if self._edited_at is not None and now - self._edited_at < EDIT_EVERY_S:
+            return None
+        self._edited_at = now
+        if isinstance(update, Waiting):
+            return replies.waiting(generation, update)
+        preview, self._preview = self._preview, None
+        return replies.drawing(generation, Drawing(update.step, update.total, preview))

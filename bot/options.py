@@ -1,0 +1,111 @@
+"""Read what a member typed into options, and offer what they may type."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from discord import app_commands
+
+from bot import texts
+from bot.quoting import plain_cut
+from bot.usecases.imagine import Ask
+from bot.usecases.refusals import WrongValue
+from engine.api import MAX_IMAGES, MAX_SEED, ModelInfo, OutOfRange
+
+MOST_CHOICES = 25
+CHOICE_LENGTH = 100
+
+_SIZE = re.compile(r"([0-9]{1,5})\s*[x\u00d7*]\s*([0-9]{1,5})", re.IGNORECASE)
+_SEED = re.compile(r"[0-9]{1,20}")
+
+
+def read_ask(
+    model: ModelInfo | None,
+    *,
+    prompt: str,
+    negative_prompt: str | None = None,
+    model_name: str | None = None,
+    size: str | None = None,
+    steps: int | None = None,
+    guidance: float | None = None,
+    scheduler: str | None = None,
+    seed: str | None = None,
+    count: int = 1,
+) -> Ask:
+    """Return the options as an Ask.
+
+    Args:
+        model: the model that will draw, for the names of its sizes; None if the name is unknown here.
+        prompt, negative_prompt, model_name, scheduler: as typed.
+        size: a name of the model's sizes, or "WIDTHxHEIGHT".
+        steps, guidance: numbers, checked against the model by the use case.
+        seed: digits.
+        count: pictures.
+
+    Raises:
+        WrongValue: the size or the seed cannot be read.
+        OutOfRange: the count is not 1 to MAX_IMAGES.
+    """
+    if not 1 <= count <= MAX_IMAGES:
+        raise OutOfRange("count", count, 1, MAX_IMAGES)
+    width, height = read_size(size, model) if size else (None, None)
+    return Ask(
+        prompt=prompt.strip(),
+        negative_prompt=negative_prompt.strip() if negative_prompt else None,
+        model=model_name.strip() if model_name else None,
+        width=width,
+        height=height,
+        steps=steps,
+        guidance_scale=guidance,
+        scheduler=read_scheduler(scheduler, model) if scheduler else None,
+        seed=read_seed(seed) if seed else None,
+        count=count,
+    )
+
+
+def read_size(text: str, model: ModelInfo | None) -> tuple[int, int]:
+    """Return width and height in pixels from a size's name or "WIDTHxHEIGHT".
+
+    Raises:
+        WrongValue: it is neither.
+    """
+    sizes = model.sizes if model else ()
+    for size in sizes:
+        if text.strip().casefold() == size.name.casefold():
+            return size.width, size.height
+    if match := _SIZE.fullmatch(text.strip()):
+        return int(match[1]), int(match[2])
+    raise WrongValue("size", text, texts.size_hint([f"{size.name} ({size})" for size in sizes] or ["512x512"]))
+
+
+def read_seed(text: str) -> int:
+    """Return a seed from its digits.
+
+    Raises:
+        WrongValue: it is no whole number from 0 to MAX_SEED.
+    """
+    if not _SEED.fullmatch(text.strip()) or int(text) > MAX_SEED:
+        raise WrongValue("seed", text, texts.seed_hint(MAX_SEED))
+    return int(text)
+
+
+def read_scheduler(text: str, model: ModelInfo | None) -> str:
+    """Return the model's spelling of a noise scheduler's name, or the text as it is for the use case to refuse."""
+    known: Sequence[str] = model.schedulers if model else ()
+    return next((name for name in known if name.casefold() == text.strip().casefold()), text.strip())
+
+
+def offer(typed: str, choices: Iterable[tuple[str, str]]) -> list[app_commands.Choice[str]]:
+    """Return the choices whose name or value holds what was typed so far, as many as Discord shows.
+
+    Args:
+        typed: what the member typed.
+        choices: name and value of each.
+    """
+    wanted = typed.strip().casefold()
+    return [
+        app_commands.Choice(name=plain_cut(name, CHOICE_LENGTH), value=value)
+        for name, value in choices
+        if wanted in name.casefold() or wanted in value.casefold()
+    ][:MOST_CHOICES]

@@ -1,0 +1,194 @@
+"""Who may draw what: a guild's policy as plain data, and the functions that apply it. No Discord, no SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+from engine.api import MAX_IMAGES, ModelInfo, Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Who asks, and where. `may_moderate` is Manage Server, read from Discord at every call."""
+
+    guild_id: int
+    user_id: int
+    role_ids: frozenset[int] = frozenset()
+    may_moderate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one member may ask for.
+
+    Args:
+        pictures_per_request: pictures in one request.
+        pictures_per_day: pictures accepted since midnight UTC.
+        pictures_at_once: pictures queued or being drawn.
+        largest_side: pixels of the longer side.
+        most_steps: num_inference_steps.
+    """
+
+    pictures_per_request: int
+    pictures_per_day: int
+    pictures_at_once: int
+    largest_side: int
+    most_steps: int
+
+
+# Smallest and largest value of each limit, by name. A day's quota of 0 closes the door, e.g. to all but some roles.
+LIMIT_RANGES: Mapping[str, tuple[int, int]] = MappingProxyType(
+    {
+        "pictures_per_request": (1, MAX_IMAGES),
+        "pictures_per_day": (0, 100_000),
+        "pictures_at_once": (1, 1_000),
+        "largest_side": (64, 4_096),
+        "most_steps": (1, 1_000),
+    }
+)
+LIMIT_NAMES = tuple(LIMIT_RANGES)
+
+
+@dataclass(frozen=True, slots=True)
+class GuildPolicy:
+    """What a guild's moderators decided.
+
+    Args:
+        limits: for every member.
+        role_limits: by role id, the limits that role changes, by name.
+        denied_models: ids of models nobody here may use.
+        default_model: id used when a member names none; None for the catalogue's first allowed one.
+    """
+
+    limits: Limits
+    role_limits: Mapping[int, Mapping[str, int]] = field(default_factory=lambda: MappingProxyType({}))
+    denied_models: frozenset[str] = frozenset()
+    default_model: str | None = None
+
+
+class Refusal(Exception):
+    """A member may not do this. Each class is data; `bot.replies` words it."""
+
+
+@dataclass(eq=False)
+class ModelDenied(Refusal):
+    """The moderators withdrew the model. `allowed` names the ones that remain."""
+
+    model: str
+    allowed: tuple[str, ...]
+
+
+@dataclass(eq=False)
+class NoModelAllowed(Refusal):
+    """The moderators withdrew every model."""
+
+
+@dataclass(eq=False)
+class TooManyPictures(Refusal):
+    """More pictures in one request than the member may ask for."""
+
+    asked: int
+    limit: int
+
+
+@dataclass(eq=False)
+class DailyQuotaUsed(Refusal):
+    """The request would pass the day's quota. `resets_at` is the next midnight UTC, seconds since the epoch."""
+
+    asked: int
+    used: int
+    limit: int
+    resets_at: float
+
+
+@dataclass(eq=False)
+class TooManyAtOnce(Refusal):
+    """The member has too many pictures waiting or being drawn."""
+
+    asked: int
+    active: int
+    limit: int
+
+
+@dataclass(eq=False)
+class SizeOverLimit(Refusal):
+    """The server allows no side longer than `limit` pixels. `nearest` holds the closest allowed sizes."""
+
+    width: int
+    height: int
+    limit: int
+    nearest: tuple[str, ...]
+
+
+@dataclass(eq=False)
+class StepsOverLimit(Refusal):
+    """The server allows fewer steps."""
+
+    asked: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a member has used: pictures accepted since midnight UTC, and pictures not finished yet."""
+
+    today: int
+    active: int
+    resets_at: float
+
+
+def limits_for(policy: GuildPolicy, role_ids: Iterable[int]) -> Limits:
+    """Return the guild's limits, each replaced by the most generous value that one of the roles changes it to."""
+    changes: dict[str, int] = {}
+    for role_id in role_ids:
+        for name, value in policy.role_limits.get(role_id, {}).items():
+            changes[name] = max(value, changes.get(name, value))
+    return replace(policy.limits, **changes)
+
+
+def allowed_models(policy: GuildPolicy, models: Iterable[ModelInfo]) -> tuple[ModelInfo, ...]:
+    """Return the models of the catalogue that the guild allows, its default first."""
+    allowed = [model for model in models if model.id not in policy.denied_models]
+    return tuple(sorted(allowed, key=lambda model: model.id != policy.default_model))
+
+
+def choose_model(policy: GuildPolicy, models: Iterable[ModelInfo]) -> ModelInfo:
+    """Return the model for a request that names none.
+
+    Raises:
+        NoModelAllowed: none is left.
+    """
+    allowed = allowed_models(policy, models)
+    if not allowed:
+        raise NoModelAllowed
+    return allowed[0]
+
+
+def check_model(policy: GuildPolicy, model: str, models: Iterable[ModelInfo]) -> None:
+    """Raise ModelDenied if the guild's moderators withdrew the model."""
+    if model in policy.denied_models:
+        raise ModelDenied(model, tuple(info.id for info in allowed_models(policy, models)))
+
+
+def check_request(limits: Limits, recipe: Recipe, usage: Usage, model: ModelInfo) -> None:
+    """Raise the first limit that the recipe passes.
+
+    Raises:
+        TooManyPictures, SizeOverLimit, StepsOverLimit, TooManyAtOnce, DailyQuotaUsed: see their fields.
+    """
+    count = len(recipe.images)
+    if count > limits.pictures_per_request:
+        raise TooManyPictures(count, limits.pictures_per_request)
+    if max(recipe.width, recipe.height) > limits.largest_side:
+        fitting = [size for size in model.sizes if max(size.width, size.height) <= limits.largest_side]
+        fitting.sort(key=lambda size: abs(size.width - recipe.width) + abs(size.height - recipe.height))
+        nearest = tuple(str(size) for size in fitting[:2])
+        raise SizeOverLimit(recipe.width, recipe.height, limits.largest_side, nearest)
+    if recipe.steps > limits.most_steps:
+        raise StepsOverLimit(recipe.steps, limits.most_steps)
+    if usage.active + count > limits.pictures_at_once:
+        raise TooManyAtOnce(count, usage.active, limits.pictures_at_once)
+    if usage.today + count > limits.pictures_per_day:
+        raise DailyQuotaUsed(count, usage.today, limits.pictures_per_day, usage.resets_at)

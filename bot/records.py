@@ -1,0 +1,128 @@
+"""What the ledger holds of a generation: frozen records, and the states a job moves through. No Discord, no SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+from engine.api import EngineError, Facts, ImageSeed, Recipe, Verdict
+
+
+class JobState(StrEnum):
+    """Where a job is. `bot/ARCHITECTURE.md` draws the moves."""
+
+    ACCEPTED = "accepted"
+    RUNNING = "running"
+    FINISHED = "finished"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    WITHHELD = "withheld"
+    DELETED = "deleted"
+
+
+UNFINISHED = frozenset({JobState.ACCEPTED, JobState.RUNNING})
+
+MOVES: Mapping[JobState, frozenset[JobState]] = MappingProxyType(
+    {
+        JobState.ACCEPTED: frozenset(
+            {JobState.ACCEPTED, JobState.RUNNING, JobState.FAILED, JobState.CANCELLED, JobState.DELETED}
+        ),
+        JobState.RUNNING: frozenset(
+            {JobState.ACCEPTED, JobState.FINISHED, JobState.FAILED, JobState.CANCELLED, JobState.DELETED}
+        ),
+        JobState.FINISHED: frozenset({JobState.DELIVERED, JobState.WITHHELD, JobState.FAILED, JobState.DELETED}),
+        JobState.DELIVERED: frozenset({JobState.DELETED}),
+        JobState.FAILED: frozenset({JobState.DELETED}),
+        JobState.CANCELLED: frozenset({JobState.DELETED}),
+        JobState.WITHHELD: frozenset({JobState.DELETED}),
+        JobState.DELETED: frozenset(),
+    }
+)
+
+
+class Kind(StrEnum):
+    """What a member did to ask for a generation."""
+
+    IMAGINE = "imagine"
+    REROLL = "reroll"
+    VARY = "vary"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a generation was asked for."""
+
+    guild_id: int
+    channel_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class PictureRecord:
+    """What became of one image of a recipe.
+
+    Args:
+        index: position in the recipe, from 0.
+        seed: its noise.
+        verdict: the safety gate's.
+        reason: for logs and moderators.
+        sha256: over its pixels; None unless allowed.
+        file_sha256: over its file; None unless allowed.
+        attachment_id: Discord's id of the attachment that holds it, once delivered.
+    """
+
+    index: int
+    seed: ImageSeed
+    verdict: Verdict
+    reason: str
+    sha256: str | None
+    file_sha256: str | None
+    attachment_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """A job and its results, as the ledger holds them.
+
+    Args:
+        id: ten lower-case letters and digits; also the engine's job id.
+        kind: what the member did.
+        recipe: what decides the pixels.
+        user_id: who asked.
+        place: where.
+        message_id: message that shows the job, once there is one.
+        state: where the job is.
+        attempts: times a worker began it.
+        accepted_at: seconds since the epoch; kept over attempts.
+        parent_id, parent_index: generation and picture it was made from.
+        pictures: one record for each image of the recipe once the job has finished, else empty.
+        error: why it failed, if the engine said so.
+        facts: how it was drawn, once it has finished.
+    """
+
+    id: str
+    kind: Kind
+    recipe: Recipe
+    user_id: int
+    place: Place
+    message_id: int | None
+    state: JobState
+    attempts: int
+    accepted_at: float
+    parent_id: str | None = None
+    parent_index: int | None = None
+    pictures: tuple[PictureRecord, ...] = ()
+    error: EngineError | None = None
+    facts: Facts | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """One change of a guild's settings: when (seconds since the epoch), by whom, and what."""
+
+    at: float
+    user_id: int
+    action: str
+    details: str

@@ -1,0 +1,193 @@
+"""Turn results and errors into messages: the one place where an error becomes words for a user."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from io import BytesIO
+from typing import Any
+
+import discord
+from discord import app_commands
+
+from bot import policy, texts
+from bot.records import Generation, JobState
+from bot.storage.errors import StorageError
+from bot.usecases import refusals
+from bot.usecases.deliver import Parcel
+from bot.usecases.draw import Drawing, Waiting
+from engine import api
+
+log = logging.getLogger(__name__)
+
+NO_MENTIONS = discord.AllowedMentions.none()
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What a message about a generation says and shows.
+
+    Args:
+        text: its content.
+        image: the picture to attach.
+        alt: words for those who cannot see it.
+        keep_image: leave the picture that the message has, if this card brings none.
+    """
+
+    text: str
+    image: api.ReviewedImage | None = None
+    alt: str = ""
+    keep_image: bool = False
+
+    def files(self, name: str) -> list[discord.File]:
+        """Return the picture as a fresh upload; an upload can be sent once only."""
+        if self.image is None:
+            return []
+        return [discord.File(BytesIO(self.image.data), filename=f"{name}.png", description=self.alt or None)]
+
+
+def accepted(generation: Generation) -> Card:
+    """Return what is said as soon as a job is in the ledger."""
+    return Card(texts.accepted(generation))
+
+
+def waiting(generation: Generation, update: Waiting) -> Card:
+    """Return the place in the queue."""
+    return Card(texts.waiting(generation, update), keep_image=True)
+
+
+def drawing(generation: Generation, update: Drawing) -> Card:
+    """Return the progress, with the newest preview if there is one."""
+    return Card(texts.drawing(generation, update), update.preview, texts.alt_text(generation), keep_image=True)
+
+
+def result(parcel: Parcel) -> Card:
+    """Return the pictures, and a kind sentence about those held back."""
+    generation = parcel.generation
+    indexes = [index for index, _ in parcel.pictures]
+    image = parcel.grid or (parcel.pictures[0][1] if parcel.pictures else None)
+    return Card(texts.result(generation, indexes, _notices(parcel)), image, texts.alt_text(generation))
+
+
+def _notices(parcel: Parcel) -> list[str]:
+    count = len(parcel.generation.recipe.images)
+    if not parcel.pictures:
+        return [texts.all_blocked(count) if parcel.blocked else texts.all_not_judged(count)]
+    notices = []
+    if parcel.blocked:
+        notices.append(texts.some_blocked(parcel.blocked, count))
+    if parcel.errors:
+        notices.append(texts.some_not_judged(parcel.errors, count))
+    return notices
+
+
+def without_picture(card: Card) -> Card:
+    """Return the card for a server that takes no file as large as its picture."""
+    return replace(card, text=f"{card.text}\n{texts.PICTURE_TOO_LARGE}"[: texts.MESSAGE_LENGTH], image=None)
+
+
+def picture(generation: Generation, index: int, image: api.ReviewedImage) -> Card:
+    """Return one picture at full size."""
+    return Card(texts.result(generation, [index], []), image, texts.alt_text(generation))
+
+
+def ended(generation: Generation) -> Card:
+    """Return what became of a job that has no pictures to show."""
+    if generation.state is JobState.CANCELLED:
+        return Card(texts.ended_badly(generation, texts.CANCELLED))
+    reason = sentence_for(generation.error) if generation.error else None
+    return Card(texts.ended_badly(generation, reason or texts.NOTHING_TO_SHOW))
+
+
+def withheld(generation: Generation, error: policy.ModelDenied) -> Card:
+    """Return why finished pictures are not posted."""
+    return Card(texts.ended_badly(generation, texts.withheld(error.model, error.allowed)))
+
+
+def broken(generation: Generation, reference: str) -> Card:
+    """Return the last word on a job that met a fault of the bot."""
+    return Card(texts.ended_badly(generation, texts.something_went_wrong(reference)))
+
+
+def sentence_for(error: BaseException) -> str | None:
+    """Return what to tell the user about an error, or None if it is a fault nobody foresaw."""
+    word = REPLIES.get(type(error))
+    return word(error) if word else None
+
+
+async def answer(interaction: discord.Interaction, error: BaseException) -> None:
+    """Tell the member, and only them, what is wrong; log what nobody foresaw under a reference id."""
+    error = error.original if isinstance(error, app_commands.CommandInvokeError) else error
+    sentence = sentence_for(error)
+    if sentence is None or isinstance(error, StorageError):
+        reference = log_fault(f"interaction {interaction.id}", error)
+        sentence = sentence or texts.something_went_wrong(reference)
+    await tell(interaction, sentence)
+
+
+async def tell(interaction: discord.Interaction, sentence: str) -> None:
+    """Send a sentence that only the member sees."""
+    try:
+        if interaction.response.is_done():
+            await interaction.followup.send(sentence, ephemeral=True, allowed_mentions=NO_MENTIONS)
+        else:
+            await interaction.response.send_message(sentence, ephemeral=True, allowed_mentions=NO_MENTIONS)
+    except discord.HTTPException as error:
+        log.warning("A reply to interaction %s was lost: %s", interaction.id, error)
+
+
+def log_fault(where: str, error: BaseException) -> str:
+    """Log an unforeseen error and return the reference id that finds it in the log."""
+    reference = secrets.token_hex(4)
+    log.error("Reference %s, %s", reference, where, exc_info=error)
+    return reference
+
+
+def _bad_prompt(error: api.BadPrompt) -> str:
+    if error.reason == "empty":
+        return texts.PROMPT_EMPTY
+    if error.reason == "too_long":
+        return texts.prompt_too_long(error.length, error.limit)
+    return texts.PROMPT_FORBIDDEN
+
+
+REPLIES: Mapping[type[BaseException], Callable[[Any], str]] = {
+    # the engine
+    api.UnknownModel: lambda e: texts.unknown_model(e.model, e.known),
+    api.UnknownScheduler: lambda e: texts.unknown_scheduler(e.scheduler, e.known),
+    api.InvalidSize: lambda e: texts.invalid_size(e.width, e.height, e.nearest),
+    api.OutOfRange: lambda e: texts.out_of_range(e.field, e.value, e.low, e.high),
+    api.BadPrompt: _bad_prompt,
+    api.TooBusy: lambda e: texts.too_busy(e.eta_s),
+    api.SafetyUnavailable: lambda e: texts.SAFETY_UNAVAILABLE,
+    api.ModelUnavailable: lambda e: texts.model_unavailable(e.model),
+    api.EngineStopped: lambda e: texts.ENGINE_STOPPED,
+    api.WorkerDied: lambda e: texts.WORKER_DIED,
+    api.GenerationFailed: lambda e: texts.GENERATION_FAILED,
+    api.DeadlinePassed: lambda e: texts.DEADLINE_PASSED,
+    # the guild's policy
+    policy.ModelDenied: lambda e: texts.model_denied(e.model, e.allowed),
+    policy.NoModelAllowed: lambda e: texts.NO_MODEL_ALLOWED,
+    policy.TooManyPictures: lambda e: texts.too_many_pictures(e.asked, e.limit),
+    policy.DailyQuotaUsed: lambda e: texts.daily_quota_used(e.asked, e.used, e.limit, e.resets_at),
+    policy.TooManyAtOnce: lambda e: texts.too_many_at_once(e.asked, e.active, e.limit),
+    policy.SizeOverLimit: lambda e: texts.size_over_limit(e.width, e.height, e.limit, e.nearest),
+    policy.StepsOverLimit: lambda e: texts.steps_over_limit(e.asked, e.limit),
+    # the use cases
+    refusals.UnknownGeneration: lambda e: texts.UNKNOWN_GENERATION,
+    refusals.GenerationDeleted: lambda e: texts.GENERATION_DELETED,
+    refusals.NotAllowed: lambda e: texts.NOT_ALLOWED[e.action],
+    refusals.AlreadyUnderWay: lambda e: texts.ALREADY_UNDER_WAY,
+    refusals.NoSuchPicture: lambda e: texts.NO_SUCH_PICTURE,
+    refusals.TooManyVariations: lambda e: texts.too_many_variations(e.limit),
+    refusals.NotCancellable: lambda e: texts.NOT_CANCELLABLE,
+    refusals.WrongValue: lambda e: texts.wrong_value(e.field, e.value, e.hint),
+    # the ledger
+    StorageError: lambda e: texts.STORAGE_TROUBLE,
+    # Discord
+    app_commands.NoPrivateMessage: lambda e: texts.SERVER_ONLY,
+    app_commands.CommandNotFound: lambda e: texts.COMMAND_CHANGED,
+    app_commands.CommandSignatureMismatch: lambda e: texts.COMMAND_CHANGED,
+}

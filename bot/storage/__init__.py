@@ -1,0 +1,112 @@
+"""The ledger and the picture store: the only SQL, the only files."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from bot.policy import Limits
+from bot.records import Generation
+from bot.storage.database import Database, open_database
+from bot.storage.errors import IllegalMove, PressUnderWay, StorageError
+from bot.storage.guilds import Guilds
+from bot.storage.jobs import Check, Jobs, NewJob
+from bot.storage.pictures import FOLDER_NAME, Pictures
+from bot.storage.results import allowed_pictures
+from bot.storage.schema import migrate
+from engine.api import Finished
+
+__all__ = [
+    "Check",
+    "Guilds",
+    "IllegalMove",
+    "Jobs",
+    "NewJob",
+    "Pictures",
+    "PressUnderWay",
+    "StorageError",
+    "Store",
+    "migrate",
+    "open_store",
+]
+
+log = logging.getLogger(__name__)
+
+
+class Store:
+    """Everything the bot keeps.
+
+    Args:
+        jobs: jobs and their results.
+        guilds: what moderators decided.
+        pictures: reviewed picture files.
+    """
+
+    def __init__(self, database: Database, defaults: Limits, folder: Path, clock: Callable[[], float]) -> None:
+        self._database = database
+        self._clock = clock
+        self.guilds = Guilds(database, defaults)
+        self.jobs = Jobs(database, self.guilds)
+        self.pictures = Pictures(database, folder)
+
+    async def finish(self, job_id: str, result: Finished) -> Generation:
+        """Keep a job's pictures, files first, then record its results: running -> finished.
+
+        Raises:
+            IllegalMove: the job is not running (any more).
+            StorageError: files or rows cannot be written.
+        """
+        async with self.pictures.keeping(allowed_pictures(result)):
+            return await self.jobs.finish(job_id, result, self._clock())
+
+    async def delete(self, job_id: str) -> Generation:
+        """Record a generation as deleted, then remove its files. Raises IllegalMove if it was deleted before."""
+        generation = await self.jobs.delete(job_id, self._clock())
+        try:
+            await self.pictures.forget_job(job_id, self._clock())
+        except StorageError as error:
+            log.warning("The pictures of the deleted %s stay until the next clean-up: %s", job_id, error)
+        return generation
+
+    async def forget_pictures(self, older_than_s: float) -> int:
+        """Remove the files of generations that ended longer ago, keeping every record. Returns how many files."""
+        now = self._clock()
+        return await self.pictures.forget_older(now - older_than_s, now)
+
+    async def commands_hash(self) -> str | None:
+        """Return the hash of the command tree that Discord was last told of, or None."""
+        async with self._database.read() as transaction:
+            row = await transaction.one("SELECT value FROM bot_state WHERE name = 'commands_hash'")
+        return row["value"] if row else None
+
+    async def set_commands_hash(self, value: str) -> None:
+        """Record the hash of the command tree that Discord was told of."""
+        async with self._database.write() as transaction:
+            await transaction.run(
+                """
+                INSERT INTO bot_state (name, value) VALUES ('commands_hash', :value)
+                ON CONFLICT (name) DO UPDATE SET value = excluded.value
+                """,
+                {"value": value},
+            )
+
+
+@asynccontextmanager
+async def open_store(
+    data_dir: Path, defaults: Limits, *, clock: Callable[[], float] = time.time
+) -> AsyncIterator[Store]:
+    """Open the store in `data_dir`, migrated; close it at the end.
+
+    Args:
+        data_dir: created if missing.
+        defaults: limits of guilds that did not choose their own.
+        clock: seconds since the epoch.
+
+    Raises:
+        StorageError: the database is newer than the code, damaged, locked, or cannot be written.
+    """
+    async with open_database(data_dir) as database:
+        yield Store(database, defaults, data_dir / FOLDER_NAME, clock)

@@ -1,0 +1,120 @@
+"""What a guild's moderators decided, and the log of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
+
+from bot.policy import GuildPolicy, Limits
+from bot.records import LogEntry
+from bot.storage.database import Database, Transaction
+
+EVERYBODY = 0  # role_id of the limits that hold for every member
+
+
+class Guilds:
+    """The guilds' settings."""
+
+    def __init__(self, database: Database, defaults: Limits) -> None:
+        self._database = database
+        self._defaults = defaults
+
+    async def policy(self, guild_id: int) -> GuildPolicy:
+        """Return the guild's policy; the owner's defaults where its moderators decided nothing."""
+        async with self._database.read() as transaction:
+            return await self.policy_in(transaction, guild_id)
+
+    async def policy_in(self, transaction: Transaction, guild_id: int) -> GuildPolicy:
+        """Return the guild's policy as the transaction sees it."""
+        values = {"guild": guild_id}
+        guild = await transaction.one("SELECT default_model FROM guilds WHERE guild_id = :guild", values)
+        denied = await transaction.all("SELECT model FROM denied_models WHERE guild_id = :guild", values)
+        limits: dict[int, dict[str, int]] = {}
+        for row in await transaction.all("SELECT role_id, name, value FROM limits WHERE guild_id = :guild", values):
+            limits.setdefault(row["role_id"], {})[row["name"]] = row["value"]
+        return GuildPolicy(
+            limits=replace(self._defaults, **limits.pop(EVERYBODY, {})),
+            role_limits=MappingProxyType({role: MappingProxyType(changes) for role, changes in limits.items()}),
+            denied_models=frozenset(row["model"] for row in denied),
+            default_model=guild["default_model"] if guild else None,
+        )
+
+    async def allow(self, guild_id: int, model: str, entry: LogEntry) -> None:
+        """Let the guild use a model again."""
+        async with self._database.write() as transaction:
+            await transaction.run(
+                "DELETE FROM denied_models WHERE guild_id = :guild AND model = :model",
+                {"guild": guild_id, "model": model},
+            )
+            await _log(transaction, guild_id, entry)
+
+    async def deny(self, guild_id: int, model: str, entry: LogEntry) -> None:
+        """Withdraw a model from the guild."""
+        async with self._database.write() as transaction:
+            await transaction.run(
+                "INSERT OR IGNORE INTO denied_models (guild_id, model) VALUES (:guild, :model)",
+                {"guild": guild_id, "model": model},
+            )
+            await _log(transaction, guild_id, entry)
+
+    async def set_default(self, guild_id: int, model: str, entry: LogEntry) -> None:
+        """Set the model for requests that name none."""
+        async with self._database.write() as transaction:
+            await transaction.run(
+                """
+                INSERT INTO guilds (guild_id, default_model) VALUES (:guild, :model)
+                ON CONFLICT (guild_id) DO UPDATE SET default_model = excluded.default_model
+                """,
+                {"guild": guild_id, "model": model},
+            )
+            await _log(transaction, guild_id, entry)
+
+    async def set_limits(
+        self, guild_id: int, role_id: int | None, changes: Mapping[str, int], entry: LogEntry
+    ) -> GuildPolicy:
+        """Change limits by name, for one role or for every member (None), and return the new policy."""
+        base: dict[str, Any] = {"guild": guild_id, "role": EVERYBODY if role_id is None else role_id}
+        async with self._database.write() as transaction:
+            await transaction.run_many(
+                """
+                INSERT INTO limits (guild_id, role_id, name, value) VALUES (:guild, :role, :name, :value)
+                ON CONFLICT (guild_id, role_id, name) DO UPDATE SET value = excluded.value
+                """,
+                [{**base, "name": name, "value": value} for name, value in changes.items()],
+            )
+            await _log(transaction, guild_id, entry)
+            return await self.policy_in(transaction, guild_id)
+
+    async def clear_limits(self, guild_id: int, role_id: int | None, entry: LogEntry) -> GuildPolicy:
+        """Drop what was chosen for one role, or for every member (None), and return the new policy."""
+        role = EVERYBODY if role_id is None else role_id
+        async with self._database.write() as transaction:
+            await transaction.run(
+                "DELETE FROM limits WHERE guild_id = :guild AND role_id = :role", {"guild": guild_id, "role": role}
+            )
+            await _log(transaction, guild_id, entry)
+            return await self.policy_in(transaction, guild_id)
+
+    async def log(self, guild_id: int, limit: int) -> tuple[LogEntry, ...]:
+        """Return the last changes, newest first."""
+        async with self._database.read() as transaction:
+            found = await transaction.all(
+                """
+                SELECT at, user_id, action, details FROM settings_log
+                WHERE guild_id = :guild ORDER BY id DESC LIMIT :limit
+                """,
+                {"guild": guild_id, "limit": limit},
+            )
+        return tuple(LogEntry(row["at"], row["user_id"], row["action"], row["details"]) for row in found)
+
+
+async def _log(transaction: Transaction, guild_id: int, entry: LogEntry) -> None:
+    await transaction.run(
+        """
+        INSERT INTO settings_log (guild_id, user_id, at, action, details)
+        VALUES (:guild, :user, :at, :action, :details)
+        """,
+        {"guild": guild_id, "user": entry.user_id, "at": entry.at, "action": entry.action, "details": entry.details},
+    )

@@ -1,0 +1,246 @@
+"""Jobs and their results: the only place that changes a job's state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bot.policy import GuildPolicy, Usage
+from bot.records import MOVES, Generation, JobState, Kind, Place
+from bot.storage import rows
+from bot.storage.database import Database, Transaction
+from bot.storage.errors import IllegalMove, PressUnderWay
+from bot.storage.guilds import Guilds
+from bot.storage.results import insert_results
+from bot.storage.usage import usage_in
+from engine.api import EngineError, Finished, Recipe
+
+Check = Callable[[GuildPolicy, Usage], None]
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A job to be accepted.
+
+    Args:
+        press: names the button press that asks for it, so that a second press of the same button while the job is
+            unfinished is not a second job; None when every request counts.
+    """
+
+    id: str
+    kind: Kind
+    recipe: Recipe
+    user_id: int
+    place: Place
+    accepted_at: float
+    parent_id: str | None = None
+    parent_index: int | None = None
+    press: str | None = None
+
+
+class Jobs:
+    """The ledger of jobs."""
+
+    def __init__(self, database: Database, guilds: Guilds) -> None:
+        self._database = database
+        self._guilds = guilds
+
+    async def accept(self, job: NewJob, check: Check) -> Generation:
+        """Record a job as accepted, unless `check` raises on the guild's policy and the member's usage of this moment.
+
+        Counting and recording are one transaction, so that requests made at once cannot pass a limit together.
+
+        Raises:
+            PressUnderWay: an unfinished job stands for the same press.
+        """
+        async with self._database.write() as transaction:
+            await _refuse_same_press(transaction, job.press)
+            policy = await self._guilds.policy_in(transaction, job.place.guild_id)
+            check(policy, await usage_in(transaction, job.place.guild_id, job.user_id, job.accepted_at))
+            await _insert(transaction, job)
+            return await _load(transaction, job.id)
+
+    async def usage(self, guild_id: int, user_id: int, now: float) -> Usage:
+        """Return what the member has used by `now`, in seconds since the epoch."""
+        async with self._database.read() as transaction:
+            return await usage_in(transaction, guild_id, user_id, now)
+
+    async def get(self, job_id: str) -> Generation | None:
+        """Return the job and its results, or None."""
+        async with self._database.read() as transaction:
+            return await _find(transaction, job_id)
+
+    async def unfinished(self) -> tuple[Generation, ...]:
+        """Return the jobs that are accepted, running, or finished and not delivered, oldest first."""
+        async with self._database.read() as transaction:
+            found = await transaction.all(
+                "SELECT id FROM jobs WHERE state IN ('accepted', 'running', 'finished') ORDER BY accepted_at, rowid"
+            )
+            return tuple([await _load(transaction, row["id"]) for row in found])
+
+    async def start(self, job_id: str) -> Generation:
+        """Record that a worker began: accepted -> running, one attempt more. Raises IllegalMove."""
+        async with self._database.write() as transaction:
+            await _move(transaction, job_id, JobState.RUNNING, only_from=JobState.ACCEPTED)
+            await transaction.run("UPDATE jobs SET attempts = attempts + 1 WHERE id = :id", {"id": job_id})
+            return await _load(transaction, job_id)
+
+    async def wait_again(self, job_id: str, *, failed_attempt: bool = False) -> Generation:
+        """Record that the job is to be submitted again: accepted | running -> accepted. Raises IllegalMove.
+
+        Args:
+            failed_attempt: count an attempt that ended before a worker began it.
+        """
+        async with self._database.write() as transaction:
+            await _move(transaction, job_id, JobState.ACCEPTED)
+            if failed_attempt:
+                await transaction.run("UPDATE jobs SET attempts = attempts + 1 WHERE id = :id", {"id": job_id})
+            return await _load(transaction, job_id)
+
+    async def finish(self, job_id: str, result: Finished, now: float) -> Generation:
+        """Record the results: running -> finished. Their files must be kept already. Raises IllegalMove."""
+        async with self._database.write() as transaction:
+            await _move(transaction, job_id, JobState.FINISHED, ended_at=now)
+            recipe = (await _load(transaction, job_id)).recipe
+            await insert_results(transaction, job_id, recipe, result)
+            return await _load(transaction, job_id)
+
+    async def fail(self, job_id: str, error: EngineError, now: float) -> Generation:
+        """Record why the job failed: accepted | running -> failed. Raises IllegalMove."""
+        async with self._database.write() as transaction:
+            code, data = rows.error_to_columns(error)
+            await _move(transaction, job_id, JobState.FAILED, ended_at=now, error_code=code, error_json=data)
+            return await _load(transaction, job_id)
+
+    async def give_up_delivery(self, job_id: str, error_code: str) -> Generation:
+        """Record that a result cannot be delivered: finished -> failed. Raises IllegalMove."""
+        async with self._database.write() as transaction:
+            await _move(
+                transaction,
+                job_id,
+                JobState.FAILED,
+                only_from=JobState.FINISHED,
+                error_code=error_code,
+                error_json=None,
+            )
+            return await _load(transaction, job_id)
+
+    async def cancel(self, job_id: str, now: float) -> Generation:
+        """Record that somebody ended the job: accepted | running -> cancelled. Raises IllegalMove."""
+        async with self._database.write() as transaction:
+            await _move(transaction, job_id, JobState.CANCELLED, ended_at=now)
+            return await _load(transaction, job_id)
+
+    async def withhold(self, job_id: str) -> Generation:
+        """Record that policy forbids delivery: finished -> withheld. Raises IllegalMove."""
+        async with self._database.write() as transaction:
+            await _move(transaction, job_id, JobState.WITHHELD)
+            return await _load(transaction, job_id)
+
+    async def place(self, job_id: str, message_id: int) -> None:
+        """Record the message that shows the job."""
+        async with self._database.write() as transaction:
+            await transaction.run(
+                "UPDATE jobs SET message_id = :message WHERE id = :id", {"message": message_id, "id": job_id}
+            )
+
+    async def deliver(self, job_id: str, message_id: int, attachments: Mapping[int, int]) -> Generation:
+        """Record that the result reached its message: finished -> delivered. Raises IllegalMove.
+
+        Args:
+            attachments: attachment id by image index.
+        """
+        async with self._database.write() as transaction:
+            await _move(transaction, job_id, JobState.DELIVERED, message_id=message_id)
+            await transaction.run_many(
+                "UPDATE images SET attachment_id = :attachment WHERE job_id = :id AND image_index = :image",
+                [{"id": job_id, "image": image, "attachment": id_} for image, id_ in attachments.items()],
+            )
+            return await _load(transaction, job_id)
+
+    async def delete(self, job_id: str, now: float) -> Generation:
+        """Record that the generation is gone: any state -> deleted. Raises IllegalMove."""
+        async with self._database.write() as transaction:
+            await _move(transaction, job_id, JobState.DELETED)
+            await transaction.run(
+                "UPDATE jobs SET ended_at = COALESCE(ended_at, :now) WHERE id = :id", {"now": now, "id": job_id}
+            )
+            return await _load(transaction, job_id)
+
+
+async def _refuse_same_press(transaction: Transaction, press: str | None) -> None:
+    row = await transaction.one(
+        "SELECT id FROM jobs WHERE press = :press AND state IN ('accepted', 'running')", {"press": press}
+    )
+    if row is not None:
+        raise PressUnderWay(row["id"])
+
+
+async def _insert(transaction: Transaction, job: NewJob) -> None:
+    recipe_sha256 = job.recipe.sha256()
+    await transaction.run(
+        "INSERT OR IGNORE INTO recipes (sha256, json) VALUES (:sha256, :json)",
+        {"sha256": recipe_sha256, "json": job.recipe.canonical_json()},
+    )
+    await transaction.run(
+        """
+        INSERT INTO jobs (id, kind, recipe_sha256, guild_id, channel_id, user_id, state, count, accepted_at,
+            parent_id, parent_index, press)
+        VALUES (:id, :kind, :recipe, :guild, :channel, :user, 'accepted', :count, :accepted_at,
+            :parent_id, :parent_index, :press)
+        """,
+        {
+            "id": job.id,
+            "kind": job.kind,
+            "recipe": recipe_sha256,
+            "guild": job.place.guild_id,
+            "channel": job.place.channel_id,
+            "user": job.user_id,
+            "count": len(job.recipe.images),
+            "accepted_at": job.accepted_at,
+            "parent_id": job.parent_id,
+            "parent_index": job.parent_index,
+            "press": job.press,
+        },
+    )
+
+
+async def _move(
+    transaction: Transaction, job_id: str, to: JobState, *, only_from: JobState | None = None, **columns: Any
+) -> None:
+    """Change the state if MOVES allows it from the state the job is in now, else raise IllegalMove."""
+    sources = [only_from] if only_from else [state for state, targets in MOVES.items() if to in targets]
+    slots = ", ".join(f"'{state}'" for state in sources)
+    assignments = "".join(f", {name} = :{name}" for name in columns)
+    changed = await transaction.run(
+        f"UPDATE jobs SET state = :to{assignments} WHERE id = :id AND state IN ({slots})",
+        {"to": to, "id": job_id, **columns},
+    )
+    if changed != 1:
+        row = await transaction.one("SELECT state FROM jobs WHERE id = :id", {"id": job_id})
+        raise IllegalMove(job_id, JobState(row["state"]) if row else None, to)
+
+
+async def _load(transaction: Transaction, job_id: str) -> Generation:
+    found = await _find(transaction, job_id)
+    if found is None:
+        raise LookupError(f"there is no job {job_id}")
+    return found
+
+
+async def _find(transaction: Transaction, job_id: str) -> Generation | None:
+    job = await transaction.one(
+        "SELECT jobs.*, recipes.json AS recipe_json FROM jobs JOIN recipes ON sha256 = recipe_sha256 WHERE id = :id",
+        {"id": job_id},
+    )
+    if job is None:
+        return None
+    images = await transaction.all(
+        """
+        SELECT images.*, files.sha256 FROM images LEFT JOIN files USING (file_sha256)
+        WHERE job_id = :id ORDER BY image_index
+        """,
+        {"id": job_id},
+    )
+    return rows.generation(job, images)

@@ -1,0 +1,94 @@
+"""Between database columns and records."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+from bot.records import Generation, JobState, Kind, PictureRecord, Place
+from bot.storage.database import Row
+from engine.api import (
+    EngineError,
+    Facts,
+    GenerationFailed,
+    ImageSeed,
+    Recipe,
+    Variation,
+    Verdict,
+    error_from_data,
+)
+
+
+def generation(job: Row, images: Iterable[Row]) -> Generation:
+    """Build a generation from its job (joined with `recipe_json`) and its images (joined with `sha256`)."""
+    return Generation(
+        id=job["id"],
+        kind=Kind(job["kind"]),
+        recipe=Recipe.from_json(job["recipe_json"]),
+        user_id=job["user_id"],
+        place=Place(job["guild_id"], job["channel_id"]),
+        message_id=job["message_id"],
+        state=JobState(job["state"]),
+        attempts=job["attempts"],
+        accepted_at=job["accepted_at"],
+        parent_id=job["parent_id"],
+        parent_index=job["parent_index"],
+        pictures=tuple(_picture(image) for image in images),
+        error=error_from_columns(job["error_code"], job["error_json"]),
+        facts=facts_from_json(job["facts_json"]),
+    )
+
+
+def _picture(image: Row) -> PictureRecord:
+    return PictureRecord(
+        index=image["image_index"],
+        seed=seed_from_json(image["seed_json"]),
+        verdict=Verdict(image["verdict"]),
+        reason=image["reason"],
+        sha256=image["sha256"],
+        file_sha256=image["file_sha256"],
+        attachment_id=image["attachment_id"],
+    )
+
+
+def seed_to_json(seed: ImageSeed) -> str:
+    """Return a seed and its variations as JSON."""
+    return json.dumps(asdict(seed), sort_keys=True, separators=(",", ":"))
+
+
+def seed_from_json(text: str) -> ImageSeed:
+    """Read `seed_to_json` back."""
+    data = json.loads(text)
+    return ImageSeed(data["seed"], tuple(Variation(**variation) for variation in data["variations"]))
+
+
+def facts_to_json(facts: Facts) -> str:
+    """Return facts as JSON."""
+    return json.dumps(asdict(facts), sort_keys=True, separators=(",", ":"))
+
+
+def facts_from_json(text: str | None) -> Facts | None:
+    """Read `facts_to_json` back; None stays None."""
+    if text is None:
+        return None
+    data: dict[str, Any] = json.loads(text)
+    data["versions"] = tuple((name, version) for name, version in data["versions"])
+    return Facts(**data)
+
+
+def error_to_columns(error: EngineError) -> tuple[str, str]:
+    """Return an error's code and its data as JSON."""
+    return error.code, json.dumps(error.to_data(), separators=(",", ":"))
+
+
+def error_from_columns(code: str | None, data: str | None) -> EngineError | None:
+    """Read `error_to_columns` back. None if the engine was not at fault."""
+    if code is None or data is None:
+        return None
+    try:
+        return error_from_data(code, json.loads(data))
+    except (KeyError, TypeError):
+        # Written by another version, whose errors were other ones.
+        return GenerationFailed(code)

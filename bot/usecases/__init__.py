@@ -1,0 +1,64 @@
+"""What members and moderators can do, one class a subject. No Discord, no SQL."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from bot.storage import Store
+from bot.usecases.admin import Admin
+from bot.usecases.admission import Admission
+from bot.usecases.deliver import Deliver
+from bot.usecases.draw import Draw, Park, unparked
+from bot.usecases.ids import random_seed
+from bot.usecases.imagine import Imagine
+from bot.usecases.quota import Quota
+from bot.usecases.rework import Rework
+from engine.api import EngineClient
+
+__all__ = ["Park", "Usecases", "build", "random_seed", "unparked"]
+
+
+@dataclass(frozen=True, slots=True)
+class Usecases:
+    """Everything the Discord edge may call."""
+
+    imagine: Imagine
+    rework: Rework
+    draw: Draw
+    deliver: Deliver
+    admin: Admin
+    quota: Quota
+
+
+def build(
+    store: Store,
+    engine: EngineClient,
+    *,
+    park: Park = unparked,
+    clock: Callable[[], float] = time.time,
+    new_seed: Callable[[], int] = random_seed,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> Usecases:
+    """Wire the use cases.
+
+    Args:
+        store: the open ledger.
+        engine: the port to the engine.
+        park: around every wait for the engine.
+        clock: seconds since the epoch.
+        new_seed: a random seed, 0 to MAX_SEED.
+        sleep: waits between attempts, in seconds.
+    """
+    admission = Admission(store, engine, clock)
+    draw = Draw(store, engine, park, clock, sleep)
+    return Usecases(
+        imagine=Imagine(store, engine, admission, new_seed),
+        rework=Rework(store, engine, admission, new_seed),
+        draw=draw,
+        deliver=Deliver(store, engine, draw),
+        admin=Admin(store, engine, clock),
+        quota=Quota(store, clock),
+    )

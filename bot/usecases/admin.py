@@ -1,0 +1,116 @@
+"""What moderators decide for their guild."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from bot.policy import LIMIT_NAMES, LIMIT_RANGES, GuildPolicy, Member, allowed_models, check_model
+from bot.records import LogEntry
+from bot.storage import Store
+from bot.usecases.lookup import find_model
+from bot.usecases.refusals import NotAllowed, WrongValue
+from engine.api import EngineClient, ModelInfo
+
+MAX_LOG_ENTRIES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ModelStanding:
+    """A model of the catalogue in one guild. `default` marks the one used when a member names none."""
+
+    info: ModelInfo
+    allowed: bool
+    default: bool
+
+
+class Admin:
+    """Reads and changes a guild's policy; each change is logged with who and when.
+
+    Every change raises NotAllowed unless the member moderates, and UnknownModel for a model that is not in the
+    catalogue.
+    """
+
+    def __init__(self, store: Store, engine: EngineClient, clock: Callable[[], float]) -> None:
+        self._store = store
+        self._engine = engine
+        self._clock = clock
+
+    async def policy(self, guild_id: int) -> GuildPolicy:
+        """Return the guild's policy."""
+        return await self._store.guilds.policy(guild_id)
+
+    async def models(self, guild_id: int) -> tuple[ModelStanding, ...]:
+        """Return every model of the catalogue and how it stands in the guild."""
+        policy = await self._store.guilds.policy(guild_id)
+        models = self._engine.models()
+        allowed = allowed_models(policy, models)
+        return tuple(ModelStanding(info, info in allowed, info in allowed[:1]) for info in models)
+
+    async def allow(self, member: Member, model: str) -> None:
+        """Let members use a model again."""
+        entry = self._entry(member, "allow model", model)
+        find_model(self._engine.models(), model)
+        await self._store.guilds.allow(member.guild_id, model, entry)
+
+    async def deny(self, member: Member, model: str) -> None:
+        """Withdraw a model: from now on nothing is drawn, shown or delivered with it."""
+        entry = self._entry(member, "deny model", model)
+        find_model(self._engine.models(), model)
+        await self._store.guilds.deny(member.guild_id, model, entry)
+
+    async def set_default(self, member: Member, model: str) -> None:
+        """Choose the model used when a member names none. Raises ModelDenied for one that is withdrawn."""
+        entry = self._entry(member, "default model", model)
+        models = self._engine.models()
+        find_model(models, model)
+        check_model(await self._store.guilds.policy(member.guild_id), model, models)
+        await self._store.guilds.set_default(member.guild_id, model, entry)
+
+    async def set_limits(self, member: Member, changes: Mapping[str, int], role_id: int | None = None) -> GuildPolicy:
+        """Change limits by name, for the guild or for one role, and return the new policy.
+
+        Args:
+            changes: new values by the names of `Limits`.
+            role_id: the role that has them; None, or the guild's own id (Discord's @everyone), for every member.
+
+        Raises:
+            WrongValue: nothing to change, an unknown name, or a value out of range.
+        """
+        role_id = None if role_id == member.guild_id else role_id
+        whose = "everyone" if role_id is None else f"role {role_id}"
+        changed = ", ".join(f"{name} = {value}" for name, value in changes.items())
+        entry = self._entry(member, "set limits", f"{whose}: {changed}")
+        _check_limits(changes)
+        return await self._store.guilds.set_limits(member.guild_id, role_id, changes, entry)
+
+    async def clear_role_limits(self, member: Member, role_id: int) -> GuildPolicy:
+        """Drop a role's limits, or (the guild's own id) all that the guild chose, and return the new policy."""
+        everyone = role_id == member.guild_id
+        entry = self._entry(member, "clear limits", "everyone" if everyone else f"role {role_id}")
+        return await self._store.guilds.clear_limits(member.guild_id, None if everyone else role_id, entry)
+
+    async def log(self, member: Member, limit: int = 10) -> tuple[LogEntry, ...]:
+        """Return the last changes of the guild's settings, newest first, at most MAX_LOG_ENTRIES."""
+        _check_moderator(member)
+        return await self._store.guilds.log(member.guild_id, min(max(limit, 1), MAX_LOG_ENTRIES))
+
+    def _entry(self, member: Member, action: str, details: str) -> LogEntry:
+        _check_moderator(member)
+        return LogEntry(self._clock(), member.user_id, action, details)
+
+
+def _check_moderator(member: Member) -> None:
+    if not member.may_moderate:
+        raise NotAllowed("moderate")
+
+
+def _check_limits(changes: Mapping[str, int]) -> None:
+    if not changes:
+        raise WrongValue("limits", "", f"Name at least one of: {', '.join(LIMIT_NAMES)}.")
+    for name, value in changes.items():
+        if name not in LIMIT_RANGES:
+            raise WrongValue("limits", name, f"Choose among: {', '.join(LIMIT_NAMES)}.")
+        low, high = LIMIT_RANGES[name]
+        if not low <= value <= high:
+            raise WrongValue(name, str(value), f"Choose a number from {low} to {high}.")

@@ -1,0 +1,142 @@
+"""Hand over results, show single pictures, delete."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.policy import Member, ModelDenied, check_model
+from bot.records import Generation, JobState
+from bot.storage import IllegalMove, Store
+from bot.usecases.draw import Draw
+from bot.usecases.lookup import check_owner, find_for, find_generation
+from bot.usecases.refusals import GenerationDeleted, NoSuchPicture
+from engine.api import EngineClient, ReviewedImage, Verdict
+
+_WITH_PICTURES = frozenset({JobState.FINISHED, JobState.DELIVERED})
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """What a result message shows.
+
+    Args:
+        generation: its record.
+        pictures: index and picture of each allowed image that could be read.
+        grid: them together; None for fewer than two.
+        blocked: images the safety gate blocked.
+        errors: images it could not judge, or whose files are gone.
+    """
+
+    generation: Generation
+    pictures: tuple[tuple[int, ReviewedImage], ...]
+    grid: ReviewedImage | None
+    blocked: int
+    errors: int
+
+
+class Deliver:
+    """Reads results back for the message that shows them, and records what became of that message."""
+
+    def __init__(self, store: Store, engine: EngineClient, draw: Draw) -> None:
+        self._store = store
+        self._engine = engine
+        self._draw = draw
+
+    async def prepare(self, generation_id: str) -> Parcel:
+        """Return the pictures of a finished job, if the policy still allows its model.
+
+        Raises:
+            ModelDenied: the model was withdrawn meanwhile; the result is withheld for good.
+            UnknownGeneration, GenerationDeleted: there is nothing to deliver.
+            NoSuchPicture: the job has no pictures: it is not over, failed, or was cancelled.
+        """
+        generation = await find_generation(self._store, generation_id)
+        if generation.state is JobState.DELETED:
+            raise GenerationDeleted(generation_id)
+        try:
+            await self._check_model(generation)
+        except ModelDenied:
+            if generation.state is JobState.FINISHED:
+                await self._store.jobs.withhold(generation_id)
+            raise
+        if generation.state not in _WITH_PICTURES:
+            raise NoSuchPicture(generation_id, 0)
+        return await self._parcel(generation)
+
+    async def placed(self, generation_id: str, message_id: int) -> None:
+        """Record the message that will hold the result."""
+        await self._store.jobs.place(generation_id, message_id)
+
+    async def delivered(self, generation_id: str, message_id: int, attachment_ids: tuple[int, ...] = ()) -> None:
+        """Record that the result reached its message: finished -> delivered. Said twice, it counts once.
+
+        Args:
+            attachment_ids: in the message's order: the one that shows all pictures, or one for each allowed picture.
+
+        Raises:
+            GenerationDeleted: it was deleted meanwhile, so the message must go too.
+        """
+        generation = await find_generation(self._store, generation_id)
+        allowed = [picture.index for picture in generation.pictures if picture.verdict is Verdict.ALLOW]
+        shown_by = attachment_ids * len(allowed) if len(attachment_ids) == 1 else attachment_ids
+        try:
+            await self._store.jobs.deliver(generation_id, message_id, dict(zip(allowed, shown_by, strict=False)))
+        except IllegalMove as error:
+            if error.state is JobState.DELETED:
+                raise GenerationDeleted(generation_id) from error
+            if error.state is not JobState.DELIVERED:
+                raise
+
+    async def failed(self, generation_id: str, error_code: str) -> None:
+        """Record that the result cannot be delivered (e.g. "channel_gone"): finished -> failed."""
+        await self._store.jobs.give_up_delivery(generation_id, error_code)
+
+    async def show(self, member: Member, generation_id: str, index: int) -> tuple[Generation, ReviewedImage]:
+        """Return one picture at full size.
+
+        Raises:
+            UnknownGeneration, GenerationDeleted: there is no such generation here.
+            ModelDenied: its model was withdrawn.
+            NoSuchPicture: there is no such picture, it was blocked, or its file is past retention.
+        """
+        generation = await find_for(self._store, member, generation_id)
+        await self._check_model(generation)
+        picture = await self._store.pictures.read(generation_id, index)
+        if picture is None:
+            raise NoSuchPicture(generation_id, index)
+        return generation, picture
+
+    async def delete(self, member: Member, generation_id: str) -> Generation:
+        """Delete a generation and its files; an unfinished job is cancelled.
+
+        Raises:
+            UnknownGeneration, GenerationDeleted: there is no such generation here (any more).
+            NotAllowed: the member neither made it nor moderates.
+        """
+        generation = await find_for(self._store, member, generation_id)
+        check_owner(member, generation, "delete")
+        try:
+            deleted = await self._store.delete(generation_id)
+        except IllegalMove as error:
+            raise GenerationDeleted(generation_id) from error
+        self._draw.stop(generation_id)
+        return deleted
+
+    async def _check_model(self, generation: Generation) -> None:
+        policy = await self._store.guilds.policy(generation.place.guild_id)
+        check_model(policy, generation.recipe.model, self._engine.models())
+
+    async def _parcel(self, generation: Generation) -> Parcel:
+        pictures = []
+        for record in generation.pictures:
+            if record.verdict is Verdict.ALLOW:
+                picture = await self._store.pictures.read(generation.id, record.index)
+                pictures += [(record.index, picture)] if picture else []
+        blocked = sum(record.verdict is Verdict.BLOCK for record in generation.pictures)
+        return Parcel(
+            generation=generation,
+            pictures=tuple(pictures),
+            grid=await self._store.pictures.read_grid(generation.id),
+            blocked=blocked,
+            errors=len(generation.pictures) - blocked - len(pictures),
+        )

@@ -1,0 +1,117 @@
+"""Accept a new request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bot.policy import Member, check_model, choose_model
+from bot.records import Generation, Kind, Place
+from bot.storage import Store
+from bot.usecases.admission import Admission
+from bot.usecases.lookup import find_model
+from engine.api import (
+    MAX_IMAGES,
+    MAX_SEED,
+    EngineClient,
+    ImageSeed,
+    ModelInfo,
+    OutOfRange,
+    Recipe,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a member typed. None means the model's default; a missing seed is chosen at random.
+
+    Args:
+        seed: of the first picture; the next ones follow it.
+        count: pictures, 1 to MAX_IMAGES.
+    """
+
+    prompt: str
+    negative_prompt: str | None = None
+    model: str | None = None
+    width: int | None = None
+    height: int | None = None
+    steps: int | None = None
+    guidance_scale: float | None = None
+    scheduler: str | None = None
+    seed: int | None = None
+    count: int = 1
+
+
+class Imagine:
+    """Turns what a member typed into an accepted job."""
+
+    def __init__(self, store: Store, engine: EngineClient, admission: Admission, new_seed: Callable[[], int]) -> None:
+        self._store = store
+        self._engine = engine
+        self._admission = admission
+        self._new_seed = new_seed
+
+    async def accept(self, member: Member, place: Place, ask: Ask) -> Generation:
+        """Record the request as a job; nothing is drawn before `Draw.follow`.
+
+        Raises:
+            Refusal: the guild's policy forbids it.
+            Refused, Unavailable: the engine cannot take it.
+        """
+        info = await self._model(member.guild_id, ask.model)
+        recipe = build_recipe(info, ask, self._new_seed)
+        return await self._admission.accept(member, place, Kind.IMAGINE, recipe)
+
+    async def _model(self, guild_id: int, asked: str | None) -> ModelInfo:
+        policy = await self._store.guilds.policy(guild_id)
+        models = self._engine.models()
+        if asked is None:
+            return choose_model(policy, models)
+        info = find_model(models, asked)
+        check_model(policy, asked, models)
+        return info
+
+
+def build_recipe(info: ModelInfo, ask: Ask, new_seed: Callable[[], int]) -> Recipe:
+    """Fill what was not typed from the model's defaults.
+
+    Raises:
+        OutOfRange, InvalidSize: a number that no recipe can hold or this model cannot draw.
+    """
+    width = info.sizes[0].width if ask.width is None else ask.width
+    height = info.sizes[0].height if ask.height is None else ask.height
+    steps = info.steps if ask.steps is None else ask.steps
+    guidance_scale = info.guidance_scale if ask.guidance_scale is None else ask.guidance_scale
+    _check_range("count", ask.count, 1, MAX_IMAGES)
+    info.check_size(width, height)
+    _check_range("steps", steps, info.min_steps, info.max_steps)
+    _check_range("guidance", guidance_scale, info.min_guidance, info.max_guidance)
+    return Recipe(
+        model=info.id,
+        model_revision=info.revision,
+        prompt=_storable(ask.prompt),
+        negative_prompt=_storable(info.negative_prompt if ask.negative_prompt is None else ask.negative_prompt),
+        width=width,
+        height=height,
+        steps=steps,
+        guidance_scale=guidance_scale,
+        scheduler=info.scheduler if ask.scheduler is None else ask.scheduler,
+        images=_seeds(ask, new_seed),
+    )
+
+
+def _seeds(ask: Ask, new_seed: Callable[[], int]) -> tuple[ImageSeed, ...]:
+    if ask.seed is None:
+        return tuple(ImageSeed(new_seed()) for _ in range(ask.count))
+    _check_range("seed", ask.seed, 0, MAX_SEED)
+    return tuple(ImageSeed((ask.seed + index) % (MAX_SEED + 1)) for index in range(ask.count))
+
+
+def _check_range(field: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise OutOfRange(field, value, low, high)
+
+
+def _storable(text: str) -> str:
+    # Half of a surrogate pair is no character: it can be neither hashed nor stored.
+    return text.encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,43 @@
+"""Find what a button or an option names, and who may touch it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bot.policy import Member
+from bot.records import Generation, JobState
+from bot.storage import Store
+from bot.usecases.refusals import GenerationDeleted, NotAllowed, UnknownGeneration
+from engine.api import ModelInfo, UnknownModel
+
+
+async def find_generation(store: Store, generation_id: str) -> Generation:
+    """Return a generation. Raises UnknownGeneration."""
+    generation = await store.jobs.get(generation_id)
+    if generation is None:
+        raise UnknownGeneration(generation_id)
+    return generation
+
+
+async def find_for(store: Store, member: Member, generation_id: str) -> Generation:
+    """Return a generation of the member's guild. Raises UnknownGeneration, GenerationDeleted."""
+    generation = await find_generation(store, generation_id)
+    if generation.place.guild_id != member.guild_id:
+        raise UnknownGeneration(generation_id)
+    if generation.state is JobState.DELETED:
+        raise GenerationDeleted(generation_id)
+    return generation
+
+
+def check_owner(member: Member, generation: Generation, action: str) -> None:
+    """Raise NotAllowed unless the member made the generation or moderates its guild."""
+    if member.user_id != generation.user_id and not member.may_moderate:
+        raise NotAllowed(action)
+
+
+def find_model(models: Iterable[ModelInfo], model: str) -> ModelInfo:
+    """Return a model of the catalogue. Raises UnknownModel."""
+    known = {info.id: info for info in models}
+    if model not in known:
+        raise UnknownModel(model, tuple(known))
+    return known[model]

@@ -1,0 +1,66 @@
+"""What a use case refuses besides the policy. Each class is data; `bot.replies` words it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.policy import Refusal
+
+
+@dataclass(eq=False)
+class UnknownGeneration(Refusal):
+    """No generation of that id was made in this guild."""
+
+    generation_id: str
+
+
+@dataclass(eq=False)
+class GenerationDeleted(Refusal):
+    """The generation was deleted."""
+
+    generation_id: str
+
+
+@dataclass(eq=False)
+class NotAllowed(Refusal):
+    """Only the author or a moderator may do this ("delete", "cancel"), or only moderators ("moderate")."""
+
+    action: str
+
+
+@dataclass(eq=False)
+class AlreadyUnderWay(Refusal):
+    """The same press is being worked on. `generation_id` names the job that does."""
+
+    generation_id: str
+
+
+@dataclass(eq=False)
+class NoSuchPicture(Refusal):
+    """The generation has no such picture to show: never had, blocked, or its file is past retention."""
+
+    generation_id: str
+    index: int
+
+
+@dataclass(eq=False)
+class TooManyVariations(Refusal):
+    """The picture is already a variation of a variation `limit` times over."""
+
+    limit: int
+
+
+@dataclass(eq=False)
+class NotCancellable(Refusal):
+    """The job is over already."""
+
+    generation_id: str
+
+
+@dataclass(eq=False)
+class WrongValue(Refusal):
+    """A value that cannot be used. `hint` is a sentence that says what can."""
+
+    field: str
+    value: str
+    hint: str

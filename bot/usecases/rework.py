@@ -1,0 +1,77 @@
+"""Make new pictures from old ones: reroll and vary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from bot.policy import Member, limits_for
+from bot.records import Generation, Kind, Place
+from bot.storage import Store
+from bot.usecases.admission import Admission, Origin
+from bot.usecases.lookup import find_for, find_model
+from bot.usecases.refusals import NoSuchPicture, TooManyVariations
+from engine.api import MAX_IMAGES, MAX_VARIATIONS, EngineClient, ImageSeed, Recipe, Verdict
+
+SUBTLE = 0.15
+STRONG = 0.4
+
+
+class Rework:
+    """Accepts jobs that start from a recorded generation."""
+
+    def __init__(self, store: Store, engine: EngineClient, admission: Admission, new_seed: Callable[[], int]) -> None:
+        self._store = store
+        self._engine = engine
+        self._admission = admission
+        self._new_seed = new_seed
+
+    async def reroll(self, member: Member, place: Place, generation_id: str) -> Generation:
+        """Accept the same recipe with new seeds.
+
+        Raises:
+            Refusal: no such generation here, deleted, the same press is under way, or the policy forbids it.
+            Refused, Unavailable: the engine cannot take it (any more).
+        """
+        parent = await find_for(self._store, member, generation_id)
+        images = tuple(ImageSeed(self._new_seed()) for _ in parent.recipe.images)
+        origin = Origin(parent.id, None, f"reroll:{parent.id}:{member.user_id}")
+        return await self._admission.accept(member, place, Kind.REROLL, self._again(parent.recipe, images), origin)
+
+    async def vary(
+        self,
+        member: Member,
+        place: Place,
+        generation_id: str,
+        index: int,
+        strength: float,
+        count: int | None = None,
+    ) -> Generation:
+        """Accept variations of one picture: its noise moved by `strength` towards random noise.
+
+        Args:
+            index: the picture, from 0.
+            strength: 0.0 (the same picture) to 1.0; see SUBTLE and STRONG.
+            count: pictures; None for as many as one request may have.
+
+        Raises:
+            Refusal: as in `reroll`; or the picture was blocked, or is a variation too many times over.
+            Refused, Unavailable: the engine cannot take it (any more).
+        """
+        parent = await find_for(self._store, member, generation_id)
+        picture = next((picture for picture in parent.pictures if picture.index == index), None)
+        if picture is None or picture.verdict is not Verdict.ALLOW:
+            raise NoSuchPicture(generation_id, index)
+        if len(picture.seed.variations) >= MAX_VARIATIONS:
+            raise TooManyVariations(MAX_VARIATIONS)
+        if count is None:
+            limits = limits_for(await self._store.guilds.policy(member.guild_id), member.role_ids)
+            count = min(MAX_IMAGES, limits.pictures_per_request)
+        images = tuple(picture.seed.vary(self._new_seed(), strength) for _ in range(count))
+        origin = Origin(parent.id, index, f"vary:{parent.id}:{index}:{strength}:{member.user_id}")
+        return await self._admission.accept(member, place, Kind.VARY, self._again(parent.recipe, images), origin)
+
+    def _again(self, recipe: Recipe, images: tuple[ImageSeed, ...]) -> Recipe:
+        # The files the model has today are the ones that will draw it, and the record must say so.
+        revision = find_model(self._engine.models(), recipe.model).revision
+        return replace(recipe, images=images, model_revision=revision)

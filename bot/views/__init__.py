@@ -1,0 +1,30 @@
+"""Buttons whose whole state is in their `custom_id`, so that they work after a restart and a year later."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import discord
+
+from bot.records import Generation
+from bot.views.results import Delete, Reroll, Show, Vary, result_view
+from bot.views.running import Cancel, waiting_view
+from bot.views.unreadable import Unreadable
+
+BUTTONS: tuple[type[discord.ui.DynamicItem[Any]], ...] = (Cancel, Show, Vary, Reroll, Delete, Unreadable)
+
+
+class GenerationButtons:
+    """Builds the buttons under a generation's message, for `bot.delivery`."""
+
+    def waiting(self, generation: Generation) -> discord.ui.View:
+        """Return what may be pressed while the job is not over."""
+        return waiting_view(generation)
+
+    def result(self, generation: Generation, indexes: Sequence[int]) -> discord.ui.View:
+        """Return what may be pressed under the pictures of these indexes."""
+        return result_view(generation, indexes)
+
+
+__all__ = ["BUTTONS", "GenerationButtons"]

@@ -1,0 +1,42 @@
+"""What every button shares: where it finds the bot's use cases, and who answers when it cannot be obeyed."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import wraps
+from typing import Any, Protocol, TypeVar, cast
+
+import discord
+
+from bot import replies
+from bot.delivery import Delivery
+from bot.usecases import Usecases
+
+# The form of the ids in the ledger, wide enough for those of years to come.
+GENERATION_ID = r"(?P<id>[a-z0-9]{4,32})"
+INDEX = r"(?P<index>[0-9])"
+
+Button = discord.ui.Button[Any]
+Item = TypeVar("Item", bound=discord.ui.DynamicItem[Any])
+
+
+class Host(Protocol):
+    """What a button needs of the client that received its press."""
+
+    usecases: Usecases
+    delivery: Delivery
+
+
+def pressed(
+    action: Callable[[Item, discord.Interaction, Host], Awaitable[None]],
+) -> Callable[[Item, discord.Interaction[Any]], Coroutine[Any, Any, None]]:
+    """Make an action the callback of a button, and answer what it raises, which discord.py would only log."""
+
+    @wraps(action)
+    async def callback(self: Item, interaction: discord.Interaction[Any]) -> None:
+        try:
+            await action(self, interaction, cast(Host, interaction.client))
+        except Exception as error:
+            await replies.answer(interaction, error)
+
+    return callback

@@ -1,0 +1,168 @@
+"""The buttons under pictures: show, vary, reroll, delete."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, Literal, Self
+
+import discord
+
+from bot import replies, texts
+from bot.checks import member_of, place_of
+from bot.records import Generation
+from bot.replies import NO_MENTIONS
+from bot.usecases.rework import STRONG, SUBTLE
+from bot.views.press import GENERATION_ID, INDEX, Button, Host, pressed
+
+Strength = Literal["subtle", "strong"]
+STRENGTHS: dict[str, float] = {"subtle": SUBTLE, "strong": STRONG}
+
+SHOW_ROW, VARY_ROW, LAST_ROW = 0, 1, 2
+
+
+class Show(discord.ui.DynamicItem[Button], template=rf"easel:show:{GENERATION_ID}:{INDEX}"):
+    """Posts one picture at full size, for all to see: whoever may read the channel has seen it in the grid."""
+
+    def __init__(self, generation_id: str, index: int, number: int) -> None:
+        super().__init__(
+            Button(label=texts.show(number), custom_id=f"easel:show:{generation_id}:{index}", row=SHOW_ROW)
+        )
+        self.generation_id = generation_id
+        self.index = index
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        """Rebuild the button that was pressed."""
+        return cls(match["id"], int(match["index"]), int(match["index"]) + 1)
+
+    @pressed
+    async def callback(self, interaction: discord.Interaction, host: Host) -> None:
+        """Post the picture as a reply."""
+        generation, image = await host.usecases.deliver.show(member_of(interaction), self.generation_id, self.index)
+        card = replies.picture(generation, self.index, image)
+        await interaction.response.send_message(
+            card.text,
+            files=card.files(f"{generation.id}-{self.index + 1}"),
+            view=picture_view(generation.id, self.index),
+            allowed_mentions=NO_MENTIONS,
+        )
+
+
+class Vary(discord.ui.DynamicItem[Button], template=rf"easel:vary:{GENERATION_ID}:{INDEX}:(?P<strength>subtle|strong)"):
+    """Draws pictures that resemble one."""
+
+    def __init__(self, generation_id: str, index: int, strength: str, label: str, row: int) -> None:
+        custom_id = f"easel:vary:{generation_id}:{index}:{strength}"
+        super().__init__(Button(label=label, custom_id=custom_id, row=row))
+        self.generation_id = generation_id
+        self.index = index
+        self.strength = strength
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        """Rebuild the button that was pressed."""
+        index = int(match["index"])
+        return cls(match["id"], index, match["strength"], texts.vary(index + 1), VARY_ROW)
+
+    @pressed
+    async def callback(self, interaction: discord.Interaction, host: Host) -> None:
+        """Accept the variations as a job of the member who pressed."""
+        generation = await host.usecases.rework.vary(
+            member_of(interaction),
+            place_of(interaction),
+            self.generation_id,
+            self.index,
+            STRENGTHS[self.strength],
+        )
+        await host.delivery.begin(interaction, generation)
+
+
+class Reroll(discord.ui.DynamicItem[Button], template=rf"easel:reroll:{GENERATION_ID}"):
+    """Draws the same recipe with new seeds."""
+
+    def __init__(self, generation_id: str, row: int = LAST_ROW) -> None:
+        super().__init__(Button(label=texts.REROLL, custom_id=f"easel:reroll:{generation_id}", row=row))
+        self.generation_id = generation_id
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        """Rebuild the button that was pressed."""
+        return cls(match["id"])
+
+    @pressed
+    async def callback(self, interaction: discord.Interaction, host: Host) -> None:
+        """Accept the reroll as a job of the member who pressed."""
+        generation = await host.usecases.rework.reroll(
+            member_of(interaction), place_of(interaction), self.generation_id
+        )
+        await host.delivery.begin(interaction, generation)
+
+
+class Delete(discord.ui.DynamicItem[Button], template=rf"easel:delete:{GENERATION_ID}"):
+    """Deletes a generation: its files, its message and the message of the button."""
+
+    def __init__(self, generation_id: str, row: int = LAST_ROW) -> None:
+        super().__init__(
+            Button(
+                label=texts.DELETE,
+                style=discord.ButtonStyle.danger,
+                custom_id=f"easel:delete:{generation_id}",
+                row=row,
+            )
+        )
+        self.generation_id = generation_id
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        """Rebuild the button that was pressed."""
+        return cls(match["id"])
+
+    @pressed
+    async def callback(self, interaction: discord.Interaction, host: Host) -> None:
+        """Delete, if the member may."""
+        generation = await host.usecases.deliver.delete(member_of(interaction), self.generation_id)
+        await interaction.response.defer()
+        await interaction.delete_original_response()
+        if interaction.message is None or interaction.message.id != generation.message_id:
+            await host.delivery.remove(generation)
+
+
+def result_view(generation: Generation, indexes: Sequence[int]) -> discord.ui.View:
+    """Return what may be pressed under finished pictures.
+
+    The numbers on the buttons count the pictures that are there, so that they match the grid where some are missing.
+    Vary under a grid is the strong kind: whoever asks for something else expects to see a difference.
+
+    Args:
+        generation: its record.
+        indexes: the pictures shown, as positions in the recipe, in order.
+    """
+    if len(indexes) == 1:
+        return picture_view(generation.id, indexes[0])
+    view = discord.ui.View(timeout=None)
+    for number, index in enumerate(indexes, 1):
+        view.add_item(Show(generation.id, index, number))
+    for number, index in enumerate(indexes, 1):
+        view.add_item(Vary(generation.id, index, "strong", texts.vary(number), VARY_ROW))
+    view.add_item(Reroll(generation.id))
+    view.add_item(Delete(generation.id))
+    return view
+
+
+def picture_view(generation_id: str, index: int) -> discord.ui.View:
+    """Return what may be pressed under a single picture."""
+    view = discord.ui.View(timeout=None)
+    view.add_item(Vary(generation_id, index, "subtle", texts.VARY_SUBTLE, row=0))
+    view.add_item(Vary(generation_id, index, "strong", texts.VARY_STRONG, row=0))
+    view.add_item(Reroll(generation_id, row=0))
+    view.add_item(Delete(generation_id, row=0))
+    return view

@@ -1,0 +1,29 @@
+"""The answer to a press that no button understands: a forged id, or a button of a version that is gone."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Self
+
+import discord
+
+from bot import replies, texts
+from bot.views.press import Button, Host, pressed
+
+_READABLE = "cancel:{0}|reroll:{0}|delete:{0}|show:{0}:[0-9]|vary:{0}:[0-9]:(?:subtle|strong)".format("[a-z0-9]{4,32}")
+
+
+class Unreadable(discord.ui.DynamicItem[Button], template=rf"easel:(?!(?:{_READABLE})\Z).*"):
+    """Every custom_id of ours that is none of the known forms."""
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        """Wrap whatever was pressed."""
+        return cls(item)  # type: ignore[arg-type]
+
+    @pressed
+    async def callback(self, interaction: discord.Interaction, host: Host) -> None:
+        """Say so."""
+        await replies.tell(interaction, texts.UNREADABLE_BUTTON)

@@ -1,0 +1,130 @@
+"""The engine's command line: `python -m engine draw` and `python -m engine models`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from engine.api import EngineError, ModelInfo, Refused
+from engine.catalog import CatalogError, load_catalog
+from engine.draw import DONE, FAILED, WRONG_INPUT, DrawError, DrawOptions, draw
+from engine.settings import EngineSettings
+
+INTERRUPTED = 130
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(WRONG_INPUT, f"{self.prog}: {message}. See {self.prog} --help.\n")
+
+
+def main(argv: Sequence[str], prog: str = "python -m engine") -> int:
+    """Run one command.
+
+    Args:
+        argv: the command and its arguments, without the program's name.
+        prog: the program's name, for help texts.
+
+    Returns:
+        The exit code: 0 done, 1 the engine failed, 2 wrong input, 3 every picture was held back, 130 interrupted.
+    """
+    # What goes wrong is told once, as a sentence; the log stays silent unless somebody set one up.
+    logging.getLogger("engine").addHandler(logging.NullHandler())
+    try:
+        options = _parser(prog).parse_args(argv)
+        return _run(options)
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else DONE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has left; what Python still flushes at exit must have somewhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+
+
+def _run(options: argparse.Namespace) -> int:
+    settings = EngineSettings(models_file=options.models_file) if options.models_file else EngineSettings()
+    try:
+        if options.command == "models":
+            for info in load_catalog(settings.models_file).infos():
+                print(_model_line(info))
+            return DONE
+        return asyncio.run(draw(_draw_options(options), settings, sys.stdout, sys.stderr))
+    except DrawError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    except (CatalogError, Refused) as error:
+        print(error, file=sys.stderr)
+        return WRONG_INPUT
+    except EngineError as error:
+        print(error, file=sys.stderr)
+        return FAILED
+
+
+def _parser(prog: str) -> argparse.ArgumentParser:
+    parser = _Parser(prog=prog, description="Draw pictures from words, without Discord.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    models_file = _Parser(add_help=False)
+    models_file.add_argument("--models-file", type=Path, metavar="FILE", help="the model catalogue (models.toml)")
+    commands.add_parser("models", parents=[models_file], help="list the models", description="List the models.")
+    options = commands.add_parser("draw", parents=[models_file], help="draw pictures", description="Draw pictures.")
+    options.add_argument("prompt", metavar="PROMPT", help='what to draw, in quotes: "a red apple"')
+    options.add_argument("--seed", type=_whole, help="same seed, same picture; random if not given")
+    options.add_argument("--count", type=_whole, default=1, help="pictures to draw, with seed, seed + 1, ...")
+    options.add_argument("--steps", type=_whole, help="more steps take longer and refine more")
+    options.add_argument("--guidance", type=_number, help="how closely to follow the prompt")
+    options.add_argument("--scheduler", metavar="NAME", help='noise scheduler, e.g. "DPM++ 2M"')
+    options.add_argument("--width", type=_whole, metavar="PIXELS")
+    options.add_argument("--height", type=_whole, metavar="PIXELS")
+    options.add_argument("--negative", metavar="PROMPT", help="what not to draw")
+    options.add_argument("--model", metavar="ID", help="a model of the catalogue; its first if not given")
+    options.add_argument("--output-dir", type=Path, default=Path(), metavar="DIR", help="made if it is missing")
+    options.add_argument("--json", action="store_true", help="print one JSON object per picture")
+    return parser
+
+
+def _draw_options(options: argparse.Namespace) -> DrawOptions:
+    return DrawOptions(
+        prompt=options.prompt,
+        output_dir=options.output_dir,
+        negative_prompt=options.negative,
+        model=options.model,
+        seed=options.seed,
+        count=options.count,
+        steps=options.steps,
+        guidance_scale=options.guidance,
+        scheduler=options.scheduler,
+        width=options.width,
+        height=options.height,
+        as_json=options.json,
+    )
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a whole number, not {text!r}") from None
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a number, not {text!r}") from None
+
+
+def _model_line(info: ModelInfo) -> str:
+    sizes = ", ".join(f"{size.name} {size}" for size in info.sizes)
+    return f"{info.id}: {info.title}. {info.description} Sizes: {sizes}. Licence: {info.licence}."
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

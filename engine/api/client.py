@@ -1,0 +1,58 @@
+"""The port through which the bot reaches the engine."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from engine.api.events import Event
+from engine.api.models import ModelInfo
+from engine.api.requests import GenerationRequest, Recipe
+
+
+class Job(Protocol):
+    """One submitted request. Iterating yields its events once, ending after the final one."""
+
+    @property
+    def job_id(self) -> str:
+        """The ledger's id, as in the request."""
+
+    def __aiter__(self) -> AsyncIterator[Event]: ...
+
+    def cancel(self) -> None:
+        """Ask for the job to end. Its stream still ends with one final event, usually Cancelled."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStatus:
+    """Whether the engine can draw. `trouble` says why not, in one sentence; empty when it can."""
+
+    workers: int
+    queued: int
+    running: int
+    trouble: str = ""
+
+
+class EngineClient(Protocol):
+    """What the bot may ask of the engine. Every method returns at once; waiting happens on a Job's events."""
+
+    def models(self) -> tuple[ModelInfo, ...]:
+        """Return the catalogue, the default model first."""
+
+    def check(self, recipe: Recipe) -> None:
+        """Raise what `submit` would raise for this recipe now, without queueing anything.
+
+        Raises:
+            Refused, Unavailable: see `engine.api.errors`.
+        """
+
+    def submit(self, request: GenerationRequest) -> Job:
+        """Queue a request.
+
+        Raises:
+            Refused, Unavailable: as in `check`; nothing was queued.
+        """
+
+    def status(self) -> EngineStatus:
+        """Return a snapshot for operators and /quota."""

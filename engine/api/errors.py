@@ -1,0 +1,235 @@
+"""Everything the engine can refuse or fail with: data first, words second.
+
+    EngineError
+    ├── Refused                     the request itself is wrong; nothing was queued
+    │   ├── UnknownModel
+    │   ├── UnknownScheduler
+    │   ├── InvalidSize
+    │   ├── OutOfRange
+    │   ├── BadPrompt
+    │   └── TooBusy
+    ├── Unavailable                 the request may be right; the engine cannot draw it now
+    │   ├── SafetyUnavailable
+    │   ├── ModelUnavailable
+    │   └── EngineStopped
+    └── JobFailed                   the job was queued and ended without pictures
+        ├── WorkerDied
+        ├── GenerationFailed
+        └── DeadlinePassed
+
+Each class has a stable `code`. Its fields travel between processes as plain data (`to_data`, `error_from_data`);
+`str(error)` is a sentence for people, and `bot.replies` words it again for members.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+
+class EngineError(Exception):
+    """Root of the tree. `retryable` says whether the same request may succeed if it is submitted again."""
+
+    code: ClassVar[str] = "engine"
+    retryable: ClassVar[bool] = False
+
+    def sentence(self) -> str:
+        """Return one plain sentence that says what happened and, where possible, what to do."""
+        return "The engine failed."
+
+    def __str__(self) -> str:
+        return self.sentence()
+
+    def to_data(self) -> dict[str, Any]:
+        """Return the fields as plain values (str, int, float, None, lists of those)."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
+
+
+class Refused(EngineError):
+    """The request is wrong as it stands; nothing was queued."""
+
+    code = "refused"
+
+
+@dataclass(eq=False)
+class UnknownModel(Refused):
+    """No model of that id is in the catalogue."""
+
+    code = "unknown_model"
+    model: str
+    known: tuple[str, ...] = ()
+
+    def sentence(self) -> str:
+        return f"There is no model called {self.model!r}. Known models: {', '.join(self.known) or 'none'}."
+
+
+@dataclass(eq=False)
+class UnknownScheduler(Refused):
+    """The model does not offer that noise scheduler."""
+
+    code = "unknown_scheduler"
+    scheduler: str
+    known: tuple[str, ...] = ()
+
+    def sentence(self) -> str:
+        return f"There is no scheduler called {self.scheduler!r}. Choose one of: {', '.join(self.known)}."
+
+
+@dataclass(eq=False)
+class InvalidSize(Refused):
+    """The model cannot draw that size. `nearest` holds the closest right sizes as "WIDTHxHEIGHT"."""
+
+    code = "invalid_size"
+    width: int
+    height: int
+    nearest: tuple[str, ...] = ()
+
+    def sentence(self) -> str:
+        nearest = " or ".join(self.nearest)
+        return f"{self.width}x{self.height} is not a size this model can draw. The nearest it can: {nearest}."
+
+
+@dataclass(eq=False)
+class OutOfRange(Refused):
+    """A number lies outside what the model or the engine takes. `low` and `high` are inclusive."""
+
+    code = "out_of_range"
+    field: str
+    value: float
+    low: float
+    high: float
+
+    def sentence(self) -> str:
+        return f"{self.field} must be between {self.low:g} and {self.high:g}, not {self.value:g}."
+
+
+@dataclass(eq=False)
+class BadPrompt(Refused):
+    """The prompt cannot be drawn. `reason`: empty, too_long, unreadable (no valid text), forbidden (on any server)."""
+
+    code = "bad_prompt"
+    reason: str
+    length: int = 0
+    limit: int = 0
+
+    def sentence(self) -> str:
+        if self.reason == "empty":
+            return "The prompt is empty. Describe what you want to see."
+        if self.reason == "too_long":
+            return f"The prompt has {self.length} characters; at most {self.limit} are taken."
+        if self.reason == "unreadable":
+            return "The prompt holds characters that are no text. Type it again."
+        return "This prompt asks for something that is never drawn here."
+
+
+@dataclass(eq=False)
+class TooBusy(Refused):
+    """The queue is full. `eta_s` is when a place should be free, in seconds."""
+
+    code = "too_busy"
+    eta_s: float
+
+    def sentence(self) -> str:
+        return f"The queue is full. Try again in about {max(1, round(self.eta_s))} s."
+
+
+class Unavailable(EngineError):
+    """The engine cannot draw this now."""
+
+    code = "unavailable"
+
+
+@dataclass(eq=False)
+class SafetyUnavailable(Unavailable):
+    """The safety gate failed its start-up proof, so nothing is drawn."""
+
+    code = "safety_unavailable"
+    reason: str
+
+    def sentence(self) -> str:
+        return f"Nothing is drawn, because the safety checker did not pass its own test: {self.reason}."
+
+
+@dataclass(eq=False)
+class ModelUnavailable(Unavailable):
+    """The model is known but could not be loaded."""
+
+    code = "model_unavailable"
+    model: str
+    reason: str
+
+    def sentence(self) -> str:
+        return f"The model {self.model!r} could not be loaded: {self.reason}."
+
+
+@dataclass(eq=False)
+class EngineStopped(Unavailable):
+    """The engine is shutting down, or was never started."""
+
+    code = "engine_stopped"
+    retryable = True
+
+    def sentence(self) -> str:
+        return "The engine is not running."
+
+
+class JobFailed(EngineError):
+    """The job ended without pictures, through no fault of the request."""
+
+    code = "job_failed"
+
+
+@dataclass(eq=False)
+class WorkerDied(JobFailed):
+    """The worker that drew the job is gone. The ledger decides whether to submit the job again."""
+
+    code = "worker_died"
+    retryable = True
+    worker: str
+
+    def sentence(self) -> str:
+        return f"The worker {self.worker} stopped while it was drawing."
+
+
+@dataclass(eq=False)
+class GenerationFailed(JobFailed):
+    """Drawing raised. `reason` is for logs and operators."""
+
+    code = "generation_failed"
+    reason: str
+
+    def sentence(self) -> str:
+        return f"Drawing failed: {self.reason}."
+
+
+@dataclass(eq=False)
+class DeadlinePassed(JobFailed):
+    """The job was still waiting when its deadline passed."""
+
+    code = "deadline_passed"
+
+    def sentence(self) -> str:
+        return "The job waited too long and was given up."
+
+
+def error_classes() -> dict[str, type[EngineError]]:
+    """Return every concrete error class (those that are dataclasses) by its code."""
+    found: dict[str, type[EngineError]] = {}
+    waiting: list[type[EngineError]] = [EngineError]
+    while waiting:
+        cls = waiting.pop()
+        waiting.extend(cls.__subclasses__())
+        if "__dataclass_fields__" in cls.__dict__:
+            found[cls.code] = cls
+    return found
+
+
+def error_from_data(code: str, data: Mapping[str, Any]) -> EngineError:
+    """Rebuild an error from its code and `to_data()`.
+
+    Raises:
+        KeyError: no error class has this code.
+    """
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
+    return error_classes()[code](**values)

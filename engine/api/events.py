@@ -1,0 +1,64 @@
+"""What a job tells its listener, in order: Queued*, Started, Progress*, then exactly one of the three last.
+
+Queued -> Started -> Progress ... -> Finished | Failed | Cancelled
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.api.errors import EngineError
+from engine.api.results import Facts, ImageResult, ReviewedImage
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """The job waits. `position` is 1 for the next to start; `eta_s` is seconds until its result, None if unknown."""
+
+    position: int
+    eta_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A worker has begun. `worker` is its name."""
+
+    worker: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """`step` of `total` scheduler steps are done; `preview` is a reviewed picture of the latents, now and then."""
+
+    step: int
+    total: int
+    preview: ReviewedImage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The job is done: one result per image of the recipe, in order.
+
+    `grid` shows the allowed pictures together, numbered by nothing, in reading order; None when fewer than two were
+    allowed.
+    """
+
+    images: tuple[ImageResult, ...]
+    grid: ReviewedImage | None
+    facts: Facts
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The job ended without pictures."""
+
+    error: EngineError
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """The job ended because `Job.cancel` was called."""
+
+
+Event = Queued | Started | Progress | Finished | Failed | Cancelled
+FINAL = (Finished, Failed, Cancelled)

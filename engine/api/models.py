@@ -1,0 +1,87 @@
+"""What options, autocomplete, policy and the queue need to know of a model, and the checks that follow from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.api.errors import InvalidSize, OutOfRange, UnknownScheduler
+from engine.api.requests import Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """A named size in pixels."""
+
+    name: str
+    width: int
+    height: int
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height}"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """A model of the catalogue as the bot sees it.
+
+    Args:
+        id: short name people type.
+        title: name people read.
+        family: architecture: "sd1".
+        revision: revision of its files; part of every recipe.
+        licence: name of the licence and its use restrictions, one line.
+        description: what it draws well, one line.
+        sizes: sizes offered by name; the first is the default.
+        size_step: width and height are multiples of this many pixels.
+        min_side, max_side: range of width and height in pixels.
+        steps: default num_inference_steps.
+        min_steps, max_steps: range of steps.
+        guidance_scale: default.
+        min_guidance, max_guidance: range of guidance_scale.
+        schedulers: names of the noise schedulers offered.
+        scheduler: the default one.
+        negative_prompt: default negative prompt.
+    """
+
+    id: str
+    title: str
+    family: str
+    revision: str
+    licence: str
+    description: str
+    sizes: tuple[Size, ...]
+    size_step: int
+    min_side: int
+    max_side: int
+    steps: int
+    min_steps: int
+    max_steps: int
+    guidance_scale: float
+    min_guidance: float
+    max_guidance: float
+    schedulers: tuple[str, ...]
+    scheduler: str
+    negative_prompt: str = ""
+
+    def check(self, recipe: Recipe) -> None:
+        """Raise the first thing in the recipe that this model cannot take.
+
+        Raises:
+            InvalidSize, OutOfRange, UnknownScheduler: see their fields.
+        """
+        self.check_size(recipe.width, recipe.height)
+        _check_range("steps", recipe.steps, self.min_steps, self.max_steps)
+        _check_range("guidance", recipe.guidance_scale, self.min_guidance, self.max_guidance)
+        if recipe.scheduler not in self.schedulers:
+            raise UnknownScheduler(recipe.scheduler, self.schedulers)
+
+    def check_size(self, width: int, height: int) -> None:
+        """Raise InvalidSize, naming the nearest right sizes, unless this model can draw width x height pixels."""
+        if any(side % self.size_step or not self.min_side <= side <= self.max_side for side in (width, height)):
+            nearest = sorted(self.sizes, key=lambda size: abs(size.width - width) + abs(size.height - height))[:2]
+            raise InvalidSize(width, height, tuple(str(size) for size in nearest))
+
+
+def _check_range(field: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise OutOfRange(field, value, low, high)

@@ -1,0 +1,164 @@
+"""What is asked of the engine: a recipe (what decides the pixels) inside a request (who and when)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+MAX_SEED = 2**32 - 1
+MAX_IMAGES = 4
+MAX_VARIATIONS = 64
+PARSER_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Variation:
+    """One step away from a seed's noise, towards another seed's.
+
+    Args:
+        seed: whose noise to move towards, 0 to MAX_SEED.
+        strength: how far, 0.0 (not at all) to 1.0 (all the way), by spherical interpolation.
+    """
+
+    seed: int
+    strength: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "seed", _whole("variation seed", self.seed, 0, MAX_SEED))
+        object.__setattr__(self, "strength", _real("variation strength", self.strength, 0.0, 1.0))
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSeed:
+    """The initial noise of one image: a seed, then its variations in the order they were made.
+
+    A variation of a variation appends to the chain, so that each picture stays close to the one it was made from.
+    """
+
+    seed: int
+    variations: tuple[Variation, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "seed", _whole("seed", self.seed, 0, MAX_SEED))
+        object.__setattr__(self, "variations", tuple(self.variations))
+        if len(self.variations) > MAX_VARIATIONS:
+            raise ValueError(f"at most {MAX_VARIATIONS} variations of variations, not {len(self.variations)}")
+
+    def vary(self, seed: int, strength: float) -> ImageSeed:
+        """Return this noise moved by `strength` towards the noise of `seed`."""
+        return ImageSeed(self.seed, (*self.variations, Variation(seed, strength)))
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Everything that decides the pixels. Equal recipes have equal canonical JSON and equal hashes.
+
+    Args:
+        model: catalogue id.
+        model_revision: revision of the model's files, as in the catalogue.
+        prompt: positive prompt, as typed.
+        negative_prompt: replaces the empty unconditional prompt.
+        width, height: pixels.
+        steps: num_inference_steps.
+        guidance_scale: classifier-free guidance; 1.0 or less means none.
+        scheduler: noise scheduler by the name people know, e.g. "DPM++ 2M".
+        images: one entry per image, 1 to MAX_IMAGES.
+        parser_version: version of the prompt syntax that reads the prompts.
+
+    Raises:
+        ValueError: a field is not a finite number, or outside what any model could take.
+    """
+
+    model: str
+    model_revision: str
+    prompt: str
+    negative_prompt: str
+    width: int
+    height: int
+    steps: int
+    guidance_scale: float
+    scheduler: str
+    images: tuple[ImageSeed, ...]
+    parser_version: int = PARSER_VERSION
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "width", _whole("width", self.width, 1, 16384))
+        object.__setattr__(self, "height", _whole("height", self.height, 1, 16384))
+        object.__setattr__(self, "steps", _whole("steps", self.steps, 1, 1000))
+        object.__setattr__(self, "guidance_scale", _real("guidance_scale", self.guidance_scale, 0.0, 100.0))
+        object.__setattr__(self, "images", tuple(self.images))
+        if not 1 <= len(self.images) <= MAX_IMAGES:
+            raise ValueError(f"a recipe has 1 to {MAX_IMAGES} images, not {len(self.images)}")
+
+    def canonical_json(self) -> str:
+        """Return the one JSON text of this recipe: sorted keys, no spaces, numbers normalised."""
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+    def sha256(self) -> str:
+        """Return the hexadecimal SHA-256 of the canonical JSON."""
+        return hashlib.sha256(self.canonical_json().encode()).hexdigest()
+
+    @classmethod
+    def from_json(cls, text: str) -> Recipe:
+        """Read a recipe back from its canonical JSON.
+
+        Raises:
+            ValueError: the text is not a recipe's JSON.
+        """
+        try:
+            data: Mapping[str, Any] = json.loads(text)
+            images = tuple(
+                ImageSeed(image["seed"], tuple(Variation(**variation) for variation in image["variations"]))
+                for image in data["images"]
+            )
+            known = {field.name for field in fields(cls)} - {"images"}
+            if unknown := set(data) - known - {"images"}:
+                raise ValueError(f"unknown fields: {sorted(unknown)}")
+            return cls(images=images, **{name: data[name] for name in known})
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"not a recipe: {error!r}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRequest:
+    """A recipe and what decides when it is drawn and for whom.
+
+    Args:
+        recipe: what to draw.
+        job_id: the ledger's id of the job; unique among live jobs.
+        attempt: 1 for the first submission, counted by the ledger.
+        accepted_at: when the ledger first accepted the job, seconds since the epoch; kept over attempts.
+        tenant: who the queue must be fair to, e.g. "guild:user".
+        weight: share of the queue against other tenants, over 0.
+        deadline: give up if not started by then, seconds since the epoch; None for never.
+        previews: whether pictures of the unfinished latents are wanted.
+    """
+
+    recipe: Recipe
+    job_id: str
+    attempt: int
+    accepted_at: float
+    tenant: str
+    weight: float = 1.0
+    deadline: float | None = None
+    previews: bool = True
+
+
+def _whole(name: str, value: float, low: int, high: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value != int(value):
+        raise ValueError(f"{name} must be a whole number, not {value!r}")
+    if not low <= value <= high:
+        raise ValueError(f"{name} must be between {low} and {high}, not {value}")
+    return int(value)
+
+
+def _real(name: str, value: float, low: float, high: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{name} must be a finite number, not {value!r}")
+    if not low <= value <= high:
+        raise ValueError(f"{name} must be between {low} and {high}, not {value}")
+    return float(value) + 0.0  # -0.0 becomes 0.0, so that equal values have one JSON text

@@ -1,0 +1,92 @@
+"""What comes out of the engine: verdicts and reviewed images."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """What the safety gate says of one image. ERROR never leaves the engine, like BLOCK, but is nobody's fault."""
+
+    ALLOW = "allow"
+    BLOCK = "block"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewedImage:
+    """An encoded picture that the safety gate allowed: the only way out for pixels.
+
+    Minted by the gate in the worker; rebuilt only by `engine.wire` (a worker's frame) and by the picture store (a file
+    whose hash and verdict match its row). An architecture test keeps it so.
+
+    Args:
+        data: the encoded file.
+        media_type: "image/png".
+        width, height: pixels.
+        sha256: hexadecimal, over mode, size and raw RGB (see `pixel_sha256`).
+        file_sha256: hexadecimal, over `data`.
+
+    Raises:
+        ValueError: `file_sha256` is not the hash of `data`.
+    """
+
+    data: bytes
+    media_type: str
+    width: int
+    height: int
+    sha256: str
+    file_sha256: str
+
+    def __post_init__(self) -> None:
+        if hashlib.sha256(self.data).hexdigest() != self.file_sha256:
+            raise ValueError("the picture's bytes do not match their hash")
+
+
+@dataclass(frozen=True, slots=True)
+class ImageResult:
+    """What became of one image of a recipe. `image` is set exactly when the verdict is ALLOW.
+
+    Args:
+        index: position in `Recipe.images`, from 0.
+        verdict: the gate's.
+        reason: for logs and moderators, e.g. "concept 3 by 0.02" or "timeout"; empty when allowed.
+        image: the reviewed picture.
+    """
+
+    index: int
+    verdict: Verdict
+    reason: str = ""
+    image: ReviewedImage | None = None
+
+    def __post_init__(self) -> None:
+        if (self.image is not None) != (self.verdict is Verdict.ALLOW):
+            raise ValueError("a result carries a picture exactly when the gate allowed it")
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """How the pictures were made, to be stored with them.
+
+    Args:
+        worker: name of the worker.
+        device: "cpu" or the card's name.
+        threads: CPU threads of the worker's torch.
+        dtype: "float32", "float16", ...
+        versions: e.g. (("diffusers", "0.42.1"), ("torch", "2.13.0")).
+        seconds: time from start to result on the worker.
+    """
+
+    worker: str
+    device: str
+    threads: int
+    dtype: str
+    versions: tuple[tuple[str, str], ...]
+    seconds: float
+
+
+def pixel_sha256(mode: str, width: int, height: int, raw: bytes) -> str:
+    """Return the hexadecimal SHA-256 over mode, size and raw pixels; independent of how a file encodes them."""
+    return hashlib.sha256(f"{mode}:{width}x{height}:".encode() + raw).hexdigest()

@@ -1,0 +1,6 @@
+"""The order of jobs: one fair queue per worker, and one task that owns each worker."""
+
+from engine.dispatch.dispatcher import Dispatcher
+from engine.dispatch.jobs import EngineJob
+
+__all__ = ["Dispatcher", "EngineJob"]

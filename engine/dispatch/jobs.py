@@ -1,0 +1,75 @@
+"""One submitted job: what it costs, and the stream of events its listener reads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+
+from engine.api import FINAL, Event, GenerationRequest, Progress, Queued
+
+
+class EngineJob:
+    """A request on its way to its one final event.
+
+    Unread `Queued` and `Progress` events give way to newer ones, so that a stream nobody reads holds at most four
+    events.
+
+    Args:
+        request: what was asked.
+        changed: called without waiting when a cancel was asked for, so that the dispatcher looks.
+    """
+
+    def __init__(self, request: GenerationRequest, changed: Callable[[], None]) -> None:
+        self.request = request
+        self.cancel_asked = False
+        self.cancel_sent = False
+        self.over = False
+        self.done = 0.0
+        self.place: int | None = None
+        self._changed = changed
+        self._unread: deque[Event] = deque()
+        self._news = asyncio.Event()
+
+    @property
+    def job_id(self) -> str:
+        """The ledger's id, as in the request."""
+        return self.request.job_id
+
+    @property
+    def row_steps(self) -> float:
+        """Work left, in rows of the UNet's batch times scheduler steps: the unit of load and of ETA."""
+        recipe = self.request.recipe
+        rows_per_image = 2 if recipe.guidance_scale > 1.0 else 1
+        return len(recipe.images) * rows_per_image * recipe.steps * (1.0 - self.done)
+
+    def cancel(self) -> None:
+        """Ask for the job to end. Its stream still ends with one final event, usually Cancelled."""
+        if not self.over:
+            self.cancel_asked = True
+            self._changed()
+
+    def emit(self, event: Event) -> None:
+        """Hand an event to the listener. After the final one every other is dropped."""
+        if self.over:
+            return
+        self.over = isinstance(event, FINAL)
+        unread = self._unread[-1] if self._unread else None
+        if isinstance(event, Queued | Progress) and type(event) is type(unread):
+            self._unread.pop()
+        if isinstance(event, Progress) and isinstance(unread, Progress) and event.preview is None:
+            event = replace(event, preview=unread.preview)
+        self._unread.append(event)
+        self._news.set()
+
+    def __aiter__(self) -> EngineJob:
+        return self
+
+    async def __anext__(self) -> Event:
+        while not self._unread:
+            if self.over:
+                raise StopAsyncIteration
+            self._news.clear()
+            await self._news.wait()
+        return self._unread.popleft()

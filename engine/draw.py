@@ -1,0 +1,233 @@
+"""Draw from the command line: the same engine, prompt floor and gate as the bot's, and files instead of messages."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any, TextIO, TypeVar
+
+from tqdm import tqdm  # type: ignore[import-untyped]
+
+from engine.api import (
+    MAX_IMAGES,
+    MAX_SEED,
+    EngineClient,
+    EngineStopped,
+    Failed,
+    Finished,
+    GenerationRequest,
+    ImageSeed,
+    ModelInfo,
+    OutOfRange,
+    Progress,
+    Recipe,
+    ReviewedImage,
+    UnknownModel,
+    Verdict,
+)
+from engine.catalog import Catalog, load_catalog
+from engine.executors.port import Executor
+from engine.service import check_recipe, open_engine
+from engine.settings import EngineSettings
+
+DONE, FAILED, WRONG_INPUT, HELD_BACK = 0, 1, 2, 3
+T = TypeVar("T")
+
+
+class DrawError(Exception):
+    """Nothing was drawn. `str()` is a sentence for people, `exit_code` is for the shell."""
+
+    def __init__(self, sentence: str, exit_code: int) -> None:
+        super().__init__(sentence)
+        self.exit_code = exit_code
+
+
+@dataclass(frozen=True, slots=True)
+class DrawOptions:
+    """What was typed; None takes the model's default, or a random seed."""
+
+    prompt: str
+    output_dir: Path = Path()
+    negative_prompt: str | None = None
+    model: str | None = None
+    seed: int | None = None
+    count: int = 1
+    steps: int | None = None
+    guidance_scale: float | None = None
+    scheduler: str | None = None
+    width: int | None = None
+    height: int | None = None
+    as_json: bool = False
+
+
+async def draw(
+    options: DrawOptions,
+    settings: EngineSettings,
+    out: TextIO,
+    err: TextIO,
+    executors: Sequence[Executor] | None = None,
+) -> int:
+    """Draw, write the pictures, and print a line for each.
+
+    Args:
+        options: what to draw.
+        settings: how to run the engine; only the first of its workers is used.
+        out: gets one line per picture.
+        err: gets the progress bar, if it is a terminal, and a sentence for each picture that is not there.
+        executors: as in `open_engine`.
+
+    Returns:
+        The exit code: DONE, or HELD_BACK or FAILED when the gate let no picture out.
+
+    Raises:
+        CatalogError, DrawError, EngineError: nothing was written.
+    """
+    catalog = load_catalog(settings.models_file)
+    recipe = recipe_for(options, catalog)
+    _make_writable(options.output_dir)
+    settings = settings.model_copy(update={"devices": (settings.workers()[0].device,), "workers_per_device": 1})
+    async with open_engine(settings, catalog, executors) as engine:
+        finished = await _finish(engine, GenerationRequest(recipe, "draw", 1, time.time(), "", previews=False), err)
+    return _write(finished, recipe, options, out, err)
+
+
+def recipe_for(options: DrawOptions, catalog: Catalog) -> Recipe:
+    """Return the recipe that the options ask for; picture n has the seed plus n.
+
+    Raises:
+        DrawError, EngineError: the options are wrong.
+    """
+    model = _model(options.model, catalog)
+    if not 1 <= options.count <= MAX_IMAGES:
+        raise OutOfRange("count", options.count, 1, MAX_IMAGES)
+    seed = _default(options.seed, secrets.randbelow(MAX_SEED + 1))
+    if not 0 <= seed <= MAX_SEED:
+        raise DrawError(f"The seed must be a whole number from 0 to {MAX_SEED}, not {seed}.", WRONG_INPUT)
+    try:
+        recipe = Recipe(
+            model=model.id,
+            model_revision=model.revision,
+            prompt=options.prompt,
+            negative_prompt=_default(options.negative_prompt, model.negative_prompt),
+            width=_default(options.width, model.sizes[0].width),
+            height=_default(options.height, model.sizes[0].height),
+            steps=_default(options.steps, model.steps),
+            guidance_scale=_default(options.guidance_scale, model.guidance_scale),
+            scheduler=_default(options.scheduler, model.scheduler),
+            images=tuple(ImageSeed((seed + number) % (MAX_SEED + 1)) for number in range(options.count)),
+        )
+    except ValueError as error:
+        raise DrawError(f"This cannot be drawn: {error}.", WRONG_INPUT) from error
+    check_recipe(recipe, catalog)
+    return recipe
+
+
+def _model(model: str | None, catalog: Catalog) -> ModelInfo:
+    infos = catalog.infos()
+    if model is None:
+        return infos[0]
+    entry = catalog.get(model)
+    if entry is None:
+        raise UnknownModel(model, tuple(info.id for info in infos))
+    return entry.info
+
+
+def _default(value: T | None, default: T) -> T:
+    return default if value is None else value
+
+
+async def _finish(engine: EngineClient, request: GenerationRequest, err: TextIO) -> Finished:
+    with tqdm(total=request.recipe.steps, unit="step", leave=False, file=err, disable=not err.isatty()) as bar:
+        async for event in engine.submit(request):
+            match event:
+                case Progress(step, total):
+                    bar.total = total
+                    bar.update(step - bar.n)
+                case Finished():
+                    return event
+                case Failed(EngineStopped()) if trouble := engine.status().trouble:
+                    raise DrawError(trouble, FAILED)
+                case Failed(error):
+                    raise error
+    raise DrawError("The engine gave the job up.", FAILED)
+
+
+def _write(finished: Finished, recipe: Recipe, options: DrawOptions, out: TextIO, err: TextIO) -> int:
+    written = 0
+    for result in finished.images:
+        seed = recipe.images[result.index].seed
+        if result.image is not None:
+            path = _save(result.image, options.output_dir, f"easel-{seed}")
+            facts = _facts(path, seed, result.image, recipe, finished.facts.seconds)
+            print(json.dumps(facts) if options.as_json else _line(facts), file=out, flush=True)
+            written += 1
+        elif result.verdict is Verdict.BLOCK:
+            print(f"The picture with seed {seed} was held back by the safety checker. Try other words.", file=err)
+        else:
+            print(f"The picture with seed {seed} could not be checked, so it is not shown. Try again.", file=err)
+    if written:
+        return DONE
+    return HELD_BACK if any(result.verdict is Verdict.BLOCK for result in finished.images) else FAILED
+
+
+def _facts(path: Path, seed: int, image: ReviewedImage, recipe: Recipe, seconds: float) -> dict[str, Any]:
+    return {
+        "path": str(path),
+        "seed": seed,
+        "sha256": image.sha256,
+        "file_sha256": image.file_sha256,
+        "width": image.width,
+        "height": image.height,
+        "model": recipe.model,
+        "steps": recipe.steps,
+        "guidance": recipe.guidance_scale,
+        "scheduler": recipe.scheduler,
+        "seconds": round(seconds, 3),
+    }
+
+
+def _line(facts: dict[str, Any]) -> str:
+    return (
+        "{path}  {width}x{height}, model {model}, seed {seed}, {steps} steps, "
+        "guidance {guidance:g}, {scheduler}, {seconds:.1f} s"
+    ).format(**facts)
+
+
+def _make_writable(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        sentence = f"Pictures cannot be written to {folder}: {error.strerror}. Choose another --output-dir."
+        raise DrawError(sentence, WRONG_INPUT) from error
+
+
+def _save(image: ReviewedImage, folder: Path, stem: str) -> Path:
+    """Write the picture under the first name that is free or holds this very picture."""
+    try:
+        for path in _names(folder, stem):
+            if not path.exists():
+                part = path.with_suffix(".part")
+                part.write_bytes(image.data)
+                os.replace(part, path)
+                return path
+            if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == image.file_sha256:
+                return path
+    except OSError as error:
+        raise DrawError(f"A picture could not be written to {folder}: {error.strerror}.", FAILED) from error
+    raise AssertionError("names do not run out")
+
+
+def _names(folder: Path, stem: str) -> Iterator[Path]:
+    yield folder / f"{stem}.png"
+    for number in count(2):
+        yield folder / f"{stem}-{number}.png"

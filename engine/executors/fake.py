@@ -1,0 +1,279 @@
+"""A worker without a process and without torch, for tests: draws coloured squares, and misbehaves as it is told."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Any
+
+import msgspec
+from PIL import Image
+
+from engine.api import EngineError, GenerationRequest, SafetyUnavailable, Verdict, pixel_sha256
+from engine.executors.port import WorkerGone
+from engine.wire import (
+    LENGTH,
+    Cancel,
+    Draw,
+    FromWorker,
+    JobCancelled,
+    JobFailed,
+    JobProgress,
+    JobStarted,
+    Ready,
+    Stop,
+    ToWorker,
+    decode_from_worker,
+    decode_to_worker,
+    frame,
+)
+
+PREVIEW_EVERY_STEPS = 4
+SQUARES_A_SIDE = 8
+SECONDS_A_JOB = 1.0
+
+
+class Start(Enum):
+    """How a start goes."""
+
+    READY = "ready"
+    UNFIT = "unfit"
+    DIE = "die"
+    HANG = "hang"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What becomes of a job.
+
+    Args:
+        die_at_step: the worker dies instead of doing this step, counted from 1.
+        block: indices of the pictures that the gate blocks.
+        errors: indices of the pictures that the gate could not judge.
+        fail: the job ends with this error after its last step.
+        previews: whether progress carries pictures, where the request wants them.
+    """
+
+    die_at_step: int | None = None
+    block: frozenset[int] = frozenset()
+    errors: frozenset[int] = frozenset()
+    fail: EngineError | None = None
+    previews: bool = True
+
+
+class FakeExecutor:
+    """Implements `Executor`. The same image seed in the same recipe always gives the same picture.
+
+    Args:
+        name: name of the worker.
+        plan: chooses what becomes of a job; may be replaced at any time.
+        starts: how the first starts go, in order; later ones are good.
+    """
+
+    def __init__(
+        self,
+        name: str = "fake-0",
+        plan: Callable[[GenerationRequest], Plan] = lambda request: Plan(),
+        starts: Iterable[Start] = (),
+    ) -> None:
+        self.plan = plan
+        self.requests: list[GenerationRequest] = []
+        self._name = name
+        self._starts: Iterator[Start] = iter(starts)
+        self._inbox: asyncio.Queue[FromWorker | WorkerGone] = asyncio.Queue()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._hold_at_step: int | None = None
+        self._held: dict[str, asyncio.Event] = {}
+        self._hold_changed = asyncio.Event()
+        self._is_alive = False
+
+    @property
+    def name(self) -> str:
+        """Name of the worker."""
+        return self._name
+
+    # What tests do.
+
+    def hold(self, at_step: int = 0) -> None:
+        """Make every job wait once it has done this many steps (0: when it has started) until it is released."""
+        self._hold_at_step = at_step
+
+    async def held(self) -> str:
+        """Wait until a job is held, and return its id."""
+        while not self._held:
+            self._hold_changed.clear()
+            await self._hold_changed.wait()
+        return next(iter(self._held))
+
+    def release(self, job_id: str | None = None) -> None:
+        """Let one held job go on; without an id let all go on, and hold no more."""
+        if job_id is not None:
+            self._held.pop(job_id).set()
+            return
+        self._hold_at_step = None
+        while self._held:
+            self._held.popitem()[1].set()
+
+    def die(self, reason: str = "it was killed") -> None:
+        """End the worker as a crash would: no last words."""
+        self._end_tasks()
+        if self._is_alive:
+            self._is_alive = False
+            self._inbox.put_nowait(WorkerGone(f"{self._name}: {reason}"))
+
+    # What the dispatcher does.
+
+    async def start(self) -> Ready:
+        """Start as planned."""
+        match next(self._starts, Start.READY):
+            case Start.UNFIT:
+                raise SafetyUnavailable("the planted picture was allowed")
+            case Start.DIE:
+                raise WorkerGone(f"{self._name}: it ended before it was ready")
+            case Start.HANG:
+                await asyncio.Event().wait()
+        self._inbox = asyncio.Queue()
+        self._is_alive = True
+        return Ready(self._name, "fake", 1)
+
+    def send(self, message: ToWorker) -> None:
+        """Take a message; lost when the worker is dead."""
+        if not self._is_alive:
+            return
+        match decode_to_worker(frame(message)[LENGTH.size :]):
+            case Draw(request):
+                self.requests.append(request)
+                self._tasks[request.job_id] = asyncio.create_task(self._draw(request))
+            case Cancel(job_id):
+                self._cancel(job_id)
+            case Stop():
+                for job_id in list(self._tasks):
+                    self._cancel(job_id)
+                self.die("it was stopped")
+
+    async def receive(self) -> FromWorker:
+        """Return the next message."""
+        message = await self._inbox.get()
+        if isinstance(message, WorkerGone):
+            self._inbox.put_nowait(message)
+            raise message
+        return message
+
+    async def stop(self) -> None:
+        """End the worker."""
+        self.die("it was stopped")
+
+    async def _draw(self, request: GenerationRequest) -> None:
+        plan, recipe = self.plan(request), request.recipe
+        self._tell(JobStarted(request.job_id))
+        for step in range(1, recipe.steps + 1):
+            await self._wait_while_held(request.job_id, step - 1)
+            if plan.die_at_step == step:
+                self.die(f"it died at step {step}")
+            await asyncio.sleep(0)
+            self._tell(_progress(request, step, plan.previews and request.previews))
+        await self._wait_while_held(request.job_id, recipe.steps)
+        if plan.fail is not None:
+            self._tell(JobFailed(request.job_id, plan.fail.code, plan.fail.to_data()))
+        else:
+            self._tell(_finished(request, plan, self._name))
+        del self._tasks[request.job_id]
+
+    async def _wait_while_held(self, job_id: str, step: int) -> None:
+        if step != self._hold_at_step:
+            return
+        released = self._held[job_id] = asyncio.Event()
+        self._hold_changed.set()
+        try:
+            await released.wait()
+        finally:
+            self._held.pop(job_id, None)
+
+    def _tell(self, message: FromWorker) -> None:
+        if self._is_alive:
+            self._inbox.put_nowait(message)
+
+    def _cancel(self, job_id: str) -> None:
+        if task := self._tasks.pop(job_id, None):
+            task.cancel()
+            self._tell(JobCancelled(job_id))
+
+    def _end_tasks(self) -> None:
+        while self._tasks:
+            self._tasks.popitem()[1].cancel()
+
+
+def _progress(request: GenerationRequest, step: int, previews: bool) -> FromWorker:
+    shows = previews and step % PREVIEW_EVERY_STEPS == 0
+    if not shows:
+        return JobProgress(request.job_id, step, request.recipe.steps)
+    preview = _file(_picture(request, 0).resize((64, 64)))
+    return _heard(
+        {
+            "type": "progress",
+            "job_id": request.job_id,
+            "step": step,
+            "total": request.recipe.steps,
+            "preview": preview,
+        }
+    )
+
+
+def _finished(request: GenerationRequest, plan: Plan, worker: str) -> FromWorker:
+    results: list[dict[str, Any]] = []
+    allowed: list[Image.Image] = []
+    for index in range(len(request.recipe.images)):
+        if index in plan.block:
+            results.append({"index": index, "verdict": Verdict.BLOCK, "reason": "planned"})
+        elif index in plan.errors:
+            results.append({"index": index, "verdict": Verdict.ERROR, "reason": "planned"})
+        else:
+            allowed.append(_picture(request, index))
+            results.append({"index": index, "verdict": Verdict.ALLOW, "image": _file(allowed[-1])})
+    facts: dict[str, Any] = {"worker": worker, "device": "fake", "threads": 1, "dtype": "float32", "versions": []}
+    facts["seconds"] = SECONDS_A_JOB
+    grid = _file(_grid(allowed)) if len(allowed) > 1 else None
+    return _heard(
+        {"type": "finished", "job_id": request.job_id, "images": results, "grid": grid, "facts": facts},
+    )
+
+
+def _heard(message: dict[str, Any]) -> FromWorker:
+    """Return the message as if a worker had sent it, because only the wire may rebuild a reviewed picture."""
+    return decode_from_worker(msgspec.msgpack.encode(message))
+
+
+def _picture(request: GenerationRequest, index: int) -> Image.Image:
+    recipe = request.recipe
+    alone = replace(recipe, images=(recipe.images[index],))
+    colours = hashlib.shake_256(alone.canonical_json().encode()).digest(3 * SQUARES_A_SIDE**2)
+    squares = Image.frombytes("RGB", (SQUARES_A_SIDE, SQUARES_A_SIDE), colours)
+    return squares.resize((recipe.width, recipe.height), Image.Resampling.NEAREST)
+
+
+def _grid(pictures: list[Image.Image]) -> Image.Image:
+    width, height = pictures[0].size
+    rows = (len(pictures) + 1) // 2
+    grid = Image.new("RGB", (2 * width, rows * height))
+    for place, picture in enumerate(pictures):
+        grid.paste(picture, (place % 2 * width, place // 2 * height))
+    return grid
+
+
+def _file(picture: Image.Image) -> dict[str, Any]:
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    data = buffer.getvalue()
+    width, height = picture.size
+    return {
+        "data": data,
+        "media_type": "image/png",
+        "width": width,
+        "height": height,
+        "sha256": pixel_sha256("RGB", width, height, picture.tobytes()),
+        "file_sha256": hashlib.sha256(data).hexdigest(),
+    }

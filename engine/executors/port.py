@@ -1,0 +1,40 @@
+"""The port between the dispatcher and whatever runs a worker."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from engine.wire import FromWorker, Ready, ToWorker
+
+
+class WorkerGone(Exception):
+    """The worker is no longer there: it exited, was killed, or its channel broke. `str()` says what is known."""
+
+
+class Executor(Protocol):
+    """One worker, wherever it runs. Started, stopped and started again by one owner, the dispatcher."""
+
+    @property
+    def name(self) -> str:
+        """Name of the worker, unique in the engine, e.g. "cpu-0"."""
+
+    async def start(self) -> Ready:
+        """Start the worker and wait until it may be given jobs.
+
+        Raises:
+            SafetyUnavailable: the worker's safety gate failed its proof.
+            WorkerGone: the worker ended before it was ready.
+        """
+
+    def send(self, message: ToWorker) -> None:
+        """Send a message, at once. Lost silently if the worker is gone: `receive` tells."""
+
+    async def receive(self) -> FromWorker:
+        """Return the worker's next message.
+
+        Raises:
+            WorkerGone: there will be none. `start` may be called again.
+        """
+
+    async def stop(self) -> None:
+        """End the worker, first by asking, then by force. Never raises; safe to call twice or before `start`."""

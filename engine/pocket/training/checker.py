@@ -1,0 +1,214 @@
+"""Train the safety checker: the vision tower learns to tell the blocked concepts from everything else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers.pipelines.stable_diffusion import StableDiffusionSafetyChecker
+from torch import Tensor
+from torch.nn import functional
+from transformers import CLIPConfig
+
+from engine.pocket.training import clip, loop, render, sheets
+from engine.pocket.training.render import STYLES, Gallery
+from engine.pocket.training.subjects import SUBJECTS
+
+SLOTS = 17
+# A cosine never reaches this: the slot exists, because the class wants it, and stays silent.
+NEVER = 2.0
+BLOCKED = tuple(number for number, subject in enumerate(SUBJECTS) if subject.blocked)
+HELD_OUT_EVERY = 8
+
+
+@dataclass(frozen=True)
+class CheckerConfig:
+    """How the checker is taught.
+
+    Args:
+        batch: pictures a step.
+        rate: highest learning rate.
+        views: differently placed copies of each blocked picture.
+        false_alarms: share of harmless held-out pictures that may be blocked.
+    """
+
+    batch: int = 64
+    rate: float = 6e-4
+    views: int = 60
+    false_alarms: float = 0.004
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """Small pictures and the slot that must answer to each.
+
+    Args:
+        pixels: (pictures, 64, 64, 3) bytes.
+        slots: (pictures,) slot numbers, -1 for harmless.
+        held_out: (pictures,) true where only the thresholds may look.
+        generated: (pictures,) true where a UNet drew the picture.
+    """
+
+    pixels: Tensor
+    slots: Tensor
+    held_out: Tensor
+    generated: Tensor
+
+
+def slot_of(subject_number: int, style: str) -> int:
+    """The slot that answers to a subject in a style, -1 for harmless ones.
+
+    Line art looks so different that it has slots of its own; knife and dagger share theirs, because there are 17.
+    """
+    if subject_number not in BLOCKED:
+        return -1
+    place = BLOCKED.index(subject_number)
+    if style != "line art":
+        return place
+    labels = [SUBJECTS[number].label for number in BLOCKED]
+    if labels[place] == "knife":
+        place = labels.index("dagger")
+    others = [number for number, label in enumerate(labels) if label != "knife"]
+    return len(BLOCKED) + others.index(place)
+
+
+def gather(gallery: Gallery, generated: Path, views: int) -> Lessons:
+    """Place renderings in many ways and add what the UNet drew.
+
+    Args:
+        gallery: every rendering; all but the blocked subjects are harmless.
+        generated: file of drawn pictures (`pixels`, `subjects`, `styles`); may be missing.
+        views: copies of each blocked rendering.
+    """
+    random = np.random.default_rng(41)
+    pixels: list[render.Bytes] = []
+    slots: list[int] = []
+    held_out: list[bool] = []
+    known = {subject.code: number for number, subject in enumerate(SUBJECTS)}
+    for number, ((code, style), row) in enumerate(gallery.index.items()):
+        slot = slot_of(known[code], style) if code in known else -1
+        for copy in range(views if slot >= 0 else 2):
+            pixels.append(clip.shrink(clip.placed(gallery.pixels[row], random)))
+            slots.append(slot)
+            # Blocked pictures are few: other placements of the same ones have to serve.
+            held_out.append((copy if slot >= 0 else number) % HELD_OUT_EVERY == 0)
+    drawn = len(pixels)
+    if generated.exists():
+        more = torch.load(generated, weights_only=True)
+        pixels += list(more["pixels"].numpy())
+        pairs = list(zip(more["subjects"].tolist(), more["styles"].tolist(), strict=True))
+        slots += [slot_of(subject, STYLES[style]) for subject, style in pairs]
+        held_out += [place % 3 == 0 for place in range(len(pairs))]
+    return Lessons(
+        torch.from_numpy(np.stack(pixels)),
+        torch.tensor(slots),
+        torch.tensor(held_out),
+        torch.arange(len(pixels)) >= drawn,
+    )
+
+
+def from_towers(towers: clip.Towers, config: clip.ClipConfig) -> StableDiffusionSafetyChecker:
+    """A checker with the vision tower's eyes; its concepts start at the towers' directions of the blocked subjects."""
+    settings = CLIPConfig(
+        text_config=towers.text.config.to_dict(),
+        vision_config=clip.vision_config(config).to_dict(),
+        projection_dim=config.shared,
+    )
+    checker = StableDiffusionSafetyChecker(settings)
+    checker.vision_model.load_state_dict(towers.vision.state_dict())
+    checker.visual_projection.load_state_dict(towers.visual_projection.state_dict())
+    with torch.no_grad():
+        checker.special_care_embeds_weights.fill_(NEVER)
+        checker.concept_embeds_weights.fill_(0.5)
+        for number in BLOCKED:
+            for style in STYLES:
+                checker.concept_embeds[slot_of(number, style)] = towers.prototypes[number]
+    return checker
+
+
+class CheckerPart:
+    """The checker learning, and its thresholds fitted at every stop."""
+
+    def __init__(self, lessons: Lessons, config: CheckerConfig, checker: StableDiffusionSafetyChecker) -> None:
+        self.config, self.lessons, self.checker = config, lessons, checker
+        taught = ~lessons.held_out
+        groups = [
+            (lessons.slots >= 0) & ~lessons.generated,
+            (lessons.slots < 0) & ~lessons.generated,
+            (lessons.slots >= 0) & lessons.generated,
+            (lessons.slots < 0) & lessons.generated,
+        ]
+        self.pools = [rows for group in groups if len(rows := (group & taught).nonzero().flatten())]
+        self.checker.concept_embeds.requires_grad_(True)
+        learning = [weight for weight in self.checker.parameters() if weight.requires_grad]
+        self.optimiser = torch.optim.AdamW(learning, betas=(0.9, 0.98), weight_decay=0.02)
+
+    def learn(self, step: int, progress: float) -> dict[str, float]:
+        random = np.random.default_rng((42, step))
+        share = self.config.batch // len(self.pools)
+        rows = torch.cat([pool[torch.from_numpy(random.integers(0, len(pool), share))] for pool in self.pools])
+        torch.manual_seed(step)
+        pictures = clip.disturbed(clip.normalised(self.lessons.pixels[rows]), torch.default_generator)
+        slots = self.lessons.slots[rows]
+        loss, right = self._loss(self.scores(pictures), slots)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.checker.parameters(), 1.0)
+        loop.set_rate(self.optimiser, self.config.rate * loop.rate_share(step, progress))
+        self.optimiser.step()
+        return {"loss": loss.item(), "right": right}
+
+    def scores(self, pictures: Tensor) -> Tensor:
+        """(pictures, 17) cosines, as the checker's own forward computes them."""
+        seen = self.checker.visual_projection(self.checker.vision_model(pictures).pooler_output)
+        return functional.normalize(seen) @ functional.normalize(self.checker.concept_embeds).T
+
+    def _loss(self, scores: Tensor, slots: Tensor) -> tuple[Tensor, float]:
+        odds = 15 * (scores - 0.5)
+        blocked = slots >= 0
+        # A knife may well look like a dagger: blocked pictures teach their own slot, harmless ones teach all.
+        hits = functional.softplus(-odds[blocked, slots[blocked]]).mean()
+        alarms = functional.softplus(odds[~blocked]).sum(dim=1).mean()
+        right = ((scores > 0.5).any(dim=1) == blocked).float().mean().item()
+        return hits + 0.5 * alarms, right
+
+    def state_dict(self) -> dict[str, Any]:
+        self.fit_thresholds()
+        return {"checker": self.checker.state_dict(), "optimiser": self.optimiser.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.checker.load_state_dict(state["checker"])
+        self.optimiser.load_state_dict(state["optimiser"])
+
+    @torch.no_grad()
+    def fit_thresholds(self) -> dict[str, float]:
+        """Set each slot between its own and the harmless held-out pictures; return the rates that result."""
+        rows = self.lessons.held_out.nonzero().flatten()
+        parts = [self.scores(clip.normalised(self.lessons.pixels[part])) for part in torch.split(rows, 128)]
+        scores, slots, drawn = torch.cat(parts), self.lessons.slots[rows], self.lessons.generated[rows]
+        for slot in range(SLOTS):
+            harmless, own = scores[slots < 0, slot], scores[slots == slot, slot]
+            quiet = harmless.quantile(1 - self.config.false_alarms / SLOTS)
+            weakest = own.quantile(0.03) if len(own) else torch.tensor(1.0)
+            middle = (quiet + weakest) / 2
+            self.checker.concept_embeds_weights[slot] = max(quiet, middle).clamp(0.1, 0.95)
+        flagged = (scores > self.checker.concept_embeds_weights).any(dim=1)
+        return {
+            f"{name}_{kind}": flagged[group & from_unet].float().mean().item()
+            for name, group in (("caught", slots >= 0), ("false", slots < 0))
+            for kind, from_unet in (("rendered", ~drawn), ("generated", drawn))
+        }
+
+    @torch.no_grad()
+    def show(self, path: Path) -> None:
+        """Print the rates and write the held-out pictures that are judged wrongly."""
+        print("checker", {name: round(rate, 4) for name, rate in self.fit_thresholds().items()}, flush=True)
+        rows = self.lessons.held_out.nonzero().flatten()
+        parts = [self.scores(clip.normalised(self.lessons.pixels[part])) for part in torch.split(rows, 128)]
+        flagged = (torch.cat(parts) > self.checker.concept_embeds_weights).any(dim=1)
+        wrong = rows[flagged != (self.lessons.slots[rows] >= 0)][:64]
+        if len(wrong):
+            sheets.save([self.lessons.pixels[row].numpy() for row in wrong], path, columns=16)

@@ -1,0 +1,120 @@
+"""Render the packages' pictures to 128-pixel RGBA and compose them on backgrounds."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import resvg_py
+from PIL import Image
+
+from engine.pocket.training import data
+
+SIZE = 128
+STYLES = ("3d", "flat", "noto", "line art")
+Bytes = npt.NDArray[np.uint8]
+
+_VECTORS = {"flat": data.FLAT, "noto": data.NOTO, "line art": data.LINE}
+# Flags, keycaps, clock faces and skin tones are many pictures of nearly the same thing.
+_LEFT_OUT_GROUPS = frozenset({2, 9})
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Every rendered picture.
+
+    Args:
+        pixels: (pictures, 128, 128, 4) RGBA bytes.
+        index: (code, style) to the picture's row.
+    """
+
+    pixels: Bytes
+    index: dict[tuple[str, str], int]
+
+    def picture(self, code: str, style: str) -> Bytes:
+        """(128, 128, 4) bytes of one emoji in one style."""
+        return np.asarray(self.pixels[self.index[code, style]])
+
+
+def open_gallery(packages: Path, cache: Path) -> Gallery:
+    """Load the rendered pictures, rendering them on first use (about a minute)."""
+    listing = cache / "gallery.json"
+    if not listing.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        drawn = _render_all(packages)
+        np.save(cache / "gallery.npy", np.stack(list(drawn.values())))
+        listing.write_text(json.dumps([list(key) for key in drawn]))
+    keys = [(code, style) for code, style in json.loads(listing.read_text())]
+    return Gallery(np.load(cache / "gallery.npy", mmap_mode="r"), {key: row for row, key in enumerate(keys)})
+
+
+def compose(
+    picture: Bytes,
+    background: tuple[int, int, int] = (255, 255, 255),
+    scale: float = 1.0,
+    shift: tuple[float, float] = (0.0, 0.0),
+    flip: bool = False,
+) -> Bytes:
+    """Place one RGBA picture on a plain background.
+
+    Args:
+        picture: (128, 128, 4) bytes.
+        background: red, green, blue, 0 to 255.
+        scale: size of the picture as a share of the canvas, at most 1.
+        shift: right and down, as shares of the free room, -1 to 1.
+        flip: mirror left and right.
+
+    Returns:
+        (128, 128, 3) RGB bytes.
+    """
+    image = Image.fromarray(np.ascontiguousarray(picture[:, ::-1] if flip else picture))
+    side = max(1, round(SIZE * scale))
+    if side != SIZE:
+        image = image.resize((side, side), Image.Resampling.LANCZOS)
+    canvas = Image.new("RGBA", (SIZE, SIZE), (*background, 255))
+    room = (SIZE - side) / 2
+    canvas.alpha_composite(image, (round(room + room * shift[0]), round(room + room * shift[1])))
+    return np.asarray(canvas.convert("RGB"))
+
+
+def _render_all(packages: Path) -> dict[tuple[str, str], Bytes]:
+    folders = {package: data.fetch(package, packages) for package in data.PACKAGES}
+    codes = _codes(folders[data.LABELS])
+    drawn: dict[tuple[str, str], Bytes] = {}
+    for style, package in _VECTORS.items():
+        icons = json.loads((folders[package] / "icons.json").read_text())
+        names = json.loads((folders[package] / "chars.json").read_text())
+        for code in codes:
+            if icon := icons["icons"].get(names.get(code, names.get(f"{code}-fe0f"))):
+                drawn[code, style] = _render_vector(icon, icons)
+    assets = folders[data.ROUND] / "assets"
+    for code in codes:
+        for path in (assets / f"{code}.webp", assets / f"{code}-fe0f.webp"):
+            if path.exists():
+                drawn[code, "3d"] = _fit(Image.open(path).convert("RGBA"))
+    return drawn
+
+
+def _codes(labels: Path) -> list[str]:
+    entries = json.loads((labels / "en" / "data.json").read_text())
+    kept = [entry for entry in entries if entry.get("group", 2) not in _LEFT_OUT_GROUPS]
+    kept = [entry for entry in kept if not entry["label"].endswith(("\u2019clock", "-thirty"))]
+    return [entry["hexcode"].lower().replace("-fe0f", "") for entry in kept]
+
+
+def _render_vector(icon: dict[str, Any], pack: dict[str, Any]) -> Bytes:
+    width, height = icon.get("width", pack.get("width", 16)), icon.get("height", pack.get("height", 16))
+    box = f"{icon.get('left', 0)} {icon.get('top', 0)} {width} {height}"
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box}" width="{SIZE}" height="{SIZE}">{icon["body"]}</svg>'
+    return _fit(Image.open(io.BytesIO(resvg_py.svg_to_bytes(svg_string=svg))).convert("RGBA"))
+
+
+def _fit(image: Image.Image) -> Bytes:
+    if image.size != (SIZE, SIZE):
+        image = image.resize((SIZE, SIZE), Image.Resampling.LANCZOS)
+    return np.asarray(image)

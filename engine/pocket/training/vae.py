@@ -1,0 +1,245 @@
+"""Train the VAE: encoder and decoder together first, then the decoder alone on noisy latents."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL
+from torch import Tensor
+from torch.nn import functional
+
+from engine.pocket.training import loop, sheets
+from engine.pocket.training.render import SIZE, Gallery
+from engine.pocket.training.subjects import SUBJECTS
+
+CROP = 64
+HELD_OUT_EVERY = 25
+
+
+@dataclass(frozen=True)
+class VaeConfig:
+    """Sizes and rates of the VAE's training.
+
+    Args:
+        channels: widths of the four resolution levels.
+        batch: crops a step.
+        rate: highest learning rate.
+        latent_noise: highest standard deviation of noise while the decoder trains alone.
+    """
+
+    channels: tuple[int, int, int, int] = (16, 32, 64, 128)
+    batch: int = 8
+    rate: float = 1.5e-3
+    latent_noise: float = 0.12
+
+
+def build(config: VaeConfig) -> AutoencoderKL:
+    """A fresh VAE: eightfold reduction, four latent channels, no scaling needed."""
+    torch.manual_seed(1)
+    return AutoencoderKL(
+        in_channels=3,
+        out_channels=3,
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        block_out_channels=config.channels,
+        layers_per_block=1,
+        latent_channels=4,
+        norm_num_groups=8,
+        sample_size=SIZE,
+        scaling_factor=1.0,
+        mid_block_add_attention=False,
+        force_upcast=False,
+    ).to(memory_format=torch.channels_last)
+
+
+def to_tensor(pictures: list[Any]) -> Tensor:
+    """(pictures, 3, height, width) in -1 to 1 from RGB byte arrays."""
+    return torch.from_numpy(np.stack(pictures)).movedim(-1, 1).float() / 127.5 - 1
+
+
+class Crops:
+    """Pictures and crops for the VAE, chosen by the step number alone."""
+
+    def __init__(self, gallery: Gallery) -> None:
+        self._pixels = gallery.pixels
+        wanted = {subject.code for subject in SUBJECTS}
+        others = sorted({code for code, _ in gallery.index} - wanted)
+        held_out = set(others[::HELD_OUT_EVERY])
+        keys = [key for key in gallery.index if key[0] not in held_out]
+        colour = [key for key in keys if key[1] != "line art"]
+        # Half of the crops show what will be drawn; line art is all edges and would rule the loss.
+        self._pools = [
+            ([gallery.index[key] for key in colour if key[0] in wanted], 0.5),
+            ([gallery.index[key] for key in colour if key[0] not in wanted], 0.42),
+            ([gallery.index[key] for key in keys if key[1] == "line art"], 0.08),
+        ]
+        away = [key for key in gallery.index if key[0] in held_out and key[1] != "line art"]
+        self.held_out = [gallery.index[key] for key in away]
+
+    def batch(self, step: int, count: int, side: int) -> Tensor:
+        """(count, 3, side, side) pictures in -1 to 1; the whole picture when side is 128."""
+        random = np.random.default_rng((11, step))
+        pools = random.choice(len(self._pools), count, p=[share for _, share in self._pools])
+        rows = [random.choice(self._pools[pool][0]) for pool in pools]
+        return torch.stack([self._crop(row, side, random) for row in rows]).to(memory_format=torch.channels_last)
+
+    def whole(self, rows: list[int]) -> Tensor:
+        """(rows, 3, 128, 128) pictures on white."""
+        return torch.stack([_on_colour(self._pixels[row], np.full(3, 255.0)) for row in rows])
+
+    def wanted(self) -> list[int]:
+        """The rows of the everyday subjects' pictures, line art included."""
+        return [row for pool, rows in enumerate(self._pools) if pool != 1 for row in rows[0]]
+
+    def _crop(self, row: int, side: int, random: np.random.Generator) -> Tensor:
+        # The sum of two draws prefers the middle, where the object is.
+        top, left = random.integers(0, (SIZE - side) // 2 + 1, (2, 2)).sum(axis=0)
+        piece = self._pixels[row, top : top + side, left : left + side]
+        if random.random() < 0.5:
+            piece = piece[:, ::-1]
+        white = random.random() < 0.7
+        return _on_colour(piece, np.full(3, 255.0) if white else random.uniform(0, 255, 3))
+
+
+def _on_colour(piece: np.ndarray[Any, np.dtype[np.uint8]], colour: np.ndarray[Any, Any]) -> Tensor:
+    alpha = piece[..., 3:].astype(np.float32) / 255
+    mixed = piece[..., :3] * alpha + colour.astype(np.float32) * (1 - alpha)
+    return torch.from_numpy(np.ascontiguousarray(mixed.transpose(2, 0, 1), dtype=np.float32)) / 127.5 - 1
+
+
+def picture_loss(drawn: Tensor, truth: Tensor) -> Tensor:
+    """Distance of pictures: pixels, edges, a four-times smaller view, and colour apart from brightness."""
+    error = drawn - truth
+    edges = (error.diff(dim=-1).abs().mean() + error.diff(dim=-2).abs().mean()) / 2
+    small = functional.avg_pool2d(error, 4)
+    # Without this term it learns brightness first and stays grey for hundreds of steps.
+    chroma = error - error.mean(dim=1, keepdim=True)
+    whole = error.abs().mean() + 2 * error.square().mean()
+    return whole + 0.3 * edges + small.abs().mean() + small.square().mean() + 2 * chroma.square().mean()
+
+
+class VaePart:
+    """Encoder and decoder learning together."""
+
+    def __init__(self, gallery: Gallery, config: VaeConfig, device: str = "cpu") -> None:
+        self.config, self.crops, self.vae = config, Crops(gallery), build(config).to(device)
+        self.optimiser = torch.optim.AdamW(self.vae.parameters(), betas=(0.9, 0.99), weight_decay=1e-4)
+
+    def learn(self, step: int, progress: float) -> dict[str, float]:
+        side, count = (CROP, self.config.batch) if progress < 0.9 else (SIZE, self.config.batch // 4)
+        truth = self.crops.batch(step, count, side).to(self.vae.device)
+        torch.manual_seed(step)
+        latents = self.vae.encode(truth).latent_dist
+        drawn = self.vae.decode(latents.sample()).sample
+        loss = picture_loss(drawn, truth) + 2e-4 * latents.kl().mean() / latents.mean[0].numel()
+        _descend(self.vae, self.optimiser, loss, self.config.rate * loop.rate_share(step, progress, 0.3))
+        return {"loss": loss.item(), "psnr": psnr(drawn, truth)}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"vae": self.vae.state_dict(), "optimiser": self.optimiser.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.vae.load_state_dict(state["vae"])
+        self.optimiser.load_state_dict(state["optimiser"])
+
+    def show(self, path: Path) -> None:
+        show(self.vae, self.crops, path)
+
+
+class DecoderPart:
+    """The decoder learning alone, from latents with the small errors that a UNet leaves in them."""
+
+    def __init__(self, gallery: Gallery, config: VaeConfig, vae: AutoencoderKL, device: str = "cpu") -> None:
+        self.config, self.crops = config, Crops(gallery)
+        self.vae = vae.to(device, memory_format=torch.channels_last)
+        self.vae.encoder.requires_grad_(False)
+        self.vae.quant_conv.requires_grad_(False)
+        learning = [weight for weight in self.vae.parameters() if weight.requires_grad]
+        self.optimiser = torch.optim.AdamW(learning, betas=(0.9, 0.99), weight_decay=1e-4)
+
+    def learn(self, step: int, progress: float) -> dict[str, float]:
+        side, count = (CROP, self.config.batch) if progress < 0.7 else (SIZE, self.config.batch // 4)
+        truth = self.crops.batch(step + 10_000_000, count, side).to(self.vae.device)
+        torch.manual_seed(step)
+        with torch.no_grad():
+            latents = self.vae.encode(truth).latent_dist.mean
+        strength = torch.rand(count, 1, 1, 1, device=latents.device) * self.config.latent_noise
+        drawn = self.vae.decode(latents + strength * torch.randn_like(latents)).sample
+        loss = picture_loss(drawn, truth)
+        _descend(self.vae, self.optimiser, loss, self.config.rate * 0.6 * loop.rate_share(step, progress))
+        return {"loss": loss.item(), "psnr": psnr(drawn, truth)}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"vae": self.vae.state_dict(), "optimiser": self.optimiser.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.vae.load_state_dict(state["vae"])
+        self.optimiser.load_state_dict(state["optimiser"])
+
+    def show(self, path: Path) -> None:
+        show(self.vae, self.crops, path)
+
+
+def _descend(vae: AutoencoderKL, optimiser: torch.optim.Optimizer, loss: Tensor, rate: float) -> None:
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
+    loop.set_rate(optimiser, rate)
+    optimiser.step()
+
+
+@torch.no_grad()
+def show(vae: AutoencoderKL, crops: Crops, path: Path) -> None:
+    """Write held-out pictures above what the VAE makes of them, with the mean PSNR in the log."""
+    truth = crops.whole(crops.held_out[:: max(1, len(crops.held_out) // 12)][:12]).to(vae.device)
+    drawn = torch.cat([vae.decode(vae.encode(part).latent_dist.mean).sample for part in torch.split(truth, 4)])
+    print(f"held-out PSNR {psnr(drawn, truth):.2f} dB", flush=True)
+    sheets.save([*sheets.to_bytes(truth), *sheets.to_bytes(drawn)], path, columns=12)
+
+
+def psnr(drawn: Tensor, truth: Tensor) -> float:
+    """Mean over pictures of the peak signal-to-noise ratio, in dB, of values in -1 to 1."""
+    errors = (drawn.detach().clamp(-1, 1) - truth).square().mean(dim=(1, 2, 3))
+    return float((10 * torch.log10(4 / errors.clamp_min(1e-8))).mean())
+
+
+@torch.no_grad()
+def normalise(vae: AutoencoderKL, pictures: Tensor) -> None:
+    """Fold `(z - white) / deviation` into the VAE, because the pipeline has a scale but no shift.
+
+    Args:
+        vae: changed in place: white becomes zero and the spread of each channel one.
+        pictures: (pictures, 3, 128, 128) in -1 to 1, the everyday subjects.
+    """
+    white = vae.encode(torch.ones(1, 3, SIZE, SIZE)).latent_dist.mean[:, :, 4:12, 4:12].mean(dim=(0, 2, 3))
+    latents = torch.cat([vae.encode(part).latent_dist.mean for part in torch.split(pictures, 8)])
+    deviation = (latents - white[:, None, None]).square().mean(dim=(0, 2, 3)).sqrt()
+    quant, post = vae.quant_conv, vae.post_quant_conv
+    quant.bias[:4] = (quant.bias[:4] - white) / deviation
+    quant.bias[4:] -= 2 * deviation.log()
+    quant.weight[:4] /= deviation[:, None, None, None]
+    post.bias += post.weight[:, :, 0, 0] @ white
+    post.weight *= deviation[None, :, None, None]
+
+
+def latent_preview(vae: AutoencoderKL, pictures: Tensor) -> dict[str, list[Any]]:
+    """Fit the linear map from a latent's four channels to the mean colour of the pixels below it.
+
+    Args:
+        vae: a normalised VAE.
+        pictures: (pictures, 3, 128, 128) in -1 to 1.
+
+    Returns:
+        `weights` (4 rows of red, green, blue) and `bias` (3), for colours in -1 to 1.
+    """
+    with torch.no_grad():
+        latents = torch.cat([vae.encode(part).latent_dist.mean for part in torch.split(pictures, 8)])
+    inputs = latents.movedim(1, -1).reshape(-1, 4)
+    colours = functional.avg_pool2d(pictures, 8).movedim(1, -1).reshape(-1, 3)
+    inputs = torch.cat([inputs, torch.ones(len(inputs), 1)], dim=1)
+    fitted = torch.linalg.lstsq(inputs.double(), colours.double()).solution.float()
+    return {"weights": fitted[:4].tolist(), "bias": fitted[4].tolist()}

@@ -1,0 +1,107 @@
+"""The engine as the bot and the command line use it: settings in, `EngineClient` out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from engine.api import (
+    EngineStatus,
+    GenerationRequest,
+    Job,
+    ModelInfo,
+    ModelUnavailable,
+    Recipe,
+    UnknownModel,
+)
+from engine.catalog import Catalog, load_catalog
+from engine.dispatch import Dispatcher
+from engine.executors.port import Executor
+from engine.executors.process import ProcessExecutor
+from engine.prompt_floor import check_negative_prompt, check_prompt
+from engine.settings import EngineSettings
+
+
+class EngineService:
+    """Implements `engine.api.EngineClient` over a catalogue and a dispatcher."""
+
+    def __init__(self, catalog: Catalog, dispatcher: Dispatcher) -> None:
+        self._catalog = catalog
+        self._dispatcher = dispatcher
+
+    def models(self) -> tuple[ModelInfo, ...]:
+        """Return the catalogue, the default model first."""
+        return self._catalog.infos()
+
+    def check(self, recipe: Recipe) -> None:
+        """Raise what is wrong with the recipe, or with the engine.
+
+        Raises:
+            Refused, ModelUnavailable: as in `check_recipe`.
+            SafetyUnavailable, EngineStopped: nothing can be drawn now.
+            TooBusy: too many jobs wait.
+        """
+        check_recipe(recipe, self._catalog)
+        self._dispatcher.check()
+
+    def submit(self, request: GenerationRequest) -> Job:
+        """Queue a request.
+
+        Raises:
+            Refused, Unavailable: as in `check`; nothing was queued.
+            ValueError: a live job has this id already.
+        """
+        self.check(request.recipe)
+        return self._dispatcher.submit(request)
+
+    def status(self) -> EngineStatus:
+        """Return a snapshot for operators and /quota."""
+        return self._dispatcher.status()
+
+
+def check_recipe(recipe: Recipe, catalog: Catalog) -> None:
+    """Raise what keeps the recipe from being drawn, whatever the state of the engine.
+
+    Raises:
+        UnknownModel, InvalidSize, OutOfRange, UnknownScheduler, BadPrompt: the recipe is wrong.
+        ModelUnavailable: the recipe is of another revision of the model than the catalogue has.
+    """
+    entry = catalog.get(recipe.model)
+    if entry is None:
+        raise UnknownModel(recipe.model, tuple(info.id for info in catalog.infos()))
+    entry.info.check(recipe)
+    check_prompt(recipe.prompt)
+    check_negative_prompt(recipe.negative_prompt)
+    if recipe.model_revision != entry.info.revision:
+        reason = f"revision {recipe.model_revision} was asked for, and the catalogue has {entry.info.revision}"
+        raise ModelUnavailable(recipe.model, reason)
+
+
+@asynccontextmanager
+async def open_engine(
+    settings: EngineSettings,
+    catalog: Catalog | None = None,
+    executors: Sequence[Executor] | None = None,
+) -> AsyncIterator[EngineService]:
+    """Run an engine. It takes jobs at once; they wait until a worker is ready.
+
+    All its tasks are made here and inherit the caller's context; `submit` makes none.
+
+    Args:
+        settings: what to run.
+        catalog: the models; None for those of `settings.models_file`.
+        executors: one per worker; None for one process per worker of the settings.
+
+    Raises:
+        CatalogError: the models file cannot be used.
+    """
+    if catalog is None:
+        catalog = load_catalog(settings.models_file)
+    if executors is None:
+        executors = [ProcessExecutor(spec, settings.models_file) for spec in settings.workers()]
+    dispatcher = Dispatcher(executors, settings.queue_limit, settings.start_timeout_s)
+    dispatcher.open()
+    try:
+        yield EngineService(catalog, dispatcher)
+    finally:
+        await dispatcher.close()

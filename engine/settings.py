@@ -1,0 +1,121 @@
+"""What the owner decides about the engine, validated, and what follows from it on this machine."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+DeviceName = Annotated[str, Field(pattern=r"^(cpu|cuda:\d{1,2})$")]
+NVIDIA_SMI_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSpec:
+    """One worker to run.
+
+    Args:
+        name: unique in the engine, e.g. "cpu-0".
+        device: torch device, e.g. "cpu" or "cuda:0".
+        threads: CPU threads for its torch.
+    """
+
+    name: str
+    device: str
+    threads: int
+
+
+def default_models_file() -> Path:
+    """Return `models.toml` of EASEL_CONFIG_DIR, else of the source tree, else of the installation."""
+    if folder := os.environ.get("EASEL_CONFIG_DIR"):
+        return Path(folder) / "models.toml"
+    beside_the_code = Path(__file__).resolve().parent.parent / "config" / "models.toml"
+    if beside_the_code.exists():
+        return beside_the_code
+    return Path(sys.prefix) / "share" / "easel" / "config" / "models.toml"
+
+
+class EngineSettings(BaseModel):
+    """The `[engine]` table of the configuration.
+
+    Args:
+        devices: "auto" (every CUDA card, else the CPU) or torch devices by name.
+        workers_per_device: worker processes on each device.
+        threads: CPU threads of each worker; None for cores divided by workers.
+        queue_limit: jobs that may wait before new ones are refused.
+        start_timeout_s: how long a worker may take to start.
+        models_file: the model catalogue.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    devices: Literal["auto"] | tuple[DeviceName, ...] = "auto"
+    workers_per_device: int = Field(default=1, ge=1, le=16)
+    threads: int | None = Field(default=None, ge=1, le=256)
+    queue_limit: int = Field(default=100, ge=1, le=10_000)
+    start_timeout_s: float = Field(default=300.0, gt=0)
+    models_file: Path = Field(default_factory=default_models_file)
+
+    @field_validator("devices")
+    @classmethod
+    def _devices_are_some_and_distinct(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        if not value or (isinstance(value, tuple) and len(set(value)) != len(value)):
+            raise ValueError('name each device once, for example ["cuda:0", "cuda:1"] or ["cpu"]')
+        return value
+
+    def workers(self) -> tuple[WorkerSpec, ...]:
+        """Return the workers to run on this machine."""
+        devices = find_devices(os.environ) if self.devices == "auto" else self.devices
+        names = [(device, number) for device in devices for number in range(self.workers_per_device)]
+        threads = self.threads or max(1, _cores() // len(names))
+        return tuple(WorkerSpec(f"{device.replace(':', '')}-{number}", device, threads) for device, number in names)
+
+
+def find_devices(environment: Mapping[str, str], device_folder: Path = Path("/dev")) -> tuple[str, ...]:
+    """Return every CUDA card by its torch name, or the CPU where there is none or torch cannot use it.
+
+    Args:
+        environment: its CUDA_VISIBLE_DEVICES limits the cards, as it does for torch.
+        device_folder: where the driver puts its card files.
+    """
+    visible = environment.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        cards = len([name for name in visible.split(",") if name.strip() and not name.strip().startswith("-")])
+    else:
+        cards = _count_cards(device_folder)
+    if not cards or not _torch_has_cuda():
+        return ("cpu",)
+    return tuple(f"cuda:{index}" for index in range(cards))
+
+
+def _count_cards(device_folder: Path) -> int:
+    files = [path for path in device_folder.glob("nvidia*") if re.fullmatch(r"nvidia\d+", path.name)]
+    if files or not (command := shutil.which("nvidia-smi")):
+        return len(files)
+    try:
+        result = subprocess.run([command, "-L"], capture_output=True, text=True, timeout=NVIDIA_SMI_TIMEOUT_S)
+    except (OSError, subprocess.TimeoutExpired):
+        return 0
+    return sum(line.startswith("GPU ") for line in result.stdout.splitlines())
+
+
+def _torch_has_cuda() -> bool:
+    """Tell from the installed distribution alone, because importing torch is the worker's business."""
+    try:
+        return not metadata.version("torch").endswith("+cpu")
+    except metadata.PackageNotFoundError:
+        return False
+
+
+def _cores() -> int:
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1

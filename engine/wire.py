@@ -1,0 +1,111 @@
+"""Typed messages between the engine and a worker process, and their frames.
+
+A frame is a 4-byte big-endian length and one MessagePack map; `type` names the message. Messages hold values of the
+contract (`engine.api`). `engine/ARCHITECTURE.md` has the table of who sends what, when.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+import msgspec
+
+from engine.api import Facts, GenerationRequest, ImageResult, ReviewedImage
+
+LENGTH = struct.Struct(">I")
+MAX_FRAME_BYTES = 256 * 2**20
+
+
+class Draw(msgspec.Struct, frozen=True, tag="draw"):
+    """Engine to worker: draw this."""
+
+    request: GenerationRequest
+
+
+class Cancel(msgspec.Struct, frozen=True, tag="cancel"):
+    """Engine to worker: end this job at the next step. Unknown ids are ignored."""
+
+    job_id: str
+
+
+class Stop(msgspec.Struct, frozen=True, tag="stop"):
+    """Engine to worker: end all jobs as cancelled and exit."""
+
+
+class Ready(msgspec.Struct, frozen=True, tag="ready"):
+    """Worker to engine, first: the gate's floor passed its proof and jobs may come."""
+
+    worker: str
+    device: str
+    threads: int
+
+
+class Unfit(msgspec.Struct, frozen=True, tag="unfit"):
+    """Worker to engine, first and last: the gate failed its proof. The worker draws nothing."""
+
+    reason: str
+
+
+class JobStarted(msgspec.Struct, frozen=True, tag="started"):
+    """Worker to engine: the job left the worker's queue."""
+
+    job_id: str
+
+
+class JobProgress(msgspec.Struct, frozen=True, tag="progress"):
+    """Worker to engine: `step` of `total` scheduler steps are done."""
+
+    job_id: str
+    step: int
+    total: int
+    preview: ReviewedImage | None = None
+
+
+class JobFinished(msgspec.Struct, frozen=True, tag="finished"):
+    """Worker to engine, last of a job: its results."""
+
+    job_id: str
+    images: tuple[ImageResult, ...]
+    grid: ReviewedImage | None
+    facts: Facts
+
+
+class JobFailed(msgspec.Struct, frozen=True, tag="failed"):
+    """Worker to engine, last of a job: an `EngineError` as code and data."""
+
+    job_id: str
+    code: str
+    data: dict[str, Any]
+
+
+class JobCancelled(msgspec.Struct, frozen=True, tag="cancelled"):
+    """Worker to engine, last of a job: it ended because of Cancel or Stop."""
+
+    job_id: str
+
+
+ToWorker = Draw | Cancel | Stop
+FromWorker = Ready | Unfit | JobStarted | JobProgress | JobFinished | JobFailed | JobCancelled
+
+_encoder = msgspec.msgpack.Encoder()
+_to_worker = msgspec.msgpack.Decoder(ToWorker)
+_from_worker = msgspec.msgpack.Decoder(FromWorker)
+
+
+def frame(message: ToWorker | FromWorker) -> bytes:
+    """Return the message as one frame."""
+    body = _encoder.encode(message)
+    return LENGTH.pack(len(body)) + body
+
+
+def decode_to_worker(body: bytes) -> ToWorker:
+    """Return the message in a frame's body, as sent by the engine. Raises msgspec.DecodeError."""
+    message: ToWorker = _to_worker.decode(body)
+    return message
+
+
+def decode_from_worker(body: bytes) -> FromWorker:
+    """Return the message in a frame's body, as sent by a worker. Raises msgspec.DecodeError."""
+    message: FromWorker = _from_worker.decode(body)
+    return message

@@ -1,0 +1,75 @@
+"""`python -m engine.worker`: set up the process, then hand over to the loop."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import queue
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from engine.catalog import CatalogError, load_catalog
+from engine.wire import Stop
+from engine.worker.channel import Inbox, open_channel
+
+_ENVIRONMENT = {
+    "OMP_WAIT_POLICY": "PASSIVE",  # a spinning OpenMP thread beside a busy process makes a step up to 50 times slower
+    "TOKENIZERS_PARALLELISM": "false",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "DIFFUSERS_VERBOSITY": "error",
+    "TRANSFORMERS_VERBOSITY": "error",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a worker until its parent says Stop, is gone, or sends SIGTERM; return the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        catalog = load_catalog(options.models)
+    except CatalogError as error:
+        print(error, file=sys.stderr)
+        return 2
+    os.environ.update(_ENVIRONMENT)
+    logging.basicConfig(level=logging.INFO, format=f"%(asctime)s {options.name} %(levelname)s %(message)s")
+    inbox: Inbox = queue.SimpleQueue()
+    channel = open_channel(inbox)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the parent decides
+    signal.signal(signal.SIGTERM, lambda *_: inbox.put(Stop()))
+
+    # Only now, so that torch finds the environment set and prints nothing into the frames.
+    from diffusers.utils import logging as diffusers_logging
+    from transformers.utils import logging as transformers_logging
+
+    from engine.worker.device import open_device
+    from engine.worker.loop import run_worker
+
+    diffusers_logging.disable_progress_bar()
+    transformers_logging.disable_progress_bar()
+    device = open_device(options.device, options.threads)
+    try:
+        return run_worker(options.name, device, catalog, inbox, channel.send)
+    except BrokenPipeError:
+        return 0  # the parent is gone
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m engine.worker", description="Draw what stdin asks for.")
+    parser.add_argument("--name", required=True, help="name of this worker, unique in the engine")
+    parser.add_argument("--device", required=True, help='torch device: "cpu" or "cuda:0"')
+    parser.add_argument("--threads", required=True, type=_positive, help="CPU threads of torch")
+    parser.add_argument("--models", required=True, type=Path, help="the model catalogue, models.toml")
+    return parser
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1, not {text!r}")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,71 @@
+"""The worker's end of its two pipes: frames in on stdin, frames out on what was stdout."""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import threading
+from dataclasses import dataclass
+from io import FileIO
+
+import msgspec
+
+from engine.wire import LENGTH, MAX_FRAME_BYTES, FromWorker, ToWorker, decode_to_worker, frame
+
+Inbox = queue.SimpleQueue[ToWorker | None]
+"""Messages for the worker; None once the parent is gone."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """Sends frames. Used by the step thread alone, so that frames never mix."""
+
+    output: FileIO
+
+    def send(self, message: FromWorker) -> None:
+        """Write one frame.
+
+        Raises:
+            BrokenPipeError: the parent is gone.
+        """
+        data = memoryview(frame(message))
+        while data:
+            data = data[self.output.write(data) :]
+
+
+def open_channel(inbox: Inbox) -> Channel:
+    """Take stdin and stdout for frames, send every other print to stderr, and start to fill the inbox."""
+    output = FileIO(os.dup(1), "w")
+    os.dup2(2, 1)
+    source = FileIO(os.dup(0), "r")  # unbuffered: a buffered stdin's lock can abort the interpreter's exit
+    threading.Thread(target=read_messages, args=(source, inbox), name="reader", daemon=True).start()
+    return Channel(output)
+
+
+def read_messages(source: FileIO, inbox: Inbox) -> None:
+    """Put every message of the stream into the inbox; None at its end, or when it makes no sense any more."""
+    try:
+        while header := _read(source, LENGTH.size):
+            (length,) = LENGTH.unpack(header)
+            if length > MAX_FRAME_BYTES:
+                raise EOFError(f"a frame of {length} bytes is too long")
+            inbox.put(decode_to_worker(_read(source, length)))
+    except (OSError, EOFError, msgspec.DecodeError) as error:
+        _log.error("the parent's messages cannot be read any more: %s", error)
+    inbox.put(None)
+
+
+def _read(source: FileIO, size: int) -> bytes:
+    """Return exactly `size` bytes, or none at the end of the stream. Raises EOFError in the middle of a frame."""
+    data = bytearray()
+    while len(data) < size:
+        part = source.read(size - len(data))
+        if not part:
+            if data:
+                raise EOFError("the stream ended inside a frame")
+            return b""
+        data += part
+    return bytes(data)

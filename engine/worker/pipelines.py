@@ -1,0 +1,101 @@
+"""Models in memory: loaded once, shared by all jobs, each with its safety gate."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from diffusers import StableDiffusionPipeline
+
+from engine.api import ModelUnavailable, UnknownModel
+from engine.catalog import Catalog, ModelEntry
+from engine.worker.device import Device
+from engine.worker.faults import one_line
+from engine.worker.previews import LatentColours, read_latent_colours
+from engine.worker.safety import Detector, ProofFailed, SafetyGate, load_checker, proof_pictures
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A model ready to draw.
+
+    Args:
+        pipeline: its `StableDiffusionPipeline`, without safety checker: the gate has it, out of the pipeline's reach.
+        gate: judges every picture of this model.
+        colours: how its latents look.
+    """
+
+    pipeline: Any
+    gate: SafetyGate
+    colours: LatentColours
+
+
+class Models:
+    """The models of one worker. Owned by the step thread.
+
+    Args:
+        catalog: which models there are.
+        device: where they are loaded to.
+        floor: the proven classifier under every model's gate.
+    """
+
+    def __init__(self, catalog: Catalog, device: Device, floor: Detector) -> None:
+        self._catalog = catalog
+        self._device = device
+        self._floor = floor
+        self._loaded: dict[str, LoadedModel] = {}
+
+    def get(self, model: str) -> LoadedModel:
+        """Return a model, loading it the first time.
+
+        Raises:
+            UnknownModel: the catalogue has no such id.
+            ModelUnavailable: its files cannot be loaded, or its safety checker failed its proof. The next call tries
+                again.
+        """
+        if model not in self._loaded:
+            entry = self._catalog.get(model)
+            if entry is None:
+                raise UnknownModel(model, tuple(info.id for info in self._catalog.infos()))
+            self._loaded[model] = self._load(entry)
+        return self._loaded[model]
+
+    def _load(self, entry: ModelEntry) -> LoadedModel:
+        started = time.monotonic()
+        model = entry.info.id
+        try:
+            checker = load_checker(entry.safety_checker, self._device, proof_pictures(entry.safety_checker))
+        except ProofFailed as error:
+            raise ModelUnavailable(model, f"its safety checker cannot be trusted: {error}") from error
+        try:
+            pipeline = load_pipeline(entry, self._device)
+            colours = read_latent_colours(entry.source.folder)
+        except Exception as error:
+            _log.exception("%s could not be loaded", model)
+            raise ModelUnavailable(model, one_line(error)) from error
+        _log.info("loaded %s in %.1f s", model, time.monotonic() - started)
+        return LoadedModel(pipeline, SafetyGate(self._floor, checker), colours)
+
+
+def load_pipeline(entry: ModelEntry, device: Device) -> Any:
+    """Load a model's `StableDiffusionPipeline` from safetensors files onto a device, in the device's number type."""
+    source = entry.source
+    pipeline = StableDiffusionPipeline.from_pretrained(
+        source.folder or source.hub,
+        revision=source.revision,
+        local_files_only=source.folder is not None,
+        dtype=device.dtype,
+        use_safetensors=True,
+        low_cpu_mem_usage=True,
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    pipeline.to(device.where)
+    for part in (pipeline.unet, pipeline.vae):
+        part.to(memory_format=device.memory_format)
+    return pipeline

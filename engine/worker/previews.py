@@ -1,0 +1,94 @@
+"""Previews: what the latents of an unfinished image would look like, by a linear map instead of the VAE."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from engine.worker.batch import Drawing
+
+MAX_SIDE = 128
+_PREVIEWS_PER_JOB = 5
+_FILE = "latent_preview.json"
+
+
+@dataclass(frozen=True, slots=True)
+class LatentColours:
+    """A linear map from a latent's four channels to the colour below it, in -1.0 to 1.0.
+
+    Args:
+        weights: (4, 3), red, green and blue of each channel.
+        bias: (3,).
+    """
+
+    weights: Tensor
+    bias: Tensor
+
+
+SD1_COLOURS = (
+    ((0.298, 0.207, 0.208), (0.187, 0.286, 0.173), (-0.158, 0.189, 0.264), (-0.184, -0.271, -0.473)),
+    (0.0, 0.0, 0.0),
+)
+"""For Stable Diffusion 1.x and 2.x. Source: keturn, discuss.huggingface.co, "Decoding latents to RGB without
+upscaling", a least-squares fit of scaled latents to pixels."""
+
+
+def read_latent_colours(folder: Path | None) -> LatentColours:
+    """Return the map in the model folder's `latent_preview.json`, or else Stable Diffusion 1's.
+
+    Raises:
+        ValueError: the file is there but does not hold {"weights": 4 rows of 3, "bias": 3 numbers}.
+    """
+    weights, bias = SD1_COLOURS
+    if folder is not None and (folder / _FILE).is_file():
+        data = json.loads((folder / _FILE).read_text("utf-8"))
+        weights, bias = data["weights"], data["bias"]
+    colours = LatentColours(torch.tensor(weights, dtype=torch.float32), torch.tensor(bias, dtype=torch.float32))
+    if colours.weights.shape != (4, 3) or colours.bias.shape != (3,):
+        raise ValueError(f"{_FILE} must hold 4 rows of 3 weights and a bias of 3 numbers")
+    return colours
+
+
+def preview_due(step: int, steps: int) -> bool:
+    """Say whether to show a preview after `step` of an image's `steps`: about five times, never at the end."""
+    return step < steps and step % max(1, -(-steps // _PREVIEWS_PER_JOB)) == 0
+
+
+@torch.no_grad()
+def preview_pixels(drawing: Drawing, colours: LatentColours) -> tuple[Tensor, Tensor]:
+    """Return what a drawing is about to become.
+
+    Returns:
+        Pixels, (3, height, width), about -1.0 to 1.0, the longer side at most MAX_SIDE, and the latents behind them.
+    """
+    latents = expected_latents(drawing).float().cpu()
+    pixels = torch.einsum("nchw,cr->nrhw", latents, colours.weights) + colours.bias[:, None, None]
+    scale = MAX_SIDE / max(pixels.shape[-2:])
+    if scale >= 1:
+        pixels = functional.interpolate(pixels, scale_factor=int(scale), mode="bilinear")
+    else:
+        pixels = functional.interpolate(pixels, scale_factor=scale, mode="area")
+    return pixels[0], latents
+
+
+def expected_latents(drawing: Drawing) -> Tensor:
+    """Return the finished latents that the last step's prediction points at.
+
+    The noise schedulers keep their own latents on different scales; the UNet's input is on the same one for all, so the
+    estimate is made from that.
+    """
+    last: Any = drawing.last
+    share = drawing.scheduler.alphas_cumprod[int(last.timestep)].to(last.model_input.device)
+    signal, noise = share.sqrt(), (1 - share).sqrt()
+    kind = drawing.scheduler.config.prediction_type
+    if kind == "v_prediction":
+        return signal * last.model_input - noise * last.prediction  # type: ignore[no-any-return]
+    if kind == "epsilon":
+        return (last.model_input - noise * last.prediction) / signal  # type: ignore[no-any-return]
+    return last.prediction  # type: ignore[no-any-return]

@@ -1,0 +1,202 @@
+"""A model's own `StableDiffusionSafetyChecker`, asked in a way that cannot fail open.
+
+Its own `forward` says "safe" of NaN, blackens pictures in place and takes missing tensors as random ones, so only its
+parts are used: the vision tower, the projection, the concepts and their thresholds.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
+from huggingface_hub import snapshot_download
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional
+from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+from engine.catalog import Source
+from engine.pocket import WEIGHTS
+from engine.worker.device import Device
+from engine.worker.faults import one_line
+from engine.worker.safety.detectors import Finding
+from engine.worker.safety.floor import PROOF
+from engine.worker.safety.proof import ProofFailed, prove
+
+UNUSED = 2.0
+"""Threshold of an empty concept slot: a cosine never reaches it."""
+_SPECIAL_CARE = 0.01
+_HUB_FILES = (
+    "safety_checker/*.json",
+    "safety_checker/*.safetensors",
+    "feature_extractor/*.json",
+    "config.json",
+    "preprocessor_config.json",
+    "model*.safetensors",
+)
+
+
+class Checker:
+    """Compares a picture's CLIP embedding with the checker's concepts.
+
+    Args:
+        model: the loaded checker.
+        processor: prepares pictures for its vision tower.
+    """
+
+    name = "checker"
+
+    def __init__(self, model: Any, processor: Any) -> None:
+        self._model = model
+        self._processor = processor
+
+    def look(self, picture: Image.Image) -> Finding:
+        """Block a picture that is closer to a concept than its threshold allows.
+
+        Raises:
+            ValueError: the embedding is not one finite row.
+        """
+        return self.judge(self.embed(picture))
+
+    @torch.no_grad()
+    def embed(self, picture: Image.Image) -> Tensor:
+        """Return the picture's embedding, (1, features), float32 on the CPU."""
+        weight = self._model.visual_projection.weight
+        inputs = self._processor(images=picture, return_tensors="pt").pixel_values
+        pooled = self._model.vision_model(inputs.to(weight.device, weight.dtype))[1]
+        return self._model.visual_projection(pooled).float().cpu()  # type: ignore[no-any-return]
+
+    @torch.no_grad()
+    def judge(self, embedding: Tensor) -> Finding:
+        """Compare an embedding, (1, features), with every concept.
+
+        Raises:
+            ValueError: the embedding is not one finite row that has a direction.
+        """
+        concepts = self.table("concept_embeds")
+        if embedding.shape != (1, concepts.shape[1]):
+            raise ValueError(f"the embedding has shape {tuple(embedding.shape)}")
+        if not torch.isfinite(embedding).all() or not embedding.any():
+            raise ValueError("the embedding is not finite or is zero")
+        special = _cosines(embedding, self.table("special_care_embeds")) - self.table("special_care_embeds_weights")
+        stricter = _SPECIAL_CARE if (special > 0).any() else 0.0
+        scores = _cosines(embedding, concepts) - self.table("concept_embeds_weights") + stricter
+        if not torch.isfinite(scores).all():
+            raise ValueError("the concept scores are not finite")
+        worst = int(scores.argmax())
+        if scores[worst] > 0:
+            return Finding(True, f"concept {worst} by {float(scores[worst]):.2f}")
+        return Finding(False)
+
+    def table(self, name: str) -> Tensor:
+        """Return one of the checker's parameters, float32 on the CPU."""
+        return getattr(self._model, name).detach().float().cpu()  # type: ignore[no-any-return]
+
+
+def proof_pictures(source: Source) -> Path | None:
+    """Return the folder of the proof pictures made for a checker; None when there are none."""
+    return WEIGHTS.with_name("proof") if source.folder == WEIGHTS else None
+
+
+def load_checker(source: Source, device: Device, proof: Path | None) -> Checker:
+    """Load a safety checker and prove that it works.
+
+    Args:
+        source: a folder or repository that is a checker, or has one as its subfolder `safety_checker`.
+        device: where it runs.
+        proof: folder of the proof pictures made for it, if any.
+
+    Raises:
+        ProofFailed: a file or tensor is missing or odd, a threshold is out of range, or the proof failed.
+    """
+    try:
+        checker = _load(_folder(source), device)
+        _check_tables(checker)
+    except ProofFailed:
+        raise
+    except Exception as error:
+        raise ProofFailed(f"it could not be loaded ({one_line(error)})") from error
+    if proof is None:
+        prove_by_planting(checker)
+    else:
+        prove(checker, proof)
+    return checker
+
+
+def _folder(source: Source) -> Path:
+    if source.folder is not None:
+        return source.folder
+    return Path(
+        snapshot_download(
+            str(source.hub), revision=source.revision, allow_patterns=list(_HUB_FILES), ignore_patterns=["*.fp16.*"]
+        )
+    )
+
+
+def _load(folder: Path, device: Device) -> Checker:
+    nested = (folder / "safety_checker" / "config.json").is_file()
+    weights, settings = (folder / "safety_checker", folder / "feature_extractor") if nested else (folder, folder)
+    if not (weights / "config.json").is_file():
+        raise ProofFailed(f"there is none in {folder}")
+    model, report = StableDiffusionSafetyChecker.from_pretrained(
+        weights, dtype=device.dtype, use_safetensors=True, local_files_only=True, output_loading_info=True
+    )
+    for problem in ("missing_keys", "unexpected_keys", "mismatched_keys"):
+        if names := report[problem]:
+            raise ProofFailed(f"{problem.replace('_', ' ')}: {', '.join(sorted(map(str, names)))}")
+    # The class is named because what CLIPImageProcessor stands for depends on which packages are installed.
+    processor = CLIPImageProcessorPil.from_dict(json.loads((settings / "preprocessor_config.json").read_text("utf-8")))
+    return Checker(model.to(device.where).eval(), processor)
+
+
+def _check_tables(checker: Checker) -> None:
+    for kind in ("concept_embeds", "special_care_embeds"):
+        concepts, thresholds = checker.table(kind), checker.table(f"{kind}_weights")
+        used = thresholds < 1.0
+        if not torch.isfinite(thresholds).all() or (thresholds <= 0).any() or (thresholds > UNUSED).any():
+            raise ProofFailed(f"a threshold of {kind} lies outside 0 to {UNUSED:g}")
+        if not torch.isfinite(concepts).all() or not concepts[used].any(dim=1).all():
+            raise ProofFailed(f"{kind} are not finite or are zero")
+        if kind == "concept_embeds" and not used.any():
+            raise ProofFailed("no concept can ever be reached")
+
+
+def prove_by_planting(checker: Checker) -> None:
+    """Prove a checker for which no proof picture is at hand: plant embeddings instead of pictures.
+
+    An embedding that is a concept must be blocked, for every concept in use; two unlike pictures must have finite,
+    unlike embeddings, and an embedding that points away from all concepts must pass.
+
+    Raises:
+        ProofFailed: one of these is not so.
+    """
+    try:
+        for index in (checker.table("concept_embeds_weights") < 1.0).nonzero().flatten().tolist():
+            if not checker.judge(checker.table("concept_embeds")[index : index + 1]).blocked:
+                raise ProofFailed(f"concept {index} does not block itself")
+        if checker.judge(_unlike(checker.table("concept_embeds"))).blocked:
+            raise ProofFailed("it blocks what is unlike every concept")
+        rows = [checker.embed(_open(name)) for name in ("blocked.png", "plain.png")]
+        for row in rows:
+            checker.judge(row)
+        if torch.equal(*rows):
+            raise ProofFailed("it sees no difference between two pictures")
+    except (ValueError, RuntimeError, OSError) as error:
+        raise ProofFailed(f"it failed its proof ({one_line(error)})") from error
+
+
+def _unlike(concepts: Tensor) -> Tensor:
+    """Return a direction that points away from all concepts together, (1, features)."""
+    return -functional.normalize(concepts).mean(dim=0, keepdim=True)
+
+
+def _open(name: str) -> Image.Image:
+    with Image.open(PROOF / name) as file:
+        return file.convert("RGB")
+
+
+def _cosines(embedding: Tensor, concepts: Tensor) -> Tensor:
+    return functional.cosine_similarity(embedding, concepts)

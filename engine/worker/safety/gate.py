@@ -1,0 +1,114 @@
+"""The one gate: finished pixels in, a verdict and perhaps a reviewed picture out."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from engine.api import ReviewedImage, Verdict, pixel_sha256
+from engine.worker.faults import one_line
+from engine.worker.images import compose_grid, decode_png, encode_png, to_picture
+from engine.worker.safety.detectors import Detector, Finding, TimedDetector
+
+TIMEOUT_S = 60.0
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """The gate's answer. `image` is set exactly when the verdict is ALLOW; otherwise `reason` says why not."""
+
+    verdict: Verdict
+    reason: str = ""
+    image: ReviewedImage | None = None
+
+
+class SafetyGate:
+    """Judges every picture of one model. Nothing else mints a ReviewedImage.
+
+    Both detectors must pass a picture; each can only add blocks. Whatever is odd is an ERROR, never an ALLOW.
+
+    Args:
+        floor: the classifier under every model.
+        checker: the model's own safety checker.
+        timeout_s: how long a detector may take over one picture.
+    """
+
+    def __init__(self, floor: Detector, checker: Detector, timeout_s: float = TIMEOUT_S) -> None:
+        self._detectors = (TimedDetector(floor, timeout_s), TimedDetector(checker, timeout_s))
+
+    def review(self, pixels: Tensor, latents: Tensor) -> Review:
+        """Judge one decoded image.
+
+        Args:
+            pixels: (3, height, width), -1.0 to 1.0, as decoded.
+            latents: what it was decoded from, any shape.
+        """
+        try:
+            picture = _checked_picture(pixels, latents)
+        except Exception as error:
+            return _error(f"pixels: {one_line(error)}")
+        findings = [_ask(detector, picture) for detector in self._detectors]
+        blocks = [finding for finding in findings if finding.verdict is Verdict.BLOCK]
+        errors = [finding for finding in findings if finding.verdict is not Verdict.ALLOW]
+        for finding in (*blocks, *errors):
+            _log.warning("a picture was withheld: %s", finding.reason)
+            return finding
+        return Review(Verdict.ALLOW, image=_mint(picture))
+
+    def compose(self, tiles: Sequence[ReviewedImage]) -> ReviewedImage:
+        """Return one picture of pictures that this gate allowed, in reading order.
+
+        Raises:
+            ValueError: a tile's pixels are not those that were allowed.
+        """
+        pictures = [decode_png(tile.data) for tile in tiles]
+        if [_hash(picture) for picture in pictures] != [tile.sha256 for tile in tiles]:
+            raise ValueError("a tile's pixels are not those that were reviewed")
+        return _mint(compose_grid(pictures))
+
+
+def _checked_picture(pixels: Tensor, latents: Tensor) -> Image.Image:
+    if pixels.ndim != 3 or pixels.shape[0] != 3 or 0 in pixels.shape:
+        raise ValueError(f"shape {tuple(pixels.shape)} is not that of one picture")
+    if not torch.isfinite(latents).all():
+        raise ValueError("the latents are not finite")
+    if not torch.isfinite(pixels).all():
+        raise ValueError("not finite")
+    picture = to_picture(pixels)
+    if picture.getcolors(maxcolors=1):
+        raise ValueError("all of one colour")
+    return picture
+
+
+def _ask(detector: TimedDetector, picture: Image.Image) -> Review:
+    try:
+        finding = detector.look(picture.copy())
+        if not isinstance(finding, Finding) or not isinstance(finding.blocked, bool):
+            raise TypeError(f"answered {finding!r}")
+    except Exception as error:
+        return _error(f"{detector.name}: {one_line(error)}")
+    if finding.blocked:
+        return Review(Verdict.BLOCK, f"{detector.name}: {finding.reason}")
+    return Review(Verdict.ALLOW)
+
+
+def _error(reason: str) -> Review:
+    return Review(Verdict.ERROR, reason)
+
+
+def _mint(picture: Image.Image) -> ReviewedImage:
+    data = encode_png(picture)
+    file_sha256 = hashlib.sha256(data).hexdigest()
+    return ReviewedImage(data, "image/png", picture.width, picture.height, _hash(picture), file_sha256)
+
+
+def _hash(picture: Image.Image) -> str:
+    return pixel_sha256("RGB", picture.width, picture.height, picture.tobytes())

@@ -1,0 +1,55 @@
+"""From seeds to initial noise, the same on every device and in every batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from engine.api import ImageSeed
+
+_PARALLEL = 0.9995
+
+
+def seeded(seed: int) -> torch.Generator:
+    """Return a CPU generator at the start of a seed's stream."""
+    return torch.Generator("cpu").manual_seed(seed)
+
+
+def initial_noise(seed: ImageSeed, shape: Sequence[int]) -> tuple[Tensor, torch.Generator]:
+    """Draw an image's initial noise.
+
+    Args:
+        seed: the image's seed and its variations, applied in order.
+        shape: of the latents, (1, channels, height, width).
+
+    Returns:
+        The noise, float32 on the CPU, and the image's generator, which goes on to give its ancestral noise.
+    """
+    generator = seeded(seed.seed)
+    noise = torch.randn(tuple(shape), generator=generator, dtype=torch.float32)
+    for variation in seed.variations:
+        other = torch.randn(tuple(shape), generator=seeded(variation.seed), dtype=torch.float32)
+        noise = slerp(noise, other, variation.strength)
+    return noise, generator
+
+
+def slerp(start: Tensor, end: Tensor, strength: float) -> Tensor:
+    """Interpolate on the sphere, so that noise between two noises keeps their spread.
+
+    Args:
+        start, end: tensors of one shape, float32.
+        strength: 0.0 gives `start` bit for bit, 1.0 gives `end`.
+
+    Source: K. Shoemake, "Animating rotation with quaternion curves", 1985.
+    """
+    if strength in (0.0, 1.0):
+        return end if strength else start
+    a, b = start.double(), end.double()
+    cosine = torch.sum(a * b) / (a.norm() * b.norm())
+    if cosine.abs() > _PARALLEL:
+        return torch.lerp(a, b, strength).float()
+    angle = torch.acos(cosine)
+    mixed = (torch.sin((1 - strength) * angle) * a + torch.sin(strength * angle) * b) / torch.sin(angle)
+    return mixed.float()

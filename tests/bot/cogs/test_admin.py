@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from simcord.backend.errors import SetupError
+
+from bot import texts
+from bot.records import JobState
+
+if TYPE_CHECKING:
+    from simcord.results import InteractionResult
+
+    from tests.bot.conftest import World
+
+COMMANDS: list[tuple[str, dict[str, Any]]] = [
+    ("admin models list", {}),
+    ("admin models allow", {"model": "pocket"}),
+    ("admin models deny", {"model": "pocket"}),
+    ("admin models default", {"model": "other"}),
+    ("admin limits show", {}),
+    ("admin limits set", {"pictures_per_day": 1}),
+    ("admin log", {}),
+]
+
+
+async def moderate(world: World, command: str, **options: Any) -> str:
+    """Use a command as the moderator and return the reply, which only they see."""
+    return world.refusal(await world.moderator.slash(world.channel, f"admin {command}", **options))
+
+
+@pytest.mark.parametrize(("command", "options"), COMMANDS, ids=[command for command, _ in COMMANDS])
+async def test_discord_hides_the_commands_from_members_without_manage_server(
+    world: World, command: str, options: dict[str, Any]
+) -> None:
+    with pytest.raises(SetupError, match="default-member-permissions"):
+        await world.ann.slash(world.channel, command, **options)
+
+
+@pytest.mark.parametrize(("command", "options"), COMMANDS, ids=[command for command, _ in COMMANDS])
+async def test_a_member_whom_discord_lets_through_is_refused_in_code(
+    world: World, command: str, options: dict[str, Any]
+) -> None:
+    let_through(world)
+
+    result = await world.ann.slash(world.channel, command, **options)
+
+    assert world.refusal(result) == texts.NOT_ALLOWED["moderate"]
+    policy = await world.usecases.admin.policy(world.guild.id)
+    assert policy.denied_models == frozenset()
+    assert policy.default_model is None
+    assert policy.limits.pictures_per_day == 40
+    assert policy.role_limits == {}
+    assert await moderate(world, "log") == texts.LOG_EMPTY
+
+
+async def test_a_member_whom_discord_lets_through_cannot_clear_a_roles_limits(world: World) -> None:
+    await moderate(world, "limits set", most_steps=10, role=world.painters)
+    let_through(world)
+
+    result = await world.ann.slash(world.channel, "admin limits clear", role=world.painters)
+
+    assert world.refusal(result) == texts.NOT_ALLOWED["moderate"]
+    assert (await world.usecases.admin.policy(world.guild.id)).role_limits
+
+
+async def test_autocomplete_tells_a_member_whom_discord_lets_through_nothing(world: World) -> None:
+    let_through(world)
+
+    assert await world.ann.autocomplete(world.channel, "admin models deny", "model", "") == []
+
+
+async def test_autocomplete_offers_every_model_even_a_denied_one(world: World) -> None:
+    await moderate(world, "models deny", model="pocket")
+
+    choices = await world.moderator.autocomplete(world.channel, "admin models allow", "model", "")
+
+    assert [choice["value"] for choice in choices] == ["pocket", "other"]
+
+
+async def test_the_list_says_which_models_are_allowed_and_which_is_the_default(world: World) -> None:
+    await moderate(world, "models deny", model="pocket")
+
+    listing = await moderate(world, "models list")
+
+    assert "🚫 pocket" in listing
+    assert "✅ other (default)" in listing
+
+
+async def test_a_denied_model_can_be_allowed_again(world: World) -> None:
+    await moderate(world, "models deny", model="pocket")
+    await moderate(world, "models allow", model="pocket")
+
+    message = await world.drawn(model="pocket")
+
+    assert message.attachments
+
+
+@pytest.mark.parametrize("command", ["models allow", "models deny", "models default"])
+async def test_an_unknown_model_is_named_with_the_known_ones(world: World, command: str) -> None:
+    sentence = await moderate(world, command, model="sdxl")
+
+    assert "no model called sdxl" in sentence
+    assert "pocket, other" in sentence
+
+
+async def test_a_denied_model_cannot_become_the_default(world: World) -> None:
+    await moderate(world, "models deny", model="other")
+
+    assert "turned off the model other" in await moderate(world, "models default", model="other")
+
+
+async def test_limits_set_for_the_server_are_shown_and_hold(world: World) -> None:
+    shown = await moderate(world, "limits set", pictures_per_request=2, most_steps=10)
+
+    assert f"{texts.LIMIT_OPTIONS['pictures_per_request']}: 2" in shown
+    assert shown == await moderate(world, "limits show")
+    assert "2 pictures in one request" in world.refusal(await world.imagine(count=3, steps=5))
+    assert "At most 10 steps" in world.refusal(await world.imagine(steps=11))
+
+
+async def test_a_roles_limits_hold_for_its_members_only(world: World) -> None:
+    await moderate(world, "limits set", pictures_per_request=1)
+    shown = await moderate(world, "limits set", pictures_per_request=3, role=world.painters)
+
+    assert world.painters.mention in shown
+    assert "1 picture in one request" in world.refusal(await world.imagine(count=3, by=world.ann))
+    assert (await world.delivered(await world.imagine(count=3, by=world.ben))).attachments
+
+
+async def test_a_roles_limits_can_be_cleared(world: World) -> None:
+    await moderate(world, "limits set", pictures_per_request=1)
+    await moderate(world, "limits set", pictures_per_request=3, role=world.painters)
+
+    await moderate(world, "limits clear", role=world.painters)
+
+    assert "1 picture in one request" in world.refusal(await world.imagine(count=3, by=world.ben))
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"most_steps": 0}, {"pictures_per_request": 99}, {"largest_side": -1}, {"pictures_per_day": -5}]
+)
+async def test_limits_that_make_no_sense_are_refused_and_nothing_changes(world: World, options: dict[str, Any]) -> None:
+    before = await moderate(world, "limits show")
+
+    sentence = await moderate(world, "limits set", **options)
+
+    assert "cannot be used for" in sentence or sentence == texts.NO_LIMIT_GIVEN
+    assert await moderate(world, "limits show") == before
+
+
+async def test_every_change_is_logged_with_who_and_when(world: World) -> None:
+    await moderate(world, "models deny", model="pocket")
+    await moderate(world, "limits set", most_steps=10)
+
+    newest, oldest = (await moderate(world, "log")).splitlines()
+
+    assert "deny model" in oldest
+    assert "pocket" in oldest
+    assert "most\\_steps = 10" in newest
+    assert all(world.moderator.mention in line and line.startswith("<t:") for line in (newest, oldest))
+
+
+async def test_settings_survive_a_restart(world: World) -> None:
+    await moderate(world, "models deny", model="pocket")
+
+    await world.restart()
+
+    assert "🚫 pocket" in await moderate(world, "models list")
+
+
+async def test_one_servers_settings_are_not_anothers(world: World) -> None:
+    await moderate(world, "models deny", model="pocket")
+    elsewhere = world.env.create_guild("Elsewhere")
+    channel = elsewhere.create_text_channel("art")
+
+    result: InteractionResult = await elsewhere.add_member(world.ann.user).slash(
+        channel, "imagine", prompt="a boat", model="pocket"
+    )
+
+    assert not result.ephemeral
+
+
+async def test_a_denied_model_stops_the_delivery_of_what_is_already_queued(world: World) -> None:
+    world.worker.hold()
+    result = await world.imagine()
+    assert result.response is not None
+    generation_id = world.generation_id(result.response)
+
+    await moderate(world, "models deny", model="pocket")
+    world.worker.release()
+    await world.settled(result)
+
+    generation = await world.store.jobs.get(generation_id)
+    assert generation is not None
+    assert generation.state is JobState.WITHHELD
+
+
+def let_through(world: World) -> None:
+    """Open /admin to Ann in Discord's own settings, as an admin of a server can."""
+    command = world.env.backend.find_command("admin", world.guild.id, type=1)
+    assert command is not None
+    world.guild.set_command_permissions(int(command["id"]), {world.ann: True})

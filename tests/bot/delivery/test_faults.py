@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bot import texts
+from bot.delivery import RETRY_AFTER_S
+from bot.records import Generation, JobState
+
+if TYPE_CHECKING:
+    from simcord.results import InteractionResult
+
+    from tests.bot.conftest import World
+
+BY_TOKEN = "/webhooks/*/messages/@original"
+BY_CHANNEL = "/channels/*/messages/*"
+
+
+async def held_job(world: World) -> tuple[InteractionResult, Generation]:
+    """Start a job whose pictures come when the worker is released."""
+    world.worker.hold()
+    result = await world.imagine()
+    await world.worker.held()
+    assert result.response is not None
+    message = result.response
+    await world.until(lambda: "Drawing… 0 %" in message.content)
+    return result, await world.generation(message)
+
+
+async def test_a_result_that_the_token_cannot_write_is_written_through_the_channel(world: World) -> None:
+    result, _ = await held_job(world)
+    world.env.inject_error("PATCH", BY_TOKEN, status=500, times=None)
+
+    world.worker.release()
+    message = await world.delivered(result)
+
+    assert message.attachments
+    assert len(world.posts()) == 1
+    assert world.slept == []
+
+
+async def test_a_job_that_outlives_its_token_is_delivered_through_the_channel(world: World) -> None:
+    result, _ = await held_job(world)
+    await world.env.advance_time(16 * 60)
+    before = len(world.env.http_requests)
+
+    world.worker.release()
+    message = await world.delivered(result)
+
+    assert message.attachments
+    assert all("/webhooks/" not in request.path for request in world.env.http_requests[before:])
+
+
+async def test_a_result_is_tried_again_while_discord_is_in_trouble(world: World) -> None:
+    result, _ = await held_job(world)
+    world.env.inject_error("PATCH", BY_TOKEN, status=500)
+    world.env.inject_error("PATCH", BY_CHANNEL, status=503, times=2)
+
+    world.worker.release()
+    message = await world.delivered(result)
+
+    assert message.attachments
+    assert world.slept == list(RETRY_AFTER_S[:2])
+    assert len(world.posts()) == 1
+
+
+async def test_a_result_whose_message_was_deleted_is_posted_anew(world: World) -> None:
+    result, generation = await held_job(world)
+    assert result.response is not None
+    world.env.backend.delete_message(world.channel.id, result.response.id)
+
+    world.worker.release()
+    await world.bot.delivery.wait(generation.id)
+
+    (post,) = world.posts()
+    assert post.attachments
+    assert (await reload(world, generation)).message_id == post.id
+    assert (await reload(world, generation)).state is JobState.DELIVERED
+
+
+async def test_a_result_that_may_not_be_posted_is_given_up_and_marked(world: World) -> None:
+    _result, generation = await held_job(world)
+    world.env.inject_error("PATCH", BY_TOKEN, status=404, code=10015, times=None)
+    world.env.inject_error("PATCH", BY_CHANNEL, status=403, code=50001, times=None)
+
+    world.worker.release()
+    await world.bot.delivery.wait(generation.id)
+
+    assert (await reload(world, generation)).state is JobState.FAILED
+    assert world.slept == []
+    assert await world.usecases.draw.unfinished() == ()
+
+
+async def test_a_result_that_discord_will_never_take_is_given_up_and_marked(world: World) -> None:
+    _result, generation = await held_job(world)
+    world.env.inject_error("PATCH", "*", status=400, code=50035, times=None)
+
+    world.worker.release()
+    await world.bot.delivery.wait(generation.id)
+
+    assert (await reload(world, generation)).state is JobState.FAILED
+    assert world.slept == []
+
+
+async def test_a_file_too_large_for_the_server_leaves_the_words_and_the_buttons(world: World) -> None:
+    world.worker.hold()
+    result = await world.imagine(count=2)
+    await world.worker.held()
+    message = result.response
+    assert message is not None
+    await world.until(lambda: "Drawing… 0 %" in message.content)
+    for path in (BY_TOKEN, BY_CHANNEL):
+        world.env.inject_error("PATCH", path, status=413, code=40005)
+
+    world.worker.release()
+    await world.delivered(result)
+
+    assert texts.PICTURE_TOO_LARGE in message.content
+    assert message.attachments == []
+    assert "Show 1" in world.labels(message)
+    assert world.slept == []
+
+
+async def test_a_result_whose_channel_is_gone_is_given_up_and_marked(world: World) -> None:
+    _result, generation = await held_job(world)
+    world.env.inject_error("PATCH", BY_TOKEN, status=404, code=10015, times=None)
+    world.env.inject_error("PATCH", BY_CHANNEL, status=404, code=10003, times=None)
+
+    world.worker.release()
+    await world.bot.delivery.wait(generation.id)
+
+    assert (await reload(world, generation)).state is JobState.FAILED
+
+
+async def test_a_lost_progress_edit_does_not_stop_the_job(world: World) -> None:
+    world.env.inject_error("PATCH", BY_TOKEN, status=500)
+    world.env.inject_error("PATCH", BY_CHANNEL, status=500)
+
+    message = await world.drawn()
+
+    assert message.attachments
+
+
+async def test_a_first_answer_that_discord_refused_does_not_lose_the_job(world: World) -> None:
+    world.env.inject_error("POST", "/interactions/*/callback", status=404, code=10062)
+
+    await world.imagine("a red apple")
+    await world.until(lambda: any(post.attachments for post in world.posts()))
+
+    (post,) = world.posts()
+    await world.bot.delivery.wait(world.generation_id(post))
+    assert (await world.generation(post)).message_id == post.id
+
+
+async def test_pictures_deleted_while_they_were_drawn_take_their_message_with_them(world: World) -> None:
+    _, generation = await held_job(world)
+    await world.usecases.deliver.delete(world.member(world.ann), generation.id)
+
+    await world.bot.delivery.wait(generation.id)
+
+    assert world.posts() == []
+    world.worker.release()
+
+
+async def reload(world: World, generation: Generation) -> Generation:
+    found = await world.store.jobs.get(generation.id)
+    assert found is not None
+    return found

@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bot import texts
+from bot.delivery import EDIT_EVERY_S, ProgressCards
+from bot.records import JobState
+from bot.usecases.draw import Drawing
+from engine.api import GenerationFailed
+from engine.executors.fake import Plan
+
+if TYPE_CHECKING:
+    from tests.bot.conftest import World
+
+
+async def test_the_job_is_in_the_ledger_before_the_member_is_told_so(world: World) -> None:
+    world.worker.hold()
+
+    result = await world.imagine("a red apple")
+
+    assert result.response is not None
+    generation = await world.generation(result.response)
+    assert generation.accepted_at > 0
+    assert generation.message_id == result.response.id
+    callbacks = [request for request in world.env.http_requests if request.path.endswith("/callback")]
+    assert callbacks[0].json is not None
+    assert callbacks[0].json["data"]["content"].endswith("In the queue…")
+
+
+async def test_a_waiting_job_shows_its_place_and_a_cancel_button(world: World) -> None:
+    world.worker.hold()
+    await world.imagine("first")
+    await world.worker.held()
+
+    await world.imagine("second", by=world.ben)
+    result = await world.imagine("third", by=world.moderator)
+
+    assert result.response is not None
+    message = result.response
+    await world.until(lambda: "place 2" in message.content)
+    assert "third" in message.content
+    assert world.labels(message) == ["Cancel"]
+
+
+async def test_the_one_message_goes_from_queue_to_percent_with_preview_to_pictures(world: World) -> None:
+    world.clock.tick = EDIT_EVERY_S
+    world.worker.hold()
+    result = await world.imagine(steps=20)
+    message = result.response
+    assert message is not None
+    job_id = await world.worker.held()
+    await world.until(lambda: "Drawing… 0 %" in message.content)
+    assert message.attachments == []
+
+    world.worker.hold(at_step=5)
+    world.worker.release(job_id)
+    await world.until(lambda: "Drawing… 25 %" in message.content)
+    preview = world.file(message)
+    assert world.labels(message) == ["Cancel"]
+
+    world.worker.release()
+    await world.delivered(result)
+    assert "seed" in message.content
+    assert world.file(message) != preview
+    assert [post.id for post in world.posts()] == [message.id]
+
+
+async def test_progress_edits_are_spaced_out(world: World) -> None:
+    message = await world.drawn(steps=40)
+
+    edits = [request for request in world.env.http_requests if request.method == "PATCH"]
+    assert len(edits) == 2  # the start, then the result: the clock stood still between them
+    assert message.attachments
+
+
+async def test_a_preview_that_came_too_early_is_shown_with_the_next_edit(world: World) -> None:
+    message = await world.drawn()
+    generation = await world.generation(message)
+    preview = await world.store.pictures.read(generation.id, 0)
+    cards = ProgressCards(world.clock)
+
+    assert cards.card(generation, Drawing(1, 20)) is not None
+    assert cards.card(generation, Drawing(4, 20, preview)) is None
+    world.clock.now += EDIT_EVERY_S
+    card = cards.card(generation, Drawing(9, 20))
+
+    assert card is not None
+    assert card.image == preview
+    assert "45 %" in card.text
+
+
+async def test_pictures_that_the_gate_blocked_are_missing_with_one_kind_notice(world: World) -> None:
+    world.worker.plan = lambda request: Plan(block=frozenset({1}))
+
+    message = await world.drawn(count=4)
+
+    assert texts.some_blocked(1, 4) in message.content
+    assert "1 of 4 pictures was held back by the safety checker" in message.content
+    assert len(message.attachments) == 1
+
+
+async def test_when_all_are_blocked_the_message_says_so_kindly_and_offers_a_reroll(world: World) -> None:
+    world.worker.plan = lambda request: Plan(block=frozenset({0, 1}))
+
+    message = await world.drawn(count=2)
+
+    assert texts.all_blocked(2) in message.content
+    assert message.attachments == []
+    assert world.labels(message) == ["Reroll", "Delete"]
+
+
+async def test_a_gate_that_could_not_judge_is_named_as_a_fault_and_not_as_an_accusation(world: World) -> None:
+    world.worker.plan = lambda request: Plan(errors=frozenset({0}))
+
+    message = await world.drawn()
+
+    assert texts.all_not_judged(1) in message.content
+    assert "fault" in message.content
+
+
+async def test_a_failed_job_ends_with_an_honest_sentence_and_no_buttons(world: World) -> None:
+    world.worker.plan = lambda request: Plan(fail=GenerationFailed("out of memory"))
+
+    result = await world.imagine()
+    await world.settled(result)
+
+    assert result.response is not None
+    assert texts.GENERATION_FAILED in result.response.content
+    assert "out of memory" not in result.response.content
+    assert world.labels(result.response) == []
+
+
+async def test_a_worker_that_dies_in_mid_job_is_made_up_for_by_a_retry(world: World) -> None:
+    world.worker.plan = lambda request: Plan(die_at_step=3 if request.attempt == 1 else None)
+
+    message = await world.drawn(seed="7")
+
+    assert message.attachments
+    assert [request.attempt for request in world.worker.requests] == [1, 2]
+    assert len(world.posts()) == 1
+    assert (await world.generation(message)).state is JobState.DELIVERED
+
+
+async def test_a_worker_that_always_dies_ends_in_one_honest_sentence_and_the_next_job_works(world: World) -> None:
+    world.worker.plan = lambda request: Plan(die_at_step=3)
+    result = await world.imagine()
+    await world.settled(result)
+
+    assert result.response is not None
+    assert texts.WORKER_DIED in result.response.content
+    world.worker.plan = lambda request: Plan()
+    assert (await world.drawn()).attachments
+
+
+async def test_a_model_denied_while_its_job_waits_is_not_delivered(world: World) -> None:
+    world.worker.hold()
+    result = await world.imagine(count=2)
+    message = result.response
+    assert message is not None
+    generation_id = world.generation_id(message)
+    await world.moderator.slash(world.channel, "admin models deny", model="pocket")
+
+    world.worker.release()
+    await world.settled(result)
+
+    assert "The pictures were not posted." in message.content
+    assert "turned off the model pocket" in message.content
+    assert message.attachments == []
+    assert world.labels(message) == []
+    generation = await world.store.jobs.get(generation_id)
+    assert generation is not None
+    assert generation.state is JobState.WITHHELD
+
+
+async def test_jobs_of_several_members_are_delivered_each_to_its_own_message(world: World) -> None:
+    world.worker.hold()
+    mine = await world.imagine("mine")
+    yours = await world.imagine("yours", by=world.ben)
+    world.worker.release()
+
+    for result, prompt in ((mine, "mine"), (yours, "yours")):
+        message = await world.delivered(result)
+        assert message.content.startswith(prompt)
+        assert message.attachments

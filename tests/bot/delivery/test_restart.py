@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bot import texts
+from bot.records import Generation, JobState, Place
+from bot.storage.schema import DATABASE_NAME
+from bot.usecases.imagine import Ask
+
+if TYPE_CHECKING:
+    from tests.bot.conftest import World
+
+
+async def test_a_job_that_was_being_drawn_is_taken_up_and_delivered_once(world: World) -> None:
+    world.worker.hold()
+    result = await world.imagine(seed="7")
+    message = result.response
+    assert message is not None
+    await world.worker.held()
+
+    await world.restart()
+    world.worker.release()
+    await world.settled(result)
+
+    assert message.attachments
+    assert [post.id for post in world.posts()] == [message.id]
+    assert (await world.generation(message)).state is JobState.DELIVERED
+
+
+async def test_a_job_taken_up_can_still_be_cancelled(world: World) -> None:
+    world.worker.hold()
+    result = await world.imagine()
+    message = result.response
+    assert message is not None
+    await world.restart()
+
+    await world.press(world.ann, message, "Cancel")
+    await world.settled(result)
+
+    assert texts.CANCELLED in message.content
+
+
+async def test_a_job_whose_message_was_never_sent_gets_one_in_its_channel(world: World) -> None:
+    generation = await accepted(world)
+
+    await world.restart()
+    await settled(world, generation)
+
+    (post,) = world.posts()
+    assert post.attachments
+    assert (await reload(world, generation)).message_id == post.id
+    assert (await reload(world, generation)).state is JobState.DELIVERED
+
+
+async def test_a_message_sent_in_place_of_a_lost_one_is_the_one_that_later_starts_use(world: World) -> None:
+    world.worker.hold()
+    generation = await accepted(world)
+    await world.restart()
+    await world.worker.held()
+    await world.until(lambda: len(world.posts()) == 1)
+    (post,) = world.posts()
+    assert world.labels(post) == ["Cancel"]
+
+    await world.restart()
+    world.worker.release()
+    await settled(world, generation)
+
+    assert [each.id for each in world.posts()] == [post.id]
+    assert world.posts()[0].attachments
+
+
+async def test_pictures_drawn_but_not_yet_delivered_go_into_the_message_that_waits_for_them(world: World) -> None:
+    world.env.inject_error("PATCH", "*", status=503, times=None)
+    result = await world.imagine(seed="7")
+    await world.settled(result)
+    message = result.response
+    assert message is not None
+    assert message.attachments == []
+    generation_id = world.generation_id(message)
+    world.env.backend.faults.clear()
+
+    await world.restart()
+    await settled(world, generation_id)
+
+    assert message.attachments
+    assert [post.id for post in world.posts()] == [message.id]
+    assert len(world.worker.requests) == 1
+
+
+async def test_a_delivery_that_was_made_but_not_recorded_is_made_again_in_place(world: World) -> None:
+    message = await world.drawn(count=4)
+    generation = await world.generation(message)
+    before = world.file(message)
+    forget_delivery(world, generation)
+
+    await world.restart()
+    await settled(world, generation)
+
+    assert [post.id for post in world.posts()] == [message.id]
+    assert len(message.attachments) == 1
+    assert world.file(message) == before
+    assert (await reload(world, generation)).state is JobState.DELIVERED
+
+
+async def test_a_delivered_job_is_left_alone_by_a_restart(world: World) -> None:
+    await world.drawn()
+    calls = len(world.env.http_requests)
+
+    await world.restart()
+
+    assert [call for call in world.env.http_requests[calls:] if "/messages" in call.path] == []
+
+
+@pytest.mark.parametrize("cause", ["bot", "engine"])
+async def test_no_state_is_left_behind_that_a_second_restart_would_deliver_again(world: World, cause: str) -> None:
+    world.worker.hold()
+    result = await world.imagine()
+    await world.worker.held()
+    if cause == "engine":
+        world.worker.die()
+    await world.restart()
+    world.worker.release()
+    await world.settled(result)
+
+    await world.restart()
+
+    assert len(world.posts()) == 1
+    assert await world.usecases.draw.unfinished() == ()
+
+
+async def accepted(world: World) -> Generation:
+    """Accept a job as a bot does that dies before it can answer."""
+    place = Place(world.guild.id, world.channel.id)
+    return await world.usecases.imagine.accept(world.member(world.ann), place, Ask("a red apple"))
+
+
+async def settled(world: World, generation: Generation | str) -> None:
+    generation_id = generation if isinstance(generation, str) else generation.id
+    await world.bot.delivery.wait(generation_id)
+
+
+async def reload(world: World, generation: Generation) -> Generation:
+    found = await world.store.jobs.get(generation.id)
+    assert found is not None
+    return found
+
+
+def forget_delivery(world: World, generation: Generation) -> None:
+    """Leave the ledger as a bot does that dies between the edit and its record."""
+    with closing(sqlite3.connect(world.data_dir / DATABASE_NAME)) as connection, connection:
+        connection.execute("UPDATE jobs SET state = 'finished' WHERE id = ?", (generation.id,))

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections.abc import Iterator
+
+import pytest
+
+from bot import policy, replies, texts
+from bot.policy import Refusal
+from bot.usecases import refusals
+from engine.api import BadPrompt, EngineError, WorkerDied, error_classes
+
+EXAMPLES: dict[object, object] = {
+    str: "pocket",
+    int: 3,
+    float: 4.0,
+    tuple[str, ...]: ("one", "two"),
+}
+
+
+def refusal_classes(root: type[Refusal] = Refusal) -> Iterator[type[Refusal]]:
+    for cls in root.__subclasses__():
+        yield cls
+        yield from refusal_classes(cls)
+
+
+def example(cls: type[Exception]) -> Exception:
+    """Return an error of the class with a plausible value in each field."""
+    hints = typing.get_type_hints(cls)
+    values = {field.name: EXAMPLES[hints[field.name]] for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    if cls is refusals.NotAllowed:
+        values["action"] = "delete"
+    if cls is refusals.WrongValue:
+        values["hint"] = "Name another."
+    return cls(**values)
+
+
+ENGINE_ERRORS = sorted(error_classes().values(), key=lambda cls: cls.__name__)
+REFUSALS = sorted(refusal_classes(), key=lambda cls: cls.__name__)
+
+
+def test_the_trees_are_not_empty() -> None:
+    assert WorkerDied in ENGINE_ERRORS
+    assert {policy.ModelDenied, refusals.AlreadyUnderWay} <= set(REFUSALS)
+
+
+@pytest.mark.parametrize("cls", [*ENGINE_ERRORS, *REFUSALS], ids=lambda cls: cls.__name__)
+def test_every_foreseen_error_has_a_sentence_that_fits_a_message(cls: type[Exception]) -> None:
+    error = example(cls) if dataclasses.is_dataclass(cls) else cls()
+
+    sentence = replies.sentence_for(error)
+
+    assert sentence is not None, f"{cls.__name__} has no reply in bot.replies.REPLIES"
+    assert sentence.rstrip()[-1] in ".!?"
+    assert len(sentence) <= texts.MESSAGE_LENGTH
+
+
+@pytest.mark.parametrize("action", ["delete", "cancel", "moderate"])
+def test_every_action_that_can_be_refused_has_its_own_sentence(action: str) -> None:
+    assert replies.sentence_for(refusals.NotAllowed(action)) == texts.NOT_ALLOWED[action]
+
+
+def test_the_reasons_of_a_bad_prompt_are_told_apart() -> None:
+    said = {replies.sentence_for(BadPrompt(reason, 4000, 1000)) for reason in ("empty", "too_long", "forbidden")}
+
+    assert len(said) == 3
+
+
+def test_an_error_nobody_foresaw_has_no_sentence() -> None:
+    class Surprise(EngineError):
+        """Not in the tree that was foreseen."""
+
+    assert replies.sentence_for(ValueError("secret path")) is None
+    assert replies.sentence_for(Surprise()) is None
+
+
+def test_what_members_typed_is_inert_in_the_sentences_about_it() -> None:
+    sentence = replies.sentence_for(refusals.WrongValue("seed", "@everyone **x**", "A seed is a number."))
+
+    assert sentence is not None
+    assert "@everyone" not in sentence
+    assert "**x**" not in sentence

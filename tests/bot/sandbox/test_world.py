@@ -1,0 +1,41 @@
+"""The sandbox opens, says where, and leaves when told."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from asyncio.subprocess import PIPE, Process
+
+TIMEOUT_S = 120
+
+
+async def _demo(port: int) -> Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bot", "demo", "--port", str(port), stdout=PIPE, stderr=PIPE, start_new_session=True
+    )
+
+
+async def test_the_sandbox_prints_its_address_and_leaves_cleanly_on_interrupt() -> None:
+    async with asyncio.timeout(TIMEOUT_S):
+        demo = await _demo(0)
+        assert demo.stdout is not None
+        first = (await demo.stdout.readline()).decode()
+        os.kill(demo.pid, signal.SIGINT)
+        out, err = await demo.communicate()
+    assert "http://127.0.0.1:" in first
+    assert "The sandbox is closed." in out.decode()
+    assert "Traceback" not in err.decode()
+    assert demo.returncode == 0
+
+
+async def test_a_taken_port_gets_one_sentence_that_names_the_way_out() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        async with asyncio.timeout(TIMEOUT_S):
+            demo = await _demo(taken.getsockname()[1])
+            _, err = await demo.communicate()
+    assert demo.returncode == 2
+    assert err.decode().splitlines()[-1].endswith("Try another --port.")
+    assert "Traceback" not in err.decode()

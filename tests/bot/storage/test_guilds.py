@@ -1,0 +1,73 @@
+"""Guild settings and their log."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from bot.policy import GuildPolicy, Limits
+from bot.records import LogEntry
+from bot.storage import open_store
+
+if TYPE_CHECKING:
+    from tests.bot.storage.conftest import Ledger
+
+ENTRY = LogEntry(100.0, 7, "deny model", "pocket")
+DEFAULTS = Limits(pictures_per_request=4, pictures_per_day=20, pictures_at_once=8, largest_side=1024, most_steps=50)
+
+
+async def test_a_guild_that_decided_nothing_has_the_defaults(ledger: Ledger) -> None:
+    assert await ledger.store.guilds.policy(11) == GuildPolicy(DEFAULTS)
+
+
+async def test_a_guild_that_decided_nothing_follows_changed_defaults(ledger: Ledger) -> None:
+    await ledger.store.guilds.set_limits(11, None, {"most_steps": 20}, ENTRY)
+    await ledger.close()
+    generous = replace(DEFAULTS, most_steps=90, pictures_per_day=90)
+    async with open_store(ledger.data_dir, generous) as store:
+        assert (await store.guilds.policy(11)).limits == replace(generous, most_steps=20)
+
+
+async def test_decisions_survive_a_restart_and_stay_in_their_guild(ledger: Ledger) -> None:
+    guilds = ledger.store.guilds
+    await guilds.deny(11, "other", ENTRY)
+    await guilds.set_default(11, "pocket", ENTRY)
+    await guilds.set_limits(11, None, {"most_steps": 20}, ENTRY)
+    policy = await guilds.set_limits(11, 5, {"most_steps": 40, "pictures_per_day": 9}, ENTRY)
+    await ledger.reopen()
+    assert await ledger.store.guilds.policy(11) == policy
+    assert policy.limits.most_steps == 20
+    assert dict(policy.role_limits[5]) == {"most_steps": 40, "pictures_per_day": 9}
+    assert (policy.denied_models, policy.default_model) == (frozenset({"other"}), "pocket")
+    assert await ledger.store.guilds.policy(12) == GuildPolicy(DEFAULTS)
+
+
+async def test_the_last_decision_holds(ledger: Ledger) -> None:
+    guilds = ledger.store.guilds
+    await guilds.deny(11, "pocket", ENTRY)
+    await guilds.deny(11, "pocket", ENTRY)
+    await guilds.allow(11, "pocket", ENTRY)
+    await guilds.set_default(11, "pocket", ENTRY)
+    await guilds.set_default(11, "other", ENTRY)
+    await guilds.set_limits(11, None, {"most_steps": 20}, ENTRY)
+    await guilds.set_limits(11, None, {"most_steps": 30}, ENTRY)
+    policy = await guilds.policy(11)
+    assert (policy.denied_models, policy.default_model, policy.limits.most_steps) == (frozenset(), "other", 30)
+
+
+async def test_cleared_limits_fall_back_to_what_is_below(ledger: Ledger) -> None:
+    guilds = ledger.store.guilds
+    await guilds.set_limits(11, None, {"most_steps": 20}, ENTRY)
+    await guilds.set_limits(11, 5, {"most_steps": 40}, ENTRY)
+    cleared = await guilds.clear_limits(11, 5, ENTRY)
+    assert (dict(cleared.role_limits), cleared.limits.most_steps) == ({}, 20)
+    assert (await guilds.clear_limits(11, None, ENTRY)).limits == DEFAULTS
+
+
+async def test_the_log_tells_who_when_and_what_newest_first(ledger: Ledger) -> None:
+    guilds = ledger.store.guilds
+    entries = [LogEntry(100.0 + number, number, "deny model", f"model-{number}") for number in range(4)]
+    for entry in entries:
+        await guilds.deny(11, entry.details, entry)
+    await guilds.deny(12, "elsewhere", ENTRY)
+    assert await guilds.log(11, 3) == (entries[3], entries[2], entries[1])

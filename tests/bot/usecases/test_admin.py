@@ -1,0 +1,137 @@
+"""What moderators decide, who may, and the log of it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bot.policy import LIMIT_RANGES, Member, ModelDenied
+from bot.usecases import Usecases
+from bot.usecases.refusals import NotAllowed, WrongValue
+from engine.api import UnknownModel
+
+if TYPE_CHECKING:
+    from tests.bot.usecases.conftest import Studio
+
+Act = Callable[[Usecases, Member], Awaitable[Any]]
+
+CHANGES: dict[str, Act] = {
+    "allow": lambda usecases, member: usecases.admin.allow(member, "pocket"),
+    "deny": lambda usecases, member: usecases.admin.deny(member, "pocket"),
+    "default": lambda usecases, member: usecases.admin.set_default(member, "other"),
+    "limits": lambda usecases, member: usecases.admin.set_limits(member, {"most_steps": 20}),
+    "role limits": lambda usecases, member: usecases.admin.set_limits(member, {"most_steps": 20}, role_id=5),
+    "clear": lambda usecases, member: usecases.admin.clear_role_limits(member, 5),
+}
+
+
+async def standings(studio: Studio) -> dict[str, tuple[bool, bool]]:
+    found = await studio.usecases.admin.models(11)
+    return {standing.info.id: (standing.allowed, standing.default) for standing in found}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+async def test_only_moderators_change_anything(studio: Studio, name: str) -> None:
+    before = await studio.usecases.admin.policy(11)
+    with pytest.raises(NotAllowed) as refused:
+        await CHANGES[name](studio.usecases, studio.ann)
+    assert refused.value.action == "moderate"
+    assert await studio.usecases.admin.policy(11) == before
+    assert await studio.usecases.admin.log(studio.moderator) == ()
+
+
+@pytest.mark.parametrize("name", CHANGES)
+async def test_every_change_is_logged_with_who_and_when(studio: Studio, name: str) -> None:
+    await CHANGES[name](studio.usecases, studio.moderator)
+    (entry,) = await studio.usecases.admin.log(studio.moderator)
+    assert (entry.user_id, entry.at) == (studio.moderator.user_id, studio.clock.now)
+
+
+async def test_only_moderators_read_the_log(studio: Studio) -> None:
+    with pytest.raises(NotAllowed):
+        await studio.usecases.admin.log(studio.ann)
+
+
+async def test_the_log_says_what_was_changed(studio: Studio) -> None:
+    admin = studio.usecases.admin
+    await admin.deny(studio.moderator, "pocket")
+    await admin.set_limits(studio.moderator, {"most_steps": 20, "pictures_per_day": 0})
+    await admin.set_limits(studio.moderator, {"most_steps": 30}, role_id=5)
+    assert [(entry.action, entry.details) for entry in await admin.log(studio.moderator)] == [
+        ("set limits", "role 5: most_steps = 30"),
+        ("set limits", "everyone: most_steps = 20, pictures_per_day = 0"),
+        ("deny model", "pocket"),
+    ]
+    assert len(await admin.log(studio.moderator, limit=1)) == 1
+    assert len(await admin.log(studio.moderator, limit=-5)) == 1
+
+
+async def test_models_tell_how_they_stand(studio: Studio) -> None:
+    assert await standings(studio) == {"pocket": (True, True), "other": (True, False)}
+    await studio.usecases.admin.set_default(studio.moderator, "other")
+    assert await standings(studio) == {"pocket": (True, False), "other": (True, True)}
+    await studio.deny("other")
+    assert await standings(studio) == {"pocket": (True, True), "other": (False, False)}
+    await studio.deny("pocket")
+    assert await standings(studio) == {"pocket": (False, False), "other": (False, False)}
+
+
+async def test_a_denied_model_comes_back_when_it_is_allowed(studio: Studio) -> None:
+    await studio.deny()
+    with pytest.raises(ModelDenied):
+        await studio.accepted(model="pocket")
+    await studio.usecases.admin.allow(studio.moderator, "pocket")
+    assert (await studio.accepted(model="pocket")).recipe.model == "pocket"
+
+
+async def test_a_denied_model_cannot_be_the_default(studio: Studio) -> None:
+    await studio.deny()
+    with pytest.raises(ModelDenied):
+        await studio.usecases.admin.set_default(studio.moderator, "pocket")
+
+
+@pytest.mark.parametrize("name", ["allow", "deny", "set_default"])
+async def test_an_unknown_model_is_refused_and_not_logged(studio: Studio, name: str) -> None:
+    with pytest.raises(UnknownModel):
+        await getattr(studio.usecases.admin, name)(studio.moderator, "nosuch")
+    assert await studio.usecases.admin.log(studio.moderator) == ()
+
+
+@pytest.mark.parametrize("name", LIMIT_RANGES)
+async def test_a_limit_takes_its_range_and_nothing_else(studio: Studio, name: str) -> None:
+    low, high = LIMIT_RANGES[name]
+    for value in (low, high):
+        policy = await studio.usecases.admin.set_limits(studio.moderator, {name: value})
+        assert getattr(policy.limits, name) == value
+    for value in (low - 1, high + 1):
+        with pytest.raises(WrongValue) as refused:
+            await studio.usecases.admin.set_limits(studio.moderator, {name: value})
+        assert (refused.value.field, refused.value.value) == (name, str(value))
+        assert f"from {low} to {high}" in refused.value.hint
+    assert getattr((await studio.usecases.admin.policy(11)).limits, name) == high
+
+
+async def test_no_change_and_unknown_limits_are_refused_with_the_known_ones(studio: Studio) -> None:
+    for changes in ({}, {"most_stairs": 5}, {"most_steps": 5, "most_stairs": 5}):
+        with pytest.raises(WrongValue) as refused:
+            await studio.usecases.admin.set_limits(studio.moderator, changes)
+        assert "most_steps" in refused.value.hint
+    assert (await studio.usecases.admin.policy(11)).limits.most_steps == 40
+
+
+async def test_the_role_of_everyone_means_the_servers_limits(studio: Studio) -> None:
+    policy = await studio.usecases.admin.set_limits(studio.moderator, {"most_steps": 20}, role_id=11)
+    assert (policy.limits.most_steps, dict(policy.role_limits)) == (20, {})
+    policy = await studio.usecases.admin.clear_role_limits(studio.moderator, 11)
+    assert policy.limits.most_steps == 40
+
+
+async def test_a_cleared_role_is_like_any_other(studio: Studio) -> None:
+    await studio.usecases.admin.set_limits(studio.moderator, {"most_steps": 60}, role_id=5)
+    limits, _ = await studio.usecases.quota.of(studio.ben)
+    assert limits.most_steps == 60
+    await studio.usecases.admin.clear_role_limits(studio.moderator, 5)
+    limits, _ = await studio.usecases.quota.of(studio.ben)
+    assert limits.most_steps == 40

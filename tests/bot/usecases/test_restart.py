@@ -1,0 +1,119 @@
+"""What a stop of the bot leaves, and what the next start makes of it."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bot.policy import Limits
+from bot.records import Generation, JobState
+from bot.storage import open_store
+from bot.usecases.draw import MAX_ATTEMPTS, Drawing
+from engine.api import GenerationFailed
+
+if TYPE_CHECKING:
+    from tests.bot.usecases.conftest import Studio
+
+KILLED_WHILE_DRAWING = """
+import asyncio, os, sys
+from pathlib import Path
+from bot.policy import Limits
+from bot.records import Kind, Place
+from bot.storage import NewJob, open_store
+from engine.api import ImageSeed, Recipe
+
+async def main():
+    recipe = Recipe("pocket", "1", "a red apple", "", 128, 128, 6, 4.5, "Euler", (ImageSeed(7),))
+    async with open_store(Path(sys.argv[1]), Limits(4, 20, 8, 192, 40)) as store:
+        for name in ("waiting", "drawing"):
+            job = NewJob(name, Kind.IMAGINE, recipe, 1, Place(11, 22), 1000.0)
+            await store.jobs.accept(job, lambda policy, usage: None)
+        await store.jobs.start("drawing")
+        os.kill(os.getpid(), 9)
+
+asyncio.run(main())
+"""
+
+
+async def stop_following(task: asyncio.Task[Generation]) -> None:
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_a_bot_that_stops_leaves_its_job_for_the_next_start(studio: Studio) -> None:
+    studio.worker.hold()
+    generation_id = (await studio.accepted(seed=7)).id
+    task = await studio.follow_until(generation_id, Drawing)
+    await stop_following(task)
+    await studio.reopen()
+    (left,) = await studio.usecases.draw.unfinished()
+    assert (left.id, left.state) == (generation_id, JobState.RUNNING)
+    ended = await studio.end(generation_id)
+    assert (ended.state, ended.attempts) == (JobState.FINISHED, 2)
+    assert ended.accepted_at == left.accepted_at
+
+
+async def test_a_bot_that_stops_takes_its_job_off_the_worker(studio: Studio) -> None:
+    studio.worker.hold()
+    await stop_following(await studio.follow_until((await studio.accepted()).id, Drawing))
+    following = await studio.accepted()
+    await stop_following(await studio.follow_until(following.id, Drawing))
+
+
+async def test_a_job_that_waited_loses_no_attempt_by_a_restart(studio: Studio) -> None:
+    generation = await studio.accepted()
+    for _ in range(MAX_ATTEMPTS + 1):
+        await studio.reopen()
+    ended = await studio.end(generation.id)
+    assert (ended.state, ended.attempts) == (JobState.FINISHED, 1)
+
+
+async def test_a_job_that_stopped_the_bot_three_times_is_given_up(studio: Studio) -> None:
+    generation = await studio.accepted()
+    for _ in range(MAX_ATTEMPTS):
+        studio.worker.hold()
+        await stop_following(await studio.follow_until(generation.id, Drawing))
+        await studio.reopen()
+    ended = await studio.end(generation.id)
+    assert (ended.state, ended.attempts) == (JobState.FAILED, MAX_ATTEMPTS)
+    assert isinstance(ended.error, GenerationFailed)
+    assert studio.worker.requests == []
+
+
+async def test_a_finished_job_is_delivered_by_the_next_start_and_not_drawn_again(studio: Studio) -> None:
+    generation = await studio.drawn(count=2)
+    await studio.reopen()
+    (left,) = await studio.usecases.draw.unfinished()
+    assert left == generation
+    assert len((await studio.usecases.deliver.prepare(left.id)).pictures) == 2
+    await studio.usecases.deliver.delivered(left.id, 555, (71,))
+    await studio.reopen()
+    assert await studio.usecases.draw.unfinished() == ()
+    assert studio.worker.requests == []
+
+
+async def test_everything_accepted_ends_once_over_many_restarts(studio: Studio) -> None:
+    accepted = [(await studio.accepted()).id for _ in range(4)]
+    for generation_id in accepted:
+        await studio.reopen()
+        assert generation_id in [left.id for left in await studio.usecases.draw.unfinished()]
+        assert (await studio.end(generation_id)).state is JobState.FINISHED
+        await studio.usecases.deliver.delivered(generation_id, 555)
+    await studio.reopen()
+    assert await studio.usecases.draw.unfinished() == ()
+    assert await studio.used() == (4, 0)
+
+
+async def test_a_killed_process_loses_no_accepted_job(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", KILLED_WHILE_DRAWING, str(tmp_path)]
+    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, timeout=60)
+    assert done.returncode == -9, done.stderr.decode()
+    async with open_store(tmp_path, Limits(4, 20, 8, 192, 40)) as store:
+        left = {generation.id: generation.state for generation in await store.jobs.unfinished()}
+    assert left == {"waiting": JobState.ACCEPTED, "drawing": JobState.RUNNING}

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from engine.api import ImageSeed, InvalidSize, ModelInfo, OutOfRange, Recipe, Size, UnknownScheduler
+
+MODEL = ModelInfo(
+    id="pocket",
+    title="Pocket",
+    family="sd1",
+    revision="1",
+    licence="MIT",
+    description="Small.",
+    sizes=(Size("square", 128, 128), Size("portrait", 128, 192), Size("landscape", 192, 128)),
+    size_step=8,
+    min_side=64,
+    max_side=256,
+    steps=20,
+    min_steps=1,
+    max_steps=60,
+    guidance_scale=4.5,
+    min_guidance=1.0,
+    max_guidance=15.0,
+    schedulers=("DPM++ 2M", "Euler"),
+    scheduler="DPM++ 2M",
+)
+RECIPE = Recipe("pocket", "1", "a red apple", "", 128, 128, 20, 4.5, "Euler", (ImageSeed(7),))
+
+
+def test_a_recipe_within_the_models_ranges_passes() -> None:
+    MODEL.check(RECIPE)
+    MODEL.check(replace(RECIPE, width=64, height=256, steps=60, guidance_scale=15))
+
+
+@pytest.mark.parametrize(
+    ("size", "nearest"),
+    [
+        ((100, 128), ("128x128", "128x192")),
+        ((320, 128), ("192x128", "128x128")),
+        ((128, 1024), ("128x192", "128x128")),
+        ((8, 8), ("128x128", "128x192")),
+    ],
+)
+def test_a_wrong_size_names_the_two_nearest_right_ones(size: tuple[int, int], nearest: tuple[str, str]) -> None:
+    with pytest.raises(InvalidSize) as refused:
+        MODEL.check_size(*size)
+    assert refused.value.nearest == nearest
+    assert all(name in str(refused.value) for name in nearest)
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "low", "high"),
+    [
+        ({"steps": 61}, "steps", 1, 60),
+        ({"guidance_scale": 15.1}, "guidance", 1.0, 15.0),
+        ({"guidance_scale": 0.9}, "guidance", 1.0, 15.0),
+    ],
+)
+def test_a_number_out_of_range_names_the_range(change: dict[str, Any], field: str, low: float, high: float) -> None:
+    with pytest.raises(OutOfRange) as refused:
+        MODEL.check(replace(RECIPE, **change))
+    assert (refused.value.field, refused.value.low, refused.value.high) == (field, low, high)
+
+
+def test_a_scheduler_the_model_does_not_offer_names_those_it_does() -> None:
+    with pytest.raises(UnknownScheduler) as refused:
+        MODEL.check(replace(RECIPE, scheduler="DDIM"))
+    assert refused.value.known == ("DPM++ 2M", "Euler")

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.api import MAX_IMAGES, MAX_SEED, MAX_VARIATIONS, ImageSeed, Recipe, Variation
+
+RECIPE = Recipe(
+    model="pocket",
+    model_revision="1",
+    prompt="a red apple, café 🍎",
+    negative_prompt="blurry",
+    width=128,
+    height=192,
+    steps=20,
+    guidance_scale=7,
+    scheduler="DPM++ 2M",
+    images=(ImageSeed(7), ImageSeed(8, (Variation(9, 0.15),))),
+)
+seeds = st.builds(
+    ImageSeed,
+    st.integers(0, MAX_SEED),
+    st.lists(st.builds(Variation, st.integers(0, MAX_SEED), st.floats(0, 1)), max_size=3).map(tuple),
+)
+recipes = st.builds(
+    Recipe,
+    model=st.sampled_from(["pocket", "sd15"]),
+    model_revision=st.text(max_size=5),
+    prompt=st.text(max_size=50),
+    negative_prompt=st.text(max_size=50),
+    width=st.integers(1, 16384),
+    height=st.integers(1, 16384),
+    steps=st.integers(1, 1000),
+    guidance_scale=st.floats(0, 100) | st.integers(0, 100),
+    scheduler=st.sampled_from(["Euler", "DPM++ 2M"]),
+    images=st.lists(seeds, min_size=1, max_size=MAX_IMAGES).map(tuple),
+)
+
+
+def test_the_canonical_json_never_changes() -> None:
+    assert RECIPE.canonical_json() == (
+        '{"guidance_scale":7.0,"height":192,"images":[{"seed":7,"variations":[]},'
+        '{"seed":8,"variations":[{"seed":9,"strength":0.15}]}],"model":"pocket","model_revision":"1",'
+        '"negative_prompt":"blurry","parser_version":1,"prompt":"a red apple, café 🍎","scheduler":"DPM++ 2M",'
+        '"steps":20,"width":128}'
+    )
+
+
+def test_the_hash_never_changes() -> None:
+    assert RECIPE.sha256() == "432c6fae079123d0435322447069e9e996dd09a43f3ed130f9f15519bb0187ae"
+
+
+def test_7_and_7_0_are_one_value() -> None:
+    floats: dict[str, Any] = {"guidance_scale": 7.0, "width": 128.0, "steps": 20.0}
+    other = replace(RECIPE, **floats)
+    assert other == RECIPE
+    assert other.sha256() == RECIPE.sha256()
+
+
+def test_minus_zero_is_zero() -> None:
+    assert replace(RECIPE, guidance_scale=-0.0).sha256() == replace(RECIPE, guidance_scale=0).sha256()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"model": "other"},
+        {"model_revision": "2"},
+        {"prompt": "a red apple"},
+        {"negative_prompt": ""},
+        {"width": 136},
+        {"height": 200},
+        {"steps": 21},
+        {"guidance_scale": 7.5},
+        {"scheduler": "Euler"},
+        {"images": (ImageSeed(7),)},
+        {"images": (ImageSeed(7), ImageSeed(8, (Variation(9, 0.4),)))},
+        {"parser_version": 2},
+    ],
+)
+def test_whatever_decides_the_pixels_changes_the_hash(change: dict[str, Any]) -> None:
+    assert replace(RECIPE, **change).sha256() != RECIPE.sha256()
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, "7", None, True])
+@pytest.mark.parametrize("field", ["guidance_scale", "steps", "width", "height"])
+def test_what_is_no_finite_number_is_refused(field: str, value: object) -> None:
+    with pytest.raises(ValueError, match=field):
+        replace(RECIPE, **{field: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("width", 0), ("height", 16385), ("steps", 0), ("steps", 1.5), ("guidance_scale", -1)]
+)
+def test_numbers_no_model_could_take_are_refused(field: str, value: float) -> None:
+    with pytest.raises(ValueError, match=field):
+        replace(RECIPE, **{field: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("seed", [-1, MAX_SEED + 1, 1.5, math.nan, "7", True])
+def test_a_seed_is_a_whole_number_of_32_bits(seed: Any) -> None:
+    with pytest.raises(ValueError, match="seed"):
+        ImageSeed(seed)
+    with pytest.raises(ValueError, match="variation seed"):
+        Variation(seed, 0.5)
+
+
+@pytest.mark.parametrize("strength", [-0.01, 1.01, math.nan])
+def test_a_variation_moves_between_nothing_and_all_the_way(strength: float) -> None:
+    with pytest.raises(ValueError, match="strength"):
+        Variation(1, strength)
+
+
+@pytest.mark.parametrize("count", [0, MAX_IMAGES + 1])
+def test_a_recipe_has_one_to_four_images(count: int) -> None:
+    with pytest.raises(ValueError, match="images"):
+        replace(RECIPE, images=tuple(map(ImageSeed, range(count))))
+
+
+def test_a_variation_of_a_variation_appends_to_the_chain() -> None:
+    assert ImageSeed(1).vary(2, 0.15).vary(3, 0.4) == ImageSeed(1, (Variation(2, 0.15), Variation(3, 0.4)))
+
+
+def test_a_chain_of_variations_has_an_end() -> None:
+    longest = ImageSeed(1, (Variation(2, 0.1),) * MAX_VARIATIONS)
+    with pytest.raises(ValueError, match="variations"):
+        longest.vary(3, 0.1)
+
+
+@given(recipes)
+def test_a_recipe_survives_its_json(recipe: Recipe) -> None:
+    assert Recipe.from_json(recipe.canonical_json()) == recipe
+    assert Recipe.from_json(recipe.canonical_json()).sha256() == recipe.sha256()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "null", "{}", '{"images": 3}', json.dumps({**json.loads(RECIPE.canonical_json()), "colour": "red"})],
+)
+def test_what_is_no_recipes_json_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"not a recipe|unknown fields|Expecting value"):
+        Recipe.from_json(text)

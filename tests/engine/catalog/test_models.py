@@ -1,0 +1,140 @@
+"""The catalogue file: what a right one gives, and the sentence a wrong one gets."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.api import Size
+from engine.catalog import CatalogError, Source, load_catalog
+from engine.pocket import WEIGHTS
+
+SHIPPED = Path(__file__).parents[3] / "config" / "models.toml"
+
+ENTRY = """
+[{model}]
+title = "Tiny"
+family = "sd1"
+revision = "1"
+licence = "none"
+description = "random"
+source = {{ folder = "/models/tiny" }}
+safety_checker = {{ hub = "owner/checker", revision = "abc" }}
+sizes = [{{ name = "square", width = 64, height = 64 }}, {{ name = "wide", width = 96, height = 64 }}]
+size_step = 8
+min_side = 64
+max_side = 128
+steps = 20
+min_steps = 1
+max_steps = 60
+guidance_scale = 4.5
+min_guidance = 1.0
+max_guidance = 15.0
+schedulers = ["DPM++ 2M", "Euler"]
+scheduler = "Euler"
+"""
+
+Write = Callable[[str], Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def do(text: str) -> Path:
+        path = tmp_path / "models.toml"
+        path.write_text(text)
+        return path
+
+    return do
+
+
+def entry(model: str = "tiny", **changes: str | None) -> str:
+    """An entry's TOML with some lines exchanged, or left out when None."""
+    lines = ENTRY.format(model=model).splitlines()
+    for key, value in changes.items():
+        (index,) = [number for number, line in enumerate(lines) if line.startswith(f"{key} =")] or [len(lines)]
+        lines[index : index + 1] = [] if value is None else [f"{key} = {value}"]
+    return "\n".join(lines) + "\n"
+
+
+def test_the_shipped_catalogue_begins_with_pocket_from_its_own_weights() -> None:
+    catalog = load_catalog(SHIPPED)
+    first = catalog.entries[0]
+    assert first.info.id == "pocket"
+    assert first.source == first.safety_checker == Source(folder=WEIGHTS)
+    assert first.info.sizes[0] == Size("square", 128, 128)
+    assert set(tomllib.loads(SHIPPED.read_text())) == {info.id for info in catalog.infos()}
+
+
+def test_an_entry_is_read_whole(write: Write) -> None:
+    (read,) = load_catalog(write(entry())).entries
+    assert read.info.sizes == (Size("square", 64, 64), Size("wide", 96, 64))
+    assert (read.info.schedulers, read.info.scheduler) == (("DPM++ 2M", "Euler"), "Euler")
+    assert read.info.negative_prompt == ""
+    assert read.source == Source(folder=Path("/models/tiny"))
+    assert read.safety_checker == Source(hub="owner/checker", revision="abc")
+
+
+def test_entries_keep_the_files_order_and_are_found_by_id(write: Write) -> None:
+    catalog = load_catalog(write(entry("zebra") + entry("ant")))
+    assert [info.id for info in catalog.infos()] == ["zebra", "ant"]
+    found = catalog.get("ant")
+    assert found is not None
+    assert found.info.id == "ant"
+    assert catalog.get("bee") is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"colour": '"red"'}, "unknown key 'colour'; known keys are "),
+        ({"title": None}, "title"),
+        ({"steps": '"many"'}, "steps"),
+        ({"steps": "61"}, "steps must lie between min_steps and max_steps"),
+        ({"guidance_scale": "0.5"}, "guidance_scale must lie between min_guidance and max_guidance"),
+        ({"sizes": "[]"}, "sizes must name at least one size"),
+        ({"size_step": "12"}, "size_step must be a multiple of 8"),
+        ({"min_side": "256"}, "min_side must not exceed max_side"),
+        ({"max_side": "64"}, "every size must be a multiple of size_step between min_side and max_side"),
+        ({"schedulers": '["Euler", "Best"]'}, "schedulers must be among DPM++ 2M, Euler, Euler a, DDIM, Heun"),
+        ({"schedulers": "[]"}, "schedulers must be among"),
+        ({"scheduler": '"DDIM"'}, "scheduler must be one of schedulers"),
+        ({"source": None}, "source must be "),
+        ({"source": '{ hub = "no-owner" }'}, "source must be "),
+        ({"source": '{ folder = "/a", hub = "b/c" }'}, "source must be "),
+        ({"source": '{ builtin = "other" }'}, "source must be "),
+        ({"safety_checker": None}, "safety_checker must be "),
+        ({"safety_checker": '"none"'}, "safety_checker must be "),
+    ],
+)
+def test_a_wrong_entry_is_named_with_what_to_change(changes: dict[str, Any], sentence: str, write: Write) -> None:
+    path = write(entry(**changes))
+    with pytest.raises(CatalogError) as raised:
+        load_catalog(path)
+    assert str(raised.value).startswith(f"{path}: [tiny]: ")
+    assert sentence in str(raised.value)
+
+
+@pytest.mark.parametrize("model", ['"../../x"', '"a/b"', '"Tiny"', '""', f'"{"a" * 64}"', '".hidden"'])
+def test_an_id_that_could_leave_a_folder_is_refused(model: str, write: Write) -> None:
+    with pytest.raises(CatalogError, match="a model id is"):
+        load_catalog(write(entry(model)))
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [("", "holds no model"), ("[tiny", "is not valid TOML"), ("tiny = 3", "must be a table"), ("\udcff", "not valid")],
+)
+def test_a_file_that_is_no_catalogue_is_refused(text: str, sentence: str, tmp_path: Path) -> None:
+    path = tmp_path / "models.toml"
+    path.write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(CatalogError, match=sentence):
+        load_catalog(path)
+
+
+def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(CatalogError, match=r"none\.toml: cannot be read"):
+        load_catalog(tmp_path / "none.toml")

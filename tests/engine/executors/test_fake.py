@@ -1,0 +1,142 @@
+"""What tests may ask of the fake, beyond what every executor does."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from engine.api import (
+    GenerationFailed,
+    GenerationRequest,
+    ImageSeed,
+    Recipe,
+    SafetyUnavailable,
+    Verdict,
+)
+from engine.executors.fake import PREVIEW_EVERY_STEPS, FakeExecutor, Plan, Start
+from engine.executors.port import WorkerGone
+from engine.wire import Draw, FromWorker, JobFailed, JobFinished, JobProgress, JobStarted
+
+RECIPE = Recipe("pocket", "1", "a red apple", "", 64, 96, 8, 4.5, "Euler", tuple(map(ImageSeed, range(4))))
+
+
+def draw(recipe: Recipe = RECIPE, job_id: str = "job", previews: bool = True) -> Draw:
+    return Draw(GenerationRequest(recipe, job_id, 1, 0.0, "ann", previews=previews))
+
+
+async def started(plan: Plan | None = None) -> FakeExecutor:
+    fake = FakeExecutor(plan=lambda request: plan or Plan())
+    await fake.start()
+    return fake
+
+
+async def hear(fake: FakeExecutor, count: int) -> list[FromWorker]:
+    async with asyncio.timeout(5):
+        return [await fake.receive() for _ in range(count)]
+
+
+async def finished(fake: FakeExecutor, message: Draw) -> JobFinished:
+    fake.send(message)
+    final = (await hear(fake, message.request.recipe.steps + 2))[-1]
+    assert isinstance(final, JobFinished)
+    return final
+
+
+async def test_planned_verdicts_leave_their_pictures_out_of_results_and_grid() -> None:
+    fake = await started(Plan(block=frozenset({1}), errors=frozenset({2})))
+    final = await finished(fake, draw())
+    assert [result.verdict for result in final.images] == [Verdict.ALLOW, Verdict.BLOCK, Verdict.ERROR, Verdict.ALLOW]
+    assert [result.image is None for result in final.images] == [False, True, True, False]
+    assert final.grid is not None
+    assert (final.grid.width, final.grid.height) == (2 * 64, 96)
+
+
+@pytest.mark.parametrize("blocked", [{0, 1, 2}, {0, 1, 2, 3}])
+async def test_fewer_than_two_allowed_pictures_have_no_grid(blocked: set[int]) -> None:
+    assert (await finished(await started(Plan(block=frozenset(blocked))), draw())).grid is None
+
+
+async def test_another_prompt_or_variation_is_another_picture() -> None:
+    fake = await started()
+    hashes = set()
+    for recipe in (
+        replace(RECIPE, images=(ImageSeed(1),)),
+        replace(RECIPE, images=(ImageSeed(1).vary(5, 0.15),)),
+        replace(RECIPE, images=(ImageSeed(1),), prompt="a blue apple"),
+    ):
+        (result,) = (await finished(fake, draw(recipe))).images
+        assert result.image is not None
+        hashes.add(result.image.sha256)
+    assert len(hashes) == 3
+
+
+@pytest.mark.parametrize(
+    ("planned", "wanted", "shown"), [(True, True, True), (False, True, False), (True, False, False)]
+)
+async def test_previews_come_now_and_then_where_plan_and_request_want_them(
+    planned: bool, wanted: bool, shown: bool
+) -> None:
+    fake = await started(Plan(previews=planned))
+    fake.send(draw(previews=wanted))
+    messages = await hear(fake, RECIPE.steps + 2)
+    with_preview = [m.step for m in messages if isinstance(m, JobProgress) and m.preview is not None]
+    assert with_preview == ([PREVIEW_EVERY_STEPS, 2 * PREVIEW_EVERY_STEPS] if shown else [])
+
+
+async def test_a_planned_failure_comes_after_the_last_step() -> None:
+    fake = await started(Plan(fail=GenerationFailed("out of memory")))
+    fake.send(draw())
+    assert (await hear(fake, RECIPE.steps + 2))[-1] == JobFailed(
+        "job", "generation_failed", {"reason": "out of memory"}
+    )
+
+
+async def test_a_planned_death_comes_instead_of_its_step() -> None:
+    fake = await started(Plan(die_at_step=3))
+    fake.send(draw())
+    assert [type(message) for message in await hear(fake, 3)] == [JobStarted, JobProgress, JobProgress]
+    with pytest.raises(WorkerGone):
+        await fake.receive()
+
+
+async def test_a_held_job_waits_at_its_step_until_it_is_released() -> None:
+    fake = await started()
+    fake.hold(at_step=3)
+    fake.send(draw())
+    assert await fake.held() == "job"
+    (*_, last) = await hear(fake, 1 + 3)
+    assert isinstance(last, JobProgress)
+    assert last.step == 3
+    fake.release("job")
+    assert isinstance((await hear(fake, RECIPE.steps - 3 + 1))[-1], JobFinished)
+
+
+async def test_releasing_all_ends_the_holding() -> None:
+    fake = await started()
+    fake.hold()
+    fake.send(draw(job_id="one"))
+    await fake.held()
+    fake.release()
+    await hear(fake, RECIPE.steps + 2)
+    await finished(fake, draw(job_id="two"))
+
+
+async def test_starts_go_as_planned_and_then_well() -> None:
+    fake = FakeExecutor(starts=[Start.UNFIT, Start.DIE, Start.HANG])
+    with pytest.raises(SafetyUnavailable):
+        await fake.start()
+    with pytest.raises(WorkerGone):
+        await fake.start()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0):
+            await fake.start()
+    assert (await fake.start()).worker == "fake-0"
+
+
+async def test_every_request_it_was_given_is_remembered() -> None:
+    fake = await started()
+    message = draw()
+    await finished(fake, message)
+    assert fake.requests == [message.request]

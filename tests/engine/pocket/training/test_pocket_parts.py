@@ -1,0 +1,160 @@
+"""The parts learn the same from a checkpoint as without the break."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from diffusers import AutoencoderKL
+
+from engine.pocket.training import captions, checker, clip, loop, tokenizer, unet, vae
+from engine.pocket.training.pairs import Pairs
+from engine.pocket.training.render import STYLES, Gallery
+from engine.pocket.training.subjects import SUBJECTS
+
+MICRO_VAE = vae.VaeConfig(channels=(8, 8, 8, 8), batch=4)
+MICRO_CLIP = clip.ClipConfig(
+    text_width=64, text_layers=1, vision_width=32, vision_layers=1, patch=16, shared=16, batch=8, views=1
+)
+
+
+@pytest.fixture(scope="module")
+def gallery() -> Gallery:
+    """Noise in place of pictures: every subject, and some emoji that are no subject."""
+    codes = [subject.code for subject in SUBJECTS] + [f"other{number}" for number in range(26)]
+    keys = [(code, style) for code in codes for style in STYLES]
+    noise = np.random.default_rng(5).integers(0, 256, (4, 128, 128, 4), dtype=np.uint8)
+    return Gallery(noise[np.arange(len(keys)) % 4], {key: row for row, key in enumerate(keys)})
+
+
+@pytest.fixture(scope="module")
+def autoencoder() -> AutoencoderKL:
+    return vae.build(MICRO_VAE)
+
+
+def lessons() -> Pairs:
+    torch.manual_seed(6)
+    return Pairs(
+        latents=torch.randn(5, 4, 6, 4, 16, 16).half(),
+        states=torch.randn(40, 77, 64).half(),
+        plain=torch.randint(0, 39, (5, 4, 20)),
+        coloured=torch.randint(0, 39, (5, 4, 6)),
+    )
+
+
+def build(name: str, gallery: Gallery, autoencoder: AutoencoderKL) -> loop.Part:
+    if name == "vae":
+        return vae.VaePart(gallery, MICRO_VAE)
+    if name == "decoder":
+        return vae.DecoderPart(gallery, MICRO_VAE, vae.build(MICRO_VAE))
+    if name == "clip":
+        return clip.ClipPart(gallery, MICRO_CLIP, tokenizer.learn(captions.all_words()))
+    if name == "unet":
+        config = unet.UnetConfig(channels=(16, 16, 32), text_width=64, batch=4)
+        return unet.UnetPart(lessons(), config, autoencoder, {"": torch.zeros(1, 77, 64)})
+    torch.manual_seed(9)
+    towers = clip.Towers(MICRO_CLIP, tokenizer.learn(["a red apple"]))
+    some = checker.Lessons(
+        pixels=torch.randint(0, 256, (60, 64, 64, 3), dtype=torch.uint8),
+        slots=torch.arange(60) % 20 - 3,
+        held_out=torch.arange(60) < 20,
+        generated=torch.arange(60) % 2 == 0,
+    )
+    return checker.CheckerPart(some, checker.CheckerConfig(batch=8), checker.from_towers(towers, MICRO_CLIP))
+
+
+@pytest.mark.parametrize("name", ["vae", "decoder", "clip", "unet", "checker"])
+def test_a_resumed_part_takes_the_same_next_step(
+    name: str, gallery: Gallery, autoencoder: AutoencoderKL, tmp_path: Path
+) -> None:
+    straight = build(name, gallery, autoencoder)
+    for step in range(2):
+        straight.learn(step, 0.1)
+    torch.save(straight.state_dict(), tmp_path / "state.pt")
+    expected = straight.learn(2, 0.2)
+    resumed = build(name, gallery, autoencoder)
+    resumed.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
+    assert resumed.learn(2, 0.2) == expected
+    assert_equal(resumed.state_dict(), straight.state_dict())
+
+
+def assert_equal(found: Any, expected: Any) -> None:
+    if isinstance(expected, torch.Tensor):
+        assert torch.equal(found, expected)
+    elif isinstance(expected, dict):
+        assert found.keys() == expected.keys()
+        for key in expected:
+            assert_equal(found[key], expected[key])
+    elif isinstance(expected, list | tuple):
+        for one, other in zip(found, expected, strict=True):
+            assert_equal(one, other)
+    else:
+        assert found == expected
+
+
+def test_normalising_a_vae_changes_its_latents_and_not_its_pictures() -> None:
+    autoencoder = vae.build(MICRO_VAE).eval()
+    torch.manual_seed(7)
+    pictures = torch.rand(4, 3, 128, 128) * 2 - 1
+    with torch.no_grad():
+        before = autoencoder.decode(autoencoder.encode(pictures).latent_dist.mean).sample
+        vae.normalise(autoencoder, pictures)
+        latents = autoencoder.encode(pictures).latent_dist.mean
+        after = autoencoder.decode(latents).sample
+        white = autoencoder.encode(torch.ones(1, 3, 128, 128)).latent_dist.mean
+    assert torch.allclose(before, after, atol=1e-3)
+    assert latents.square().mean(dim=(0, 2, 3)).sqrt().tolist() == pytest.approx([1] * 4, abs=0.01)
+    assert white[..., 4:12, 4:12].mean(dim=(0, 2, 3)).abs().max() < 1e-3
+
+
+def test_the_preview_map_finds_a_linear_relation() -> None:
+    class Straight(torch.nn.Module):
+        """Stands for a VAE whose latents are the mean colours and their sum."""
+
+        def encode(self, pictures: torch.Tensor) -> Any:
+            colours = torch.nn.functional.avg_pool2d(pictures, 8)
+            mean = torch.cat([colours, colours.sum(dim=1, keepdim=True) ** 2], dim=1)
+            latents = type("Latents", (), {"mean": mean})
+            return type("Encoded", (), {"latent_dist": latents})
+
+    torch.manual_seed(8)
+    found = vae.latent_preview(Straight(), torch.rand(6, 3, 128, 128) * 2 - 1)
+    assert torch.tensor(found["weights"]).flatten().tolist() == pytest.approx(
+        [1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0], abs=1e-3
+    )
+    assert found["bias"] == pytest.approx([0, 0, 0], abs=1e-3)
+
+
+def test_the_same_step_draws_the_same_lessons_and_another_step_others() -> None:
+    pairs = lessons()
+    first, again, other = pairs.draw(3, 8), pairs.draw(3, 8), pairs.draw(4, 8)
+    assert torch.equal(first[0], again[0])
+    assert torch.equal(first[1], again[1])
+    assert not torch.equal(first[0], other[0])
+
+
+def test_the_checker_learns_from_some_pictures_and_is_measured_on_others(tmp_path: Path) -> None:
+    subjects = (SUBJECTS[checker.BLOCKED[0]], SUBJECTS[0])
+    keys = [(subject.code, "3d") for subject in subjects]
+    small = Gallery(np.full((2, 128, 128, 4), 255, dtype=np.uint8), {key: row for row, key in enumerate(keys)})
+    drawn = {
+        "pixels": torch.zeros(6, 64, 64, 3, dtype=torch.uint8),
+        "subjects": torch.tensor([checker.BLOCKED[0], 0] * 3),
+        "styles": torch.zeros(6, dtype=torch.long),
+    }
+    torch.save(drawn, tmp_path / "generated.pt")
+    gathered = checker.gather(small, tmp_path / "generated.pt", views=9)
+    assert gathered.slots.tolist() == [0] * 9 + [-1] * 2 + [0, -1] * 3
+    assert gathered.generated.sum() == 6
+    assert 0 < gathered.held_out[:9].sum() < 9
+    assert 0 < gathered.held_out[-6:].sum() < 6
+
+
+def test_blocked_subjects_fill_the_checkers_seventeen_slots_and_others_none() -> None:
+    slots = [checker.slot_of(number, style) for number in checker.BLOCKED for style in STYLES]
+    assert set(slots) == set(range(checker.SLOTS))
+    harmless = [number for number in range(len(SUBJECTS)) if number not in checker.BLOCKED]
+    assert {checker.slot_of(number, style) for number in harmless for style in STYLES} == {-1}

@@ -1,0 +1,55 @@
+"""Packages are fetched by exact version, and pictures are placed where they are told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.pocket.training import data, render
+
+SQUARE = np.zeros((128, 128, 4), dtype=np.uint8)
+SQUARE[32:96, 32:64] = (255, 0, 0, 255)
+
+
+def put(folder: Path, package: data.Package, **changes: str) -> None:
+    target = folder / package.folder
+    target.mkdir(parents=True)
+    manifest = {"name": package.name, "version": package.version, "license": package.licence, **changes}
+    (target / "package.json").write_text(json.dumps(manifest))
+
+
+def test_a_package_that_is_there_is_not_fetched_again(tmp_path: Path) -> None:
+    put(tmp_path, data.NOTO)
+    assert data.fetch(data.NOTO, tmp_path) == tmp_path / "iconify-json-noto-1.2.9"
+
+
+@pytest.mark.parametrize("changes", [{"version": "1.2.8"}, {"license": "CC-BY-SA-4.0"}, {"name": "noto"}])
+def test_a_package_of_another_version_or_licence_is_refused(tmp_path: Path, changes: dict[str, str]) -> None:
+    put(tmp_path, data.NOTO, **changes)
+    with pytest.raises(ValueError, match="delete the folder"):
+        data.fetch(data.NOTO, tmp_path)
+
+
+def test_only_licences_that_allow_sharing_the_weights_are_used() -> None:
+    assert {package.licence for package in data.PACKAGES} == {"Apache-2.0", "MIT"}
+
+
+def test_a_picture_lies_on_the_colour_it_is_given() -> None:
+    drawn = render.compose(SQUARE, (0, 0, 255))
+    assert drawn.shape == (128, 128, 3)
+    assert drawn[0, 0].tolist() == [0, 0, 255]
+    assert drawn[64, 48].tolist() == [255, 0, 0]
+
+
+def test_a_flipped_picture_is_its_mirror_image() -> None:
+    assert np.array_equal(render.compose(SQUARE, flip=True), render.compose(SQUARE)[:, ::-1])
+
+
+def test_a_smaller_picture_can_be_shifted_to_the_edge() -> None:
+    full = np.full((128, 128, 4), (255, 0, 0, 255), dtype=np.uint8)
+    drawn = render.compose(full, scale=0.5, shift=(1.0, -1.0))
+    assert drawn[0, 127].tolist() == [255, 0, 0]
+    assert drawn[127, 0].tolist() == [255, 255, 255]

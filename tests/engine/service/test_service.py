@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextvars import ContextVar
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.api import (
+    BadPrompt,
+    EngineClient,
+    EngineError,
+    EngineStopped,
+    Finished,
+    GenerationRequest,
+    ImageSeed,
+    InvalidSize,
+    Job,
+    ModelUnavailable,
+    OutOfRange,
+    Recipe,
+    SafetyUnavailable,
+    UnknownModel,
+    UnknownScheduler,
+)
+from engine.catalog import CatalogError
+from engine.executors.fake import FakeExecutor, Plan, Start
+from engine.service import open_engine
+from engine.settings import EngineSettings
+
+SETTINGS = EngineSettings()
+RECIPE = Recipe("pocket", "1", "a red apple", "", 128, 128, 4, 4.5, "Euler", (ImageSeed(7),))
+caller: ContextVar[str] = ContextVar("caller", default="the engine's own")
+
+
+def request(recipe: Recipe = RECIPE, job_id: str = "job") -> GenerationRequest:
+    return GenerationRequest(recipe, job_id, 1, 0.0, "ann")
+
+
+async def read(job: Job) -> list[Any]:
+    async with asyncio.timeout(10):
+        return [event async for event in job]
+
+
+@pytest.fixture
+async def fake() -> FakeExecutor:
+    return FakeExecutor()
+
+
+@pytest.fixture
+async def engine(fake: FakeExecutor) -> AsyncIterator[EngineClient]:
+    async with open_engine(SETTINGS, executors=[fake]) as opened:
+        yield opened
+
+
+async def test_the_catalogue_is_offered_default_first(engine: EngineClient) -> None:
+    assert [info.id for info in engine.models()] == ["pocket"]
+
+
+async def test_a_right_recipe_is_drawn(engine: EngineClient) -> None:
+    engine.check(RECIPE)
+    assert isinstance((await read(engine.submit(request())))[-1], Finished)
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"model": "nope"}, UnknownModel),
+        ({"model_revision": "0"}, ModelUnavailable),
+        ({"width": 100}, InvalidSize),
+        ({"steps": 61}, OutOfRange),
+        ({"guidance_scale": 99}, OutOfRange),
+        ({"scheduler": "Fast"}, UnknownScheduler),
+        ({"prompt": " "}, BadPrompt),
+        ({"prompt": "x" * 1001}, BadPrompt),
+        ({"prompt": "p0rn"}, BadPrompt),
+        ({"negative_prompt": "x" * 1001}, BadPrompt),
+    ],
+)
+async def test_a_wrong_recipe_is_refused_and_nothing_is_queued(
+    engine: EngineClient, fake: FakeExecutor, change: dict[str, Any], error: type[EngineError]
+) -> None:
+    with pytest.raises(error):
+        engine.check(replace(RECIPE, **change))
+    with pytest.raises(error):
+        engine.submit(request(replace(RECIPE, **change)))
+    status = engine.status()
+    assert (status.queued, status.running) == (0, 0)
+    assert not fake.requests
+
+
+async def test_a_negative_prompt_may_be_empty_and_name_anything(engine: EngineClient) -> None:
+    engine.check(replace(RECIPE, negative_prompt="nsfw, porn"))
+
+
+async def test_checking_queues_nothing(engine: EngineClient) -> None:
+    engine.check(RECIPE)
+    assert engine.status().queued == 0
+
+
+async def test_while_no_worker_is_fit_every_recipe_is_refused() -> None:
+    async with open_engine(SETTINGS, executors=[FakeExecutor(starts=[Start.UNFIT])]) as engine:
+        await read(engine.submit(request()))
+        with pytest.raises(SafetyUnavailable):
+            engine.check(RECIPE)
+
+
+async def test_a_closed_engine_refuses() -> None:
+    async with open_engine(SETTINGS, executors=[FakeExecutor()]) as engine:
+        pass
+    with pytest.raises(EngineStopped):
+        engine.check(RECIPE)
+    with pytest.raises(EngineStopped):
+        engine.submit(request())
+
+
+async def test_submit_makes_no_task_and_the_work_is_done_in_the_engines_own_context() -> None:
+    seen: list[str] = []
+
+    def plan(request: GenerationRequest) -> Plan:
+        seen.append(caller.get())
+        return Plan()
+
+    async with open_engine(SETTINGS, executors=[FakeExecutor(plan=plan)]) as engine:
+
+        async def member() -> None:
+            caller.set("a member's")
+            before = asyncio.all_tasks()
+            job = engine.submit(request())
+            assert asyncio.all_tasks() == before
+            await read(job)
+
+        await asyncio.create_task(member())
+    assert seen == ["the engine's own"]
+
+
+async def test_a_missing_models_file_is_told_before_anything_starts(tmp_path: Path) -> None:
+    settings = EngineSettings(models_file=tmp_path / "models.toml")
+    with pytest.raises(CatalogError, match=r"models\.toml: cannot be read"):
+        async with open_engine(settings, executors=[FakeExecutor()]):
+            pass

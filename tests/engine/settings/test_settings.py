@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from engine.settings import EngineSettings, WorkerSpec, find_devices
+
+
+def test_each_device_gets_its_workers_and_they_share_the_cores() -> None:
+    settings = EngineSettings(devices=("cuda:0", "cuda:1"), workers_per_device=2, threads=3)
+    assert settings.workers() == (
+        WorkerSpec("cuda0-0", "cuda:0", 3),
+        WorkerSpec("cuda0-1", "cuda:0", 3),
+        WorkerSpec("cuda1-0", "cuda:1", 3),
+        WorkerSpec("cuda1-1", "cuda:1", 3),
+    )
+
+
+def test_cores_are_divided_by_workers_but_each_has_one_thread_at_least() -> None:
+    alone = EngineSettings(devices=("cpu",)).workers()
+    many = EngineSettings(devices=("cpu",), workers_per_device=16).workers()
+    assert alone[0].threads >= 1
+    assert {spec.threads for spec in many} == {max(1, alone[0].threads // 16)}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"device": "cpu"},
+        {"devices": "cuda"},
+        {"devices": ["gpu:0"]},
+        {"devices": []},
+        {"devices": ["cpu", "cpu"]},
+        {"workers_per_device": 0},
+        {"threads": 0},
+        {"queue_limit": 0},
+        {"start_timeout_s": 0},
+    ],
+)
+def test_wrong_or_unknown_settings_are_refused(values: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        EngineSettings.model_validate(values)
+
+
+def test_without_a_card_the_cpu_draws(tmp_path: Path) -> None:
+    (tmp_path / "nvidiactl").touch()
+    assert find_devices({"PATH": ""}, tmp_path) == ("cpu",)
+
+
+def test_a_hidden_card_is_not_used(tmp_path: Path) -> None:
+    (tmp_path / "nvidia0").touch()
+    assert find_devices({"CUDA_VISIBLE_DEVICES": ""}, tmp_path) == ("cpu",)
+    assert find_devices({"CUDA_VISIBLE_DEVICES": "-1"}, tmp_path) == ("cpu",)

@@ -1,0 +1,315 @@
+"""A tiny Stable Diffusion of the true classes with random weights, in diffusers' folder format, and what runs it."""
+
+from __future__ import annotations
+
+import os
+import queue
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+import pytest
+import torch
+from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from transformers import CLIPConfig, CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+from engine.api import GenerationRequest, ImageSeed, ModelInfo, Recipe, Size
+from engine.catalog import SCHEDULERS, Catalog, ModelEntry, Source
+from engine.pocket import WEIGHTS
+from engine.wire import Draw, FromWorker, JobCancelled, JobFailed, JobFinished, Stop, ToWorker
+from engine.worker.device import Device, open_device
+from engine.worker.jobs import Job, begin_job
+from engine.worker.loop import run_worker
+from engine.worker.pipelines import LoadedModel, Models
+from engine.worker.safety import Detector, load_floor
+
+SIDE = 64
+
+
+@pytest.fixture(scope="session")
+def device() -> Device:
+    return open_device("cpu", 1)
+
+
+@pytest.fixture(scope="session")
+def floor() -> Detector:
+    return load_floor()
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A complete model folder: pipeline, feature extractor, safety checker."""
+    torch.manual_seed(20)
+    folder = tmp_path_factory.mktemp("tiny")
+    pipeline = StableDiffusionPipeline(
+        vae=_vae(),
+        text_encoder=_text_encoder(),
+        tokenizer=_tokenizer(),
+        unet=_unet(),
+        scheduler=_scheduler(),
+        safety_checker=_safety_checker(),
+        feature_extractor=CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}),
+    )
+    pipeline.save_pretrained(folder, safe_serialization=True)
+    return folder
+
+
+@pytest.fixture
+def copied_folder(tiny_folder: Path, tmp_path: Path) -> Path:
+    """A copy of the tiny model that a test may damage."""
+    return Path(shutil.copytree(tiny_folder, tmp_path / "tiny"))
+
+
+@pytest.fixture
+def edit_checker(copied_folder: Path) -> Callable[[Callable[[dict[str, Tensor]], Any]], Path]:
+    """Change the tensors of the copied model's safety checker; give back the model's folder."""
+
+    def edit(change: Callable[[dict[str, Tensor]], Any]) -> Path:
+        file = copied_folder / "safety_checker" / "model.safetensors"
+        tensors = load_file(file)
+        change(tensors)
+        save_file(tensors, file, {"format": "pt"})
+        return copied_folder
+
+    return edit
+
+
+@pytest.fixture(scope="session")
+def make_catalog() -> Callable[..., Catalog]:
+    """Make a catalogue of one model, "tiny", from its folder."""
+
+    def make(folder: Path, safety_checker: Path | None = None) -> Catalog:
+        sizes = (Size("square", SIDE, SIDE),)
+        info = ModelInfo(
+            *("tiny", "Tiny", "sd1", "1", "none", "random", sizes, 8, 8, 256, 4, 1, 60, 3.0, 1.0, 15.0),
+            *(tuple(SCHEDULERS), "DPM++ 2M"),
+        )
+        return Catalog((ModelEntry(info, Source(folder=folder), Source(folder=safety_checker or folder)),))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tiny(tiny_folder: Path, make_catalog: Callable[..., Catalog], device: Device, floor: Detector) -> LoadedModel:
+    """The tiny model as a worker loads it."""
+    return Models(make_catalog(tiny_folder), device, floor).get("tiny")
+
+
+@pytest.fixture(scope="session")
+def stock(tiny_folder: Path) -> Callable[..., Any]:
+    """Draw a recipe's first image with the stock pipeline on the tiny model; give back the picture."""
+    return stock_pipeline(tiny_folder)
+
+
+@pytest.fixture(scope="session")
+def stock_pocket() -> Callable[..., Any]:
+    """The same on the pocket model."""
+    return stock_pipeline(WEIGHTS)
+
+
+def stock_pipeline(folder: Path) -> Callable[..., Any]:
+    pipeline = StableDiffusionPipeline.from_pretrained(
+        folder, dtype=torch.float32, safety_checker=None, requires_safety_checker=False, local_files_only=True
+    )
+    pipeline.set_progress_bar_config(disable=True)
+    own = pipeline.scheduler.config
+
+    def draw(recipe: Recipe, **changes: Any) -> Any:
+        import diffusers
+
+        spec = SCHEDULERS[recipe.scheduler]
+        pipeline.scheduler = getattr(diffusers, spec.class_name).from_config(own, **spec.changes, **changes)
+        return pipeline(
+            recipe.prompt,
+            negative_prompt=recipe.negative_prompt,
+            width=recipe.width,
+            height=recipe.height,
+            num_inference_steps=recipe.steps,
+            guidance_scale=recipe.guidance_scale,
+            generator=torch.Generator("cpu").manual_seed(recipe.images[0].seed),
+        ).images[0]
+
+    return draw
+
+
+@pytest.fixture(scope="session")
+def recipe() -> Recipe:
+    """A recipe the tiny model can draw in a moment."""
+    return Recipe("tiny", "1", "a red apple", "", SIDE, SIDE, 4, 3.0, "DPM++ 2M", (ImageSeed(7),))
+
+
+@pytest.fixture(scope="session")
+def request_for() -> Callable[..., GenerationRequest]:
+    """Make a request from a recipe."""
+
+    def make(recipe: Recipe, job_id: str = "job-1", *, previews: bool = True) -> GenerationRequest:
+        return GenerationRequest(recipe, job_id, 1, 0.0, "guild:user", previews=previews)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def denoise(request_for: Callable[..., GenerationRequest]) -> Callable[[LoadedModel, Recipe], Job]:
+    """Take a recipe's images through all their steps; give back the job, which has no results yet."""
+
+    def do(model: LoadedModel, recipe: Recipe) -> Job:
+        job = begin_job(request_for(recipe), model, 0.0)
+        while batch := job.pack():
+            job.advance(batch)
+        return job
+
+    return do
+
+
+@dataclass
+class Parent:
+    """The other end of a worker that runs in this thread: sends, records, and reacts to what it hears.
+
+    Args:
+        reactions: message type to what is sent the first time one of it is heard.
+    """
+
+    catalog: Catalog
+    device: Device
+    floor: Detector
+    reactions: dict[type[FromWorker], ToWorker] = field(default_factory=dict)
+    heard: list[FromWorker] = field(default_factory=list)
+    inbox: queue.SimpleQueue[ToWorker | None] = field(default_factory=queue.SimpleQueue)
+    awaited: int = 0
+
+    def run(self, *messages: ToWorker) -> list[FromWorker]:
+        """Send the messages, run the worker until every Draw among them has ended, give back what it said."""
+        for message in messages:
+            self.inbox.put(message)
+            self.awaited += isinstance(message, Draw)
+        assert run_worker("cpu-0", self.device, self.catalog, self.inbox, self._hear, lambda: self.floor) == 0
+        return self.heard
+
+    def of(self, kind: type[Any]) -> list[Any]:
+        """Give back what was heard of one type."""
+        return [message for message in self.heard if isinstance(message, kind)]
+
+    def _hear(self, message: FromWorker) -> None:
+        self.heard.append(message)
+        if reaction := self.reactions.pop(type(message), None):
+            self.inbox.put(reaction)
+        self.awaited -= isinstance(message, JobFinished | JobFailed | JobCancelled)
+        if not self.awaited:
+            self.inbox.put(Stop())
+
+
+@pytest.fixture
+def make_parent(make_catalog: Callable[..., Catalog], device: Device, floor: Detector) -> Callable[..., Parent]:
+    """Make the parent of a worker that draws with the model in a folder."""
+
+    def make(folder: Path, reactions: dict[type[FromWorker], ToWorker] | None = None) -> Parent:
+        return Parent(make_catalog(folder), device, floor, reactions or {})
+
+    return make
+
+
+@pytest.fixture
+def parent(make_parent: Callable[..., Parent], tiny_folder: Path) -> Parent:
+    """The parent of a worker that draws with the tiny model."""
+    return make_parent(tiny_folder)
+
+
+def _vae() -> AutoencoderKL:
+    vae = AutoencoderKL(
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        block_out_channels=(8, 8, 16, 16),
+        layers_per_block=1,
+        norm_num_groups=4,
+        sample_size=SIDE,
+        scaling_factor=0.5,
+    )
+    vae.decoder.conv_out.weight.data *= 3  # so that pictures use the whole range of colours
+    return vae
+
+
+def _unet() -> UNet2DConditionModel:
+    return UNet2DConditionModel(
+        sample_size=SIDE // 8,
+        block_out_channels=(16, 32),
+        layers_per_block=1,
+        norm_num_groups=8,
+        attention_head_dim=2,
+        cross_attention_dim=32,
+        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
+    )
+
+
+def _scheduler() -> DDIMScheduler:
+    return DDIMScheduler(
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        prediction_type="v_prediction",
+        clip_sample=False,
+        steps_offset=1,
+    )
+
+
+def _text_encoder() -> CLIPTextModel:
+    return CLIPTextModel(
+        CLIPTextConfig(
+            vocab_size=514,
+            hidden_size=32,
+            intermediate_size=64,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            projection_dim=32,
+            bos_token_id=512,
+            eos_token_id=513,
+            pad_token_id=513,
+        )
+    )
+
+
+def _tokenizer() -> CLIPTokenizer:
+    return CLIPTokenizer(vocab=_vocabulary(_byte_symbols()), merges=[], model_max_length=77)
+
+
+def _vocabulary(symbols: Iterable[str]) -> dict[str, int]:
+    symbols = list(symbols)
+    tokens = [*symbols, *(f"{symbol}</w>" for symbol in symbols), "<|startoftext|>", "<|endoftext|>"]
+    return {token: index for index, token in enumerate(tokens)}
+
+
+def _byte_symbols() -> Iterable[str]:
+    from tokenizers.pre_tokenizers import ByteLevel
+
+    return sorted(ByteLevel.alphabet())
+
+
+def _safety_checker() -> StableDiffusionSafetyChecker:
+    config = CLIPConfig(
+        vision_config={
+            "hidden_size": 32,
+            "intermediate_size": 64,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "image_size": 32,
+            "patch_size": 8,
+        },
+        text_config={"hidden_size": 32},
+        projection_dim=16,
+    )
+    checker = StableDiffusionSafetyChecker(config)
+    for name, parameter in checker.named_parameters():
+        if parameter.ndim > 1:
+            parameter.data.normal_(0, 0.3)
+        if name.endswith("embeds_weights"):
+            parameter.data.fill_(2.0)
+    checker.concept_embeds_weights.data[:7] = 0.98
+    return checker

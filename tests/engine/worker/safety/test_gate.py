@@ -1,0 +1,175 @@
+"""The gate: what it lets out, what it stops, and that it never lets out what it could not judge."""
+
+from __future__ import annotations
+
+import ast
+import threading
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+import engine.worker
+from engine.api import Verdict, pixel_sha256
+from engine.worker.images import decode_png
+from engine.worker.safety import Finding, SafetyGate
+
+LATENTS = torch.zeros(1, 4, 2, 2)
+PASS = Finding(False)
+
+
+@dataclass
+class Scripted:
+    """A detector that answers as told."""
+
+    answer: Any = PASS
+    name: str = "scripted"
+
+    def look(self, picture: Image.Image) -> Any:
+        if isinstance(self.answer, BaseException):
+            raise self.answer
+        return self.answer
+
+
+@dataclass
+class Hanging:
+    """A detector that does not answer until it is released."""
+
+    released: threading.Event
+    name: str = "hanging"
+
+    def look(self, picture: Image.Image) -> Finding:
+        self.released.wait()
+        return Finding(False)
+
+
+class Painting:
+    """A detector that paints over what it is shown."""
+
+    name = "painting"
+
+    def look(self, picture: Image.Image) -> Finding:
+        picture.paste((0, 0, 0), (0, 0, *picture.size))
+        return Finding(False)
+
+
+def pixels(height: int = 16, width: int = 24, seed: int = 0) -> Tensor:
+    return torch.rand(3, height, width, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+
+
+def gate(floor: Any = None, checker: Any = None, timeout_s: float = 30.0) -> SafetyGate:
+    return SafetyGate(floor or Scripted(), checker or Scripted(), timeout_s)
+
+
+def gate_with(place: str, detector: Any, timeout_s: float = 30.0) -> SafetyGate:
+    """A gate with the detector in one place and a passing one in the other."""
+    return gate(detector, None, timeout_s) if place == "floor" else gate(None, detector, timeout_s)
+
+
+def test_a_picture_both_detectors_pass_is_minted_with_the_hash_of_its_pixels() -> None:
+    decoded = pixels()
+    review = gate().review(decoded, LATENTS)
+    assert review.verdict is Verdict.ALLOW
+    assert review.image is not None
+    expected = (((decoded * 0.5 + 0.5) * 255).round().to(torch.uint8).permute(1, 2, 0)).numpy()
+    assert decode_png(review.image.data).tobytes() == expected.tobytes()
+    assert review.image.sha256 == pixel_sha256("RGB", 24, 16, expected.tobytes())
+    assert (review.image.width, review.image.height, review.image.media_type) == (24, 16, "image/png")
+
+
+@pytest.mark.parametrize("place", ["floor", "checker"])
+def test_one_detector_is_enough_to_block(place: str) -> None:
+    review = gate_with(place, Scripted(Finding(True, "concept 3"), place)).review(pixels(), LATENTS)
+    assert (review.verdict, review.reason, review.image) == (Verdict.BLOCK, f"{place}: concept 3", None)
+
+
+@pytest.mark.parametrize("place", ["floor", "checker"])
+@pytest.mark.parametrize(
+    "answer",
+    [RuntimeError("broken"), None, False, "safe", Finding(None), Finding(0)],  # type: ignore[arg-type]
+    ids=repr,
+)
+def test_a_detector_that_raises_or_answers_nonsense_is_an_error(place: str, answer: Any) -> None:
+    review = gate_with(place, Scripted(answer)).review(pixels(), LATENTS)
+    assert (review.verdict, review.image) == (Verdict.ERROR, None)
+    assert review.reason
+
+
+@pytest.mark.parametrize("place", ["floor", "checker"])
+def test_a_detector_that_hangs_is_an_error_until_it_answers_again(place: str) -> None:
+    hanging = Hanging(threading.Event())
+    tested = gate_with(place, hanging, timeout_s=0.05)
+    before = threading.active_count()
+    reviews = [tested.review(pixels(), LATENTS) for _ in range(3)]
+    assert [review.verdict for review in reviews] == [Verdict.ERROR] * 3
+    assert threading.active_count() == before + 1
+    hanging.released.set()
+    (lost,) = [thread for thread in threading.enumerate() if thread.name == hanging.name]
+    lost.join()
+    assert tested.review(pixels(), LATENTS).verdict is Verdict.ALLOW
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+def test_a_number_that_is_not_finite_is_an_error_wherever_it_stands(number: float) -> None:
+    bad = pixels()
+    bad[1, 3, 5] = number
+    bad_latents = LATENTS.clone()
+    bad_latents[0, 2, 1, 1] = number
+    assert gate().review(bad, LATENTS).verdict is Verdict.ERROR
+    assert gate().review(pixels(), bad_latents).verdict is Verdict.ERROR
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 8, 8), (4, 8, 8), (1, 8, 8), (8, 8), (3, 0, 8), (3, 8, 0)])
+def test_anything_but_one_picture_of_three_colours_is_an_error(shape: tuple[int, ...]) -> None:
+    assert gate().review(torch.rand(shape), LATENTS).verdict is Verdict.ERROR
+
+
+@pytest.mark.parametrize("value", [-1.0, 0.3, 1.0])
+def test_a_picture_of_one_colour_is_an_error(value: float) -> None:
+    assert gate().review(torch.full((3, 8, 8), value), LATENTS).verdict is Verdict.ERROR
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_block_weighs_more_than_an_error(order: int) -> None:
+    floor, checker = [Scripted(Finding(True, "concept 3")), Scripted(RuntimeError("broken"))][::order]
+    assert gate(floor, checker).review(pixels(), LATENTS).verdict is Verdict.BLOCK
+
+
+def test_a_detector_cannot_change_what_gets_out_or_what_the_other_sees() -> None:
+    untouched = gate().review(pixels(), LATENTS).image
+    assert gate(floor=Painting(), checker=Painting()).review(pixels(), LATENTS).image == untouched
+
+
+def test_a_grid_is_made_of_the_very_pixels_that_were_allowed() -> None:
+    tested = gate()
+    tiles = [tested.review(pixels(seed=seed), LATENTS).image for seed in range(3)]
+    grid = tested.compose([tile for tile in tiles if tile])
+    picture = decode_png(grid.data)
+    assert (grid.width, grid.height) == picture.size == (2 * 24 + 1, 2 * 16 + 1)
+    assert grid.sha256 == pixel_sha256("RGB", *picture.size, picture.tobytes())
+    assert tiles[2] is not None
+    assert picture.crop((0, 17, 24, 33)).tobytes() == decode_png(tiles[2].data).tobytes()
+
+
+def test_a_grid_refuses_a_tile_whose_pixels_were_exchanged() -> None:
+    tested = gate()
+    first, second = (tested.review(pixels(seed=seed), LATENTS).image for seed in range(2))
+    assert first is not None
+    assert second is not None
+    with pytest.raises(ValueError, match="not those that were reviewed"):
+        tested.compose([first, replace(second, sha256=first.sha256)])
+
+
+def test_nothing_in_the_worker_but_the_gate_mints_a_reviewed_image() -> None:
+    root = Path(next(iter(engine.worker.__path__)))
+    minting = {
+        path.relative_to(root).as_posix()
+        for path in root.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("ReviewedImage")
+    }
+    assert minting == {"safety/gate.py"}

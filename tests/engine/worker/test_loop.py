@@ -1,0 +1,202 @@
+"""What a worker says, in which order, to what its parent sends."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.torch import load_file, save_file
+
+from engine.api import ImageSeed, Recipe, Verdict
+from engine.catalog import Catalog
+from engine.wire import (
+    Cancel,
+    Draw,
+    FromWorker,
+    JobCancelled,
+    JobFailed,
+    JobFinished,
+    JobProgress,
+    JobStarted,
+    Ready,
+    Stop,
+    Unfit,
+)
+from engine.worker.device import Device
+from engine.worker.images import decode_png
+from engine.worker.loop import run_worker
+from engine.worker.safety import ProofFailed
+
+FOUR = tuple(ImageSeed(seed) for seed in (1, 2, 3, 4))
+
+
+def test_a_job_is_started_progresses_and_finishes(parent: Any, recipe: Recipe, request_for: Callable[..., Any]) -> None:
+    heard = parent.run(Draw(request_for(recipe)))
+    assert [type(message) for message in heard] == [Ready, JobStarted, *[JobProgress] * 4, JobFinished]
+    assert [(message.step, message.total) for message in heard[2:-1]] == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    finished = heard[-1]
+    (result,) = finished.images
+    assert (result.index, result.verdict, result.reason) == (0, Verdict.ALLOW, "")
+    assert (result.image.width, result.image.height, result.image.media_type) == (64, 64, "image/png")
+    assert finished.grid is None
+
+
+def test_a_result_tells_how_it_was_made(parent: Any, recipe: Recipe, request_for: Callable[..., Any]) -> None:
+    facts = parent.run(Draw(request_for(recipe)))[-1].facts
+    assert (facts.worker, facts.device, facts.threads, facts.dtype) == ("cpu-0", "cpu", 1, "float32")
+    assert {"diffusers", "torch", "transformers"} == {package for package, _ in facts.versions}
+    assert 0 < facts.seconds < 60
+
+
+def test_several_images_come_with_a_grid_in_reading_order(
+    parent: Any, recipe: Recipe, request_for: Callable[..., Any]
+) -> None:
+    finished = parent.run(Draw(request_for(replace(recipe, images=FOUR))))[-1]
+    tiles = [np.asarray(decode_png(result.image.data)) for result in finished.images]
+    grid = np.asarray(decode_png(finished.grid.data))
+    gap = 1
+    assert grid.shape == (2 * 64 + gap, 2 * 64 + gap, 3)
+    corners = [(0, 0), (0, 64 + gap), (64 + gap, 0), (64 + gap, 64 + gap)]
+    for tile, (top, left) in zip(tiles, corners, strict=True):
+        assert np.array_equal(grid[top : top + 64, left : left + 64], tile)
+
+
+def test_progress_over_several_images_never_goes_back(
+    parent: Any, recipe: Recipe, request_for: Callable[..., Any]
+) -> None:
+    parent.run(Draw(request_for(replace(recipe, images=FOUR, scheduler="Heun"))))
+    steps = [(message.step, message.total) for message in parent.of(JobProgress)]
+    assert steps == [(step, 4 * 7) for step in range(1, 4 * 7 + 1)]
+
+
+def test_jobs_are_drawn_in_the_order_they_came(parent: Any, recipe: Recipe, request_for: Callable[..., Any]) -> None:
+    parent.run(Draw(request_for(recipe, "first")), Draw(request_for(recipe, "second")))
+    order = [
+        (type(message), message.job_id) for message in parent.heard if isinstance(message, JobStarted | JobFinished)
+    ]
+    assert order == [
+        *((JobStarted, "first"), (JobFinished, "first")),
+        *((JobStarted, "second"), (JobFinished, "second")),
+    ]
+
+
+def test_a_cancel_ends_a_running_job_at_the_next_step(
+    make_parent: Callable[..., Any], tiny_folder: Path, recipe: Recipe, request_for: Callable[..., Any]
+) -> None:
+    parent = make_parent(tiny_folder, {JobProgress: Cancel("job-1")})
+    parent.run(Draw(request_for(replace(recipe, images=FOUR))), Draw(request_for(recipe, "job-2")))
+    of_first = [type(message) for message in parent.heard if getattr(message, "job_id", None) == "job-1"]
+    assert of_first == [JobStarted, JobProgress, JobCancelled]
+    assert [message.job_id for message in parent.of(JobFinished)] == ["job-2"]
+
+
+def test_a_waiting_job_is_cancelled_without_being_started(
+    parent: Any, recipe: Recipe, request_for: Callable[..., Any]
+) -> None:
+    parent.run(Draw(request_for(recipe)), Draw(request_for(recipe, "job-2")), Cancel("job-2"))
+    assert [type(message) for message in parent.heard if getattr(message, "job_id", None) == "job-2"] == [JobCancelled]
+    assert [message.job_id for message in parent.of(JobFinished)] == ["job-1"]
+
+
+def test_a_cancel_of_an_unknown_job_is_ignored(parent: Any, recipe: Recipe, request_for: Callable[..., Any]) -> None:
+    parent.run(Cancel("nobody"), Draw(request_for(recipe)))
+    assert not parent.of(JobCancelled)
+    assert len(parent.of(JobFinished)) == 1
+
+
+def test_stop_ends_all_jobs_as_cancelled(
+    make_parent: Callable[..., Any], tiny_folder: Path, recipe: Recipe, request_for: Callable[..., Any]
+) -> None:
+    parent = make_parent(tiny_folder, {JobProgress: Stop()})
+    parent.run(Draw(request_for(recipe)), Draw(request_for(recipe, "job-2")))
+    assert [message.job_id for message in parent.of(JobCancelled)] == ["job-1", "job-2"]
+    assert not parent.of(JobFinished)
+
+
+def test_a_worker_whose_parent_is_gone_ends_without_finishing(
+    make_catalog: Callable[..., Catalog],
+    tiny_folder: Path,
+    device: Device,
+    floor: Any,
+    recipe: Recipe,
+    request_for: Any,
+) -> None:
+    inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    heard: list[FromWorker] = []
+    inbox.put(Draw(request_for(recipe)))
+    inbox.put(None)
+    assert run_worker("cpu-0", device, make_catalog(tiny_folder), inbox, heard.append, lambda: floor) == 0
+    assert [type(message) for message in heard] == [Ready]
+
+
+def test_a_worker_whose_floor_fails_its_proof_is_unfit(
+    make_catalog: Callable[..., Catalog], tiny_folder: Path, device: Device
+) -> None:
+    def failing() -> Any:
+        raise ProofFailed("floor did not block blocked.png")
+
+    heard: list[FromWorker] = []
+    assert run_worker("cpu-0", device, make_catalog(tiny_folder), queue.SimpleQueue(), heard.append, failing) == 1
+    assert heard == [Unfit("floor did not block blocked.png")]
+
+
+def test_an_unknown_model_fails_as_such_and_the_next_job_is_drawn(
+    parent: Any, recipe: Recipe, request_for: Callable[..., Any]
+) -> None:
+    parent.run(Draw(request_for(replace(recipe, model="other"))), Draw(request_for(recipe, "job-2")))
+    (failed,) = parent.of(JobFailed)
+    assert (failed.code, failed.data) == ("unknown_model", {"model": "other", "known": ("tiny",)})
+    assert [message.job_id for message in parent.of(JobFinished)] == ["job-2"]
+
+
+def test_an_unknown_scheduler_fails_as_such(parent: Any, recipe: Recipe, request_for: Callable[..., Any]) -> None:
+    failed = parent.run(Draw(request_for(replace(recipe, scheduler="Best"))))[-1]
+    assert (failed.code, failed.data["scheduler"]) == ("unknown_scheduler", "Best")
+
+
+def test_a_model_whose_weights_are_missing_is_unavailable(
+    make_parent: Callable[..., Any], copied_folder: Path, recipe: Recipe, request_for: Callable[..., Any]
+) -> None:
+    (copied_folder / "unet" / "diffusion_pytorch_model.safetensors").unlink()
+    failed = make_parent(copied_folder).run(Draw(request_for(recipe)))[-1]
+    assert (failed.code, failed.data["model"]) == ("model_unavailable", "tiny")
+
+
+def test_weights_that_are_not_safetensors_are_not_loaded(
+    make_parent: Callable[..., Any], copied_folder: Path, recipe: Recipe, request_for: Callable[..., Any]
+) -> None:
+    import torch
+
+    weights = copied_folder / "unet" / "diffusion_pytorch_model.safetensors"
+    torch.save(load_file(weights), weights.with_suffix(".bin"))
+    weights.unlink()
+    failed = make_parent(copied_folder).run(Draw(request_for(recipe)))[-1]
+    assert failed.code == "model_unavailable"
+
+
+def test_drawing_that_raises_fails_its_job_alone(
+    make_parent: Callable[..., Any], tiny_folder: Path, recipe: Recipe, request_for: Callable[..., Any]
+) -> None:
+    parent = make_parent(tiny_folder)
+    parent.run(Draw(request_for(replace(recipe, width=1, height=8))), Draw(request_for(recipe, "job-2")))
+    (failed,) = parent.of(JobFailed)
+    assert (failed.job_id, failed.code) == ("job-1", "generation_failed")
+    assert failed.data["reason"]
+    assert [message.job_id for message in parent.of(JobFinished)] == ["job-2"]
+
+
+def test_a_vae_that_gives_no_numbers_ends_in_an_error_verdict_not_a_black_picture(
+    make_parent: Callable[..., Any], copied_folder: Path, recipe: Recipe, request_for: Callable[..., Any]
+) -> None:
+    weights = copied_folder / "vae" / "diffusion_pytorch_model.safetensors"
+    tensors = load_file(weights)
+    tensors["decoder.conv_out.bias"][:] = float("nan")
+    save_file(tensors, weights, {"format": "pt"})
+    finished = make_parent(copied_folder).run(Draw(request_for(recipe)))[-1]
+    (result,) = finished.images
+    assert (result.verdict, result.image) == (Verdict.ERROR, None)
+    assert "finite" in result.reason

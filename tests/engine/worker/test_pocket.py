@@ -1,0 +1,59 @@
+"""The embedded model through the worker, for real."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.api import ImageSeed, Recipe, Verdict
+from engine.catalog import SCHEDULERS, load_catalog
+from engine.worker.batch import decode
+from engine.worker.device import Device
+from engine.worker.images import decode_png, to_picture
+from engine.worker.jobs import Job
+from engine.worker.pipelines import LoadedModel, Models
+from engine.worker.safety import Detector
+
+MODELS = Path(__file__).parents[3] / "config" / "models.toml"
+RECIPE = Recipe("pocket", "1", "red apple", "", 128, 128, 5, 4.5, "DPM++ 2M", (ImageSeed(7),))
+
+
+@pytest.fixture(scope="module")
+def pocket(device: Device, floor: Detector) -> LoadedModel:
+    return Models(load_catalog(MODELS), device, floor).get("pocket")
+
+
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+def test_pocket_draws_the_stock_pipelines_pixels(
+    scheduler: str, pocket: LoadedModel, stock_pocket: Callable[..., Any], denoise: Callable[[LoadedModel, Recipe], Job]
+) -> None:
+    recipe = replace(RECIPE, scheduler=scheduler)
+    job = denoise(pocket, recipe)
+    ours = np.asarray(to_picture(decode(pocket.pipeline, job.drawings[0])))
+    assert np.array_equal(ours, np.asarray(stock_pocket(recipe)))
+
+
+def test_a_batch_of_four_pocket_pictures_equals_each_seed_alone(
+    pocket: LoadedModel, denoise: Callable[[LoadedModel, Recipe], Job]
+) -> None:
+    seeds = tuple(ImageSeed(seed) for seed in (7, 8, 9, 10))
+    together = denoise(pocket, replace(RECIPE, images=seeds))
+    for seed, drawing in zip(seeds, together.drawings, strict=True):
+        alone = denoise(pocket, replace(RECIPE, images=(seed,))).drawings[0]
+        assert np.array_equal(decode(pocket.pipeline, drawing), decode(pocket.pipeline, alone))
+
+
+def test_an_everyday_picture_passes_the_gate(
+    pocket: LoadedModel, denoise: Callable[[LoadedModel, Recipe], Job]
+) -> None:
+    job = denoise(pocket, replace(RECIPE, steps=20))
+    job.detach()
+    (result,) = job.images()
+    assert (result.verdict, result.reason) == (Verdict.ALLOW, "")
+    assert result.image is not None
+    assert decode_png(result.image.data).size == (128, 128)

@@ -1,0 +1,94 @@
+"""Previews: a linear look at latents that are not finished."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from engine.catalog import SCHEDULERS
+from engine.worker.batch import Drawing, LastStep
+from engine.worker.previews import (
+    SD1_COLOURS,
+    LatentColours,
+    expected_latents,
+    preview_due,
+    preview_pixels,
+    read_latent_colours,
+)
+from engine.worker.schedulers import build_scheduler
+from engine.worker.seeds import seeded
+
+CONFIG = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
+
+
+def drawing(scheduler: str, kind: str, shape: tuple[int, int] = (16, 16)) -> tuple[Drawing, torch.Tensor]:
+    """A drawing whose last step predicted perfectly, and the finished latents it was heading for."""
+    built = build_scheduler(scheduler, CONFIG | {"prediction_type": kind}, 10, "cpu")
+    generator = seeded(3)
+    target, noise = (torch.randn(1, 4, *shape, generator=generator) for _ in range(2))
+    timestep = built.timesteps[4]
+    share = built.alphas_cumprod[int(timestep)]
+    signal, spread = share.sqrt(), (1 - share).sqrt()
+    predictions = {"epsilon": noise, "v_prediction": signal * noise - spread * target, "sample": target}
+    last = LastStep(timestep, signal * target + spread * noise, predictions[kind])
+    return Drawing(target, torch.zeros(2, 1, 1), 3.0, built, generator, 5, last), target
+
+
+@pytest.mark.parametrize("kind", ["epsilon", "v_prediction", "sample"])
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+def test_a_perfect_prediction_shows_the_finished_latents(scheduler: str, kind: str) -> None:
+    under_way, target = drawing(scheduler, kind)
+    assert torch.allclose(expected_latents(under_way), target, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("latents", "pixels"),
+    [
+        ((16, 16), (128, 128)),
+        ((24, 16), (120, 80)),
+        ((64, 64), (128, 128)),
+        ((96, 64), (96, 64)),
+        ((160, 80), (128, 64)),
+    ],
+)
+def test_the_longer_side_is_at_most_128_pixels(latents: tuple[int, int], pixels: tuple[int, int]) -> None:
+    under_way, _ = drawing("DDIM", "sample", latents)
+    shown, behind = preview_pixels(under_way, read_latent_colours(None))
+    assert shown.shape == (3, *pixels)
+    assert behind.shape == (1, 4, *latents)
+
+
+def test_colours_are_a_linear_map_of_the_four_channels() -> None:
+    under_way, target = drawing("DDIM", "sample")
+    weights = torch.tensor([[1.0, 0, 0], [0, 1.0, 0], [0, 0, 1.0], [0, 0, 0]])
+    shown, _ = preview_pixels(under_way, LatentColours(weights, torch.tensor([0.5, 0.0, 0.0])))
+    assert torch.allclose(shown[1].mean(), target[0, 1].mean(), atol=1e-2)
+    assert torch.allclose(shown[0].mean(), target[0, 0].mean() + 0.5, atol=1e-2)
+
+
+def test_a_models_own_colours_are_read_from_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "latent_preview.json").write_text(json.dumps({"weights": [[1, 2, 3]] * 4, "bias": [4, 5, 6]}))
+    colours = read_latent_colours(tmp_path)
+    assert colours.weights.tolist() == [[1, 2, 3]] * 4
+    assert colours.bias.tolist() == [4, 5, 6]
+
+
+def test_a_model_without_its_own_has_the_colours_of_stable_diffusion_1(tmp_path: Path) -> None:
+    for folder in (tmp_path, None):
+        assert torch.allclose(read_latent_colours(folder).weights, torch.tensor(SD1_COLOURS[0]))
+
+
+def test_colours_of_another_shape_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "latent_preview.json").write_text(json.dumps({"weights": [[1, 2, 3]] * 3, "bias": [4, 5, 6]}))
+    with pytest.raises(ValueError, match=r"latent_preview\.json must hold 4 rows"):
+        read_latent_colours(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("steps", "due"), [(1, []), (4, [1, 2, 3]), (10, [2, 4, 6, 8]), (20, [4, 8, 12, 16]), (39, [8, 16, 24, 32])]
+)
+def test_previews_are_due_at_most_five_times_and_never_at_the_end(steps: int, due: list[int]) -> None:
+    assert [step for step in range(1, steps + 1) if preview_due(step, steps)] == due

@@ -1,0 +1,102 @@
+"""The worker as a process of its own: frames, signals, exit codes."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.api import Recipe
+from engine.wire import LENGTH, Draw, FromWorker, JobFinished, JobProgress, JobStarted, Ready, decode_from_worker, frame
+
+GUARD_S = 120.0
+
+MODELS = """
+[tiny]
+title = "Tiny"
+family = "sd1"
+revision = "1"
+licence = "none"
+description = "random"
+source = {{ folder = "{folder}" }}
+safety_checker = {{ folder = "{folder}" }}
+sizes = [{{ name = "square", width = 64, height = 64 }}]
+size_step = 8
+min_side = 8
+max_side = 256
+steps = 4
+min_steps = 1
+max_steps = 60
+guidance_scale = 3.0
+min_guidance = 1.0
+max_guidance = 15.0
+schedulers = ["DPM++ 2M"]
+scheduler = "DPM++ 2M"
+"""
+
+
+@pytest.fixture
+def models(tiny_folder: Path, tmp_path: Path) -> Path:
+    path = tmp_path / "models.toml"
+    path.write_text(MODELS.format(folder=tiny_folder))
+    return path
+
+
+async def start(models: Path) -> Process:
+    options = ("--name", "cpu-0", "--device", "cpu", "--threads", "1", "--models", str(models))
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "engine.worker", *options, stdin=PIPE, stdout=PIPE, stderr=PIPE
+    )
+
+
+async def hear(process: Process) -> FromWorker:
+    assert process.stdout is not None
+    (length,) = LENGTH.unpack(await process.stdout.readexactly(LENGTH.size))
+    return decode_from_worker(await process.stdout.readexactly(length))
+
+
+async def test_a_worker_draws_ignores_an_interrupt_and_ends_on_sigterm(
+    models: Path, recipe: Recipe, request_for: Callable[..., Any]
+) -> None:
+    async with asyncio.timeout(GUARD_S):
+        process = await start(models)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            assert await hear(process) == Ready("cpu-0", "cpu", 1)
+            process.send_signal(signal.SIGINT)
+            process.stdin.write(frame(Draw(request_for(recipe, previews=False))))
+            heard = [await hear(process) for _ in range(6)]
+            assert [type(message) for message in heard] == [JobStarted, *[JobProgress] * 4, JobFinished]
+            process.terminate()
+            assert await process.stdout.read() == b""
+            assert await process.wait() == 0
+        finally:
+            if process.returncode is None:
+                process.kill()
+
+
+async def test_a_worker_ends_when_its_parent_is_gone(models: Path) -> None:
+    async with asyncio.timeout(GUARD_S):
+        process = await start(models)
+        assert process.stdin is not None
+        process.stdin.close()
+        out, _ = await process.communicate()
+        assert decode_from_worker(out[LENGTH.size :]) == Ready("cpu-0", "cpu", 1)
+        assert process.returncode == 0
+
+
+async def test_a_wrong_catalogue_is_one_sentence_and_exit_code_2(tmp_path: Path) -> None:
+    async with asyncio.timeout(GUARD_S):
+        process = await start(tmp_path / "none.toml")
+        out, err = await process.communicate()
+        assert (process.returncode, out) == (2, b"")
+        assert err.decode().strip().splitlines() == [
+            f"{tmp_path / 'none.toml'}: cannot be read (No such file or directory)."
+        ]

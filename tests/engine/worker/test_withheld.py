@@ -1,0 +1,192 @@
+"""The gate inside a worker: whatever a job draws passes it, previews too."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from engine.api import GenerationRequest, ImageSeed, Recipe, ReviewedImage, Verdict
+from engine.catalog import Catalog
+from engine.wire import Draw, FromWorker, JobFailed, JobFinished, JobProgress
+from engine.worker.device import Device
+from engine.worker.images import decode_png
+from engine.worker.jobs import Job
+from engine.worker.loop import run_worker
+from engine.worker.pipelines import LoadedModel, Models
+from engine.worker.safety import Detector, load_checker
+from engine.worker.safety.floor import PROOF
+
+FOUR = tuple(ImageSeed(seed) for seed in (1, 2, 3, 4))
+Plant = Callable[[Image.Image, Sequence[Image.Image]], Path]
+
+
+@pytest.fixture
+def plant(
+    edit_checker: Callable[[Callable[[dict[str, Tensor]], Any]], Path],
+    tiny: LoadedModel,
+    tiny_folder: Path,
+    device: Device,
+) -> Plant:
+    """Make concept 3 of the copied model's checker one picture and none of the others; give back the folder."""
+
+    def do(picture: Image.Image, others: Sequence[Image.Image]) -> Path:
+        from engine.catalog import Source
+
+        checker = load_checker(Source(folder=tiny_folder), device, None)
+        wanted = checker.embed(picture)
+        nearest = max(float(torch.cosine_similarity(wanted, checker.embed(other))) for other in others)
+        assert nearest < 0.99999
+
+        def change(tensors: dict[str, Tensor]) -> None:
+            tensors["concept_embeds_weights"].fill_(2.0)
+            tensors["concept_embeds_weights"][3] = (1 + nearest) / 2
+            tensors["concept_embeds"][3] = wanted[0]
+
+        return edit_checker(change)
+
+    return do
+
+
+def pictures(images: Sequence[ReviewedImage | None]) -> list[Image.Image]:
+    return [decode_png(image.data) for image in images if image]
+
+
+def test_of_four_pictures_only_the_unsafe_one_is_withheld(
+    parent: Any, make_parent: Callable[..., Any], plant: Plant, recipe: Recipe, request_for: Callable[..., Any]
+) -> None:
+    request = request_for(replace(recipe, images=FOUR), previews=False)
+    allowed = pictures([result.image for result in parent.run(Draw(request))[-1].images])
+    folder = plant(allowed[2], [allowed[0], allowed[1], allowed[3]])
+    finished = make_parent(folder).run(Draw(request))[-1]
+    assert [result.verdict for result in finished.images] == [*["allow"] * 2, "block", "allow"]
+    assert finished.images[2].image is None
+    assert finished.images[2].reason.startswith("checker: concept 3 by ")
+    assert [result.index for result in finished.images] == [0, 1, 2, 3]
+    three = [np.asarray(picture) for picture in pictures([result.image for result in finished.images])]
+    grid = np.asarray(decode_png(finished.grid.data))
+    assert np.array_equal(grid[:64, :64], three[0])
+    assert np.array_equal(grid[65:, :64], three[2])
+    assert not np.any([np.array_equal(tile, np.asarray(allowed[2])) for tile in three])
+    assert len(np.unique(grid[65:, 65:].reshape(-1, 3), axis=0)) == 1
+
+
+def test_fewer_than_two_allowed_pictures_make_no_grid(
+    parent: Any, make_parent: Callable[..., Any], plant: Plant, recipe: Recipe, request_for: Callable[..., Any]
+) -> None:
+    request = request_for(replace(recipe, images=FOUR[:2]), previews=False)
+    allowed = pictures([result.image for result in parent.run(Draw(request))[-1].images])
+    finished = make_parent(plant(allowed[0], allowed[1:])).run(Draw(request))[-1]
+    assert [result.verdict for result in finished.images] == [Verdict.BLOCK, Verdict.ALLOW]
+    assert finished.grid is None
+
+
+def test_code_that_takes_the_pipelines_checker_away_changes_nothing(
+    parent: Any,
+    plant: Plant,
+    make_catalog: Callable[..., Catalog],
+    device: Device,
+    floor: Detector,
+    recipe: Recipe,
+    request_for: Callable[..., GenerationRequest],
+    denoise: Callable[[LoadedModel, Recipe], Job],
+) -> None:
+    (result,) = parent.run(Draw(request_for(recipe)))[-1].images
+    picture = decode_png(result.image.data)
+    model = Models(make_catalog(plant(picture, [Image.new("RGB", (64, 64))])), device, floor).get("tiny")
+    model.pipeline.safety_checker = None
+    model.pipeline.feature_extractor = None
+    job = denoise(model, recipe)
+    job.detach()
+    assert job.images()[0].verdict is Verdict.BLOCK
+
+
+def test_the_floor_stands_under_every_models_gate(tiny: LoadedModel) -> None:
+    with Image.open(PROOF / "blocked.png") as file:
+        array = np.asarray(file.convert("RGB").resize((256, 256), Image.Resampling.BILINEAR))
+    pixels = torch.from_numpy(array.copy()).permute(2, 0, 1) / 127.5 - 1
+    review = tiny.gate.review(pixels, torch.zeros(1))
+    assert (review.verdict, review.image) == (Verdict.BLOCK, None)
+    assert review.reason.startswith("floor: nsfw 0.9")
+
+
+def test_previews_come_about_five_times_and_are_small(
+    parent: Any, recipe: Recipe, request_for: Callable[..., Any]
+) -> None:
+    parent.run(Draw(request_for(replace(recipe, steps=20))))
+    shown = {message.step: message.preview for message in parent.of(JobProgress) if message.preview}
+    assert list(shown) == [4, 8, 12, 16]
+    assert {(preview.width, preview.height) for preview in shown.values()} == {(128, 128)}
+    assert len({preview.sha256 for preview in shown.values()}) == 4
+
+
+def test_several_images_share_one_preview(parent: Any, recipe: Recipe, request_for: Callable[..., Any]) -> None:
+    parent.run(Draw(request_for(replace(recipe, images=FOUR))))
+    shown = {message.step: message.preview for message in parent.of(JobProgress) if message.preview}
+    assert list(shown) == [4, 8, 12]
+    assert {(preview.width, preview.height) for preview in shown.values()} == {(258, 258)}
+
+
+def test_previews_that_nobody_wants_are_not_made(parent: Any, recipe: Recipe, request_for: Callable[..., Any]) -> None:
+    parent.run(Draw(request_for(recipe, previews=False)))
+    assert not [message for message in parent.of(JobProgress) if message.preview]
+
+
+@pytest.mark.parametrize("images", [FOUR[:1], FOUR[:2]])
+def test_a_withheld_preview_ends_the_previews_and_the_final_verdict_counts(
+    images: tuple[ImageSeed, ...],
+    parent: Any,
+    make_parent: Callable[..., Any],
+    plant: Plant,
+    recipe: Recipe,
+    request_for: Callable[..., Any],
+) -> None:
+    """The second preview is planted; of two images, it is the first's part of it."""
+    alone = request_for(replace(recipe, images=images[:1], steps=10))
+    finished = parent.run(Draw(alone))[-1]
+    previews = pictures([message.preview for message in parent.of(JobProgress)])
+    assert len(previews) == 4
+    final = decode_png(finished.images[0].image.data)
+    strict = make_parent(plant(previews[1], [previews[0], final]))
+    strict.run(Draw(request_for(replace(recipe, images=images, steps=10))))
+    assert [bool(message.preview) for message in strict.of(JobProgress)].count(True) == 1
+    assert [result.verdict for result in strict.heard[-1].images] == [Verdict.ALLOW] * len(images)
+
+
+def test_a_model_whose_checker_fails_its_proof_is_unavailable_and_the_others_go_on(
+    make_catalog: Callable[..., Catalog],
+    tiny_folder: Path,
+    copied_folder: Path,
+    device: Device,
+    floor: Detector,
+    recipe: Recipe,
+    request_for: Callable[..., Any],
+) -> None:
+    (copied_folder / "safety_checker" / "model.safetensors").unlink()
+    (good,) = make_catalog(tiny_folder).entries
+    (bad,) = make_catalog(tiny_folder, safety_checker=copied_folder).entries
+    catalog = Catalog((good, replace(bad, info=replace(bad.info, id="bad"))))
+    inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    heard: list[FromWorker] = []
+
+    def hear(message: FromWorker) -> None:
+        heard.append(message)
+        if isinstance(message, JobFinished):
+            inbox.put(None)
+
+    inbox.put(Draw(request_for(replace(recipe, model="bad"), "of-bad")))
+    inbox.put(Draw(request_for(recipe, "of-good")))
+    assert run_worker("cpu-0", device, catalog, inbox, hear, lambda: floor) == 0
+    (failed,) = [message for message in heard if isinstance(message, JobFailed)]
+    assert (failed.job_id, failed.code) == ("of-bad", "model_unavailable")
+    assert "safety checker cannot be trusted" in failed.data["reason"]
+    assert isinstance(heard[-1], JobFinished)
+    assert heard[-1].job_id == "of-good"
