@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.policy import GuildPolicy, Usage
-from bot.records import MOVES, Generation, JobState, Kind, Place
+from bot.records import MOVES, UNFINISHED, Generation, JobState, Kind, Place
 from bot.storage import rows
 from bot.storage.database import Database, Transaction
 from bot.storage.errors import IllegalMove, PressUnderWay
@@ -82,7 +82,7 @@ class Jobs:
     async def start(self, job_id: str) -> Generation:
         """Record that a worker began: accepted -> running, one attempt more. Raises IllegalMove."""
         async with self._database.write() as transaction:
-            await _move(transaction, job_id, JobState.RUNNING, only_from=JobState.ACCEPTED)
+            await _move(transaction, job_id, JobState.RUNNING)
             await transaction.run("UPDATE jobs SET attempts = attempts + 1 WHERE id = :id", {"id": job_id})
             return await _load(transaction, job_id)
 
@@ -110,7 +110,8 @@ class Jobs:
         """Record why the job failed: accepted | running -> failed. Raises IllegalMove."""
         async with self._database.write() as transaction:
             code, data = rows.error_to_columns(error)
-            await _move(transaction, job_id, JobState.FAILED, ended_at=now, error_code=code, error_json=data)
+            columns = {"ended_at": now, "error_code": code, "error_json": data}
+            await _move(transaction, job_id, JobState.FAILED, only_from=UNFINISHED, **columns)
             return await _load(transaction, job_id)
 
     async def give_up_delivery(self, job_id: str, error_code: str) -> Generation:
@@ -120,7 +121,7 @@ class Jobs:
                 transaction,
                 job_id,
                 JobState.FAILED,
-                only_from=JobState.FINISHED,
+                only_from=frozenset({JobState.FINISHED}),
                 error_code=error_code,
                 error_json=None,
             )
@@ -207,10 +208,15 @@ async def _insert(transaction: Transaction, job: NewJob) -> None:
 
 
 async def _move(
-    transaction: Transaction, job_id: str, to: JobState, *, only_from: JobState | None = None, **columns: Any
+    transaction: Transaction,
+    job_id: str,
+    to: JobState,
+    *,
+    only_from: frozenset[JobState] = frozenset(JobState),
+    **columns: Any,
 ) -> None:
-    """Change the state if MOVES allows it from the state the job is in now, else raise IllegalMove."""
-    sources = [only_from] if only_from else [state for state, targets in MOVES.items() if to in targets]
+    """Change the state if MOVES (and `only_from`) allow it from the state the job is in now, else raise IllegalMove."""
+    sources = [state for state, targets in MOVES.items() if to in targets and state in only_from]
     slots = ", ".join(f"'{state}'" for state in sources)
     assignments = "".join(f", {name} = :{name}" for name in columns)
     changed = await transaction.run(

@@ -238,10 +238,12 @@ class Draw:
     async def _retry_or_fail(self, generation: Generation, error: EngineError) -> Generation:
         started = generation.state is JobState.RUNNING
         attempts = generation.attempts if started else generation.attempts + 1
-        log.warning("Attempt %d of %s failed: %s", attempts, generation.id, error)
         if not error.retryable or attempts >= MAX_ATTEMPTS:
-            return await self._store.jobs.fail(generation.id, error, self._clock())
+            failed = await self._store.jobs.fail(generation.id, error, self._clock())
+            log.warning("Job %s failed at attempt %d: %s", generation.id, attempts, error)
+            return failed
         waiting = await self._store.jobs.wait_again(generation.id, failed_attempt=not started)
+        log.warning("Job %s is tried again after attempt %d: %s", generation.id, attempts, error)
         return await self._pause(waiting, BACK_OFF_S * 2 ** (attempts - 1))
 
     async def _pause(self, generation: Generation, seconds: float) -> Generation:

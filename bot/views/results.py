@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Literal, Self
 
 import discord
@@ -12,6 +13,7 @@ from bot import replies, texts
 from bot.checks import member_of, place_of
 from bot.records import Generation
 from bot.replies import NO_MENTIONS
+from bot.usecases.refusals import GenerationDeleted
 from bot.usecases.rework import STRONG, SUBTLE
 from bot.views.press import GENERATION_ID, INDEX, Button, Host, pressed
 
@@ -128,8 +130,14 @@ class Delete(discord.ui.DynamicItem[Button], template=rf"easel:delete:{GENERATIO
 
     @pressed
     async def callback(self, interaction: discord.Interaction, host: Host) -> None:
-        """Delete, if the member may."""
-        generation = await host.usecases.deliver.delete(member_of(interaction), self.generation_id)
+        """Delete, if the member may. A copy of pictures that somebody deleted goes too, whoever presses."""
+        try:
+            generation = await host.usecases.deliver.delete(member_of(interaction), self.generation_id)
+        except GenerationDeleted:
+            if interaction.message is not None:
+                with suppress(discord.HTTPException):
+                    await interaction.message.delete()
+            raise
         await interaction.response.defer()
         await interaction.delete_original_response()
         if interaction.message is None or interaction.message.id != generation.message_id:

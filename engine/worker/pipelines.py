@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from diffusers import StableDiffusionPipeline
 
 from engine.api import ModelUnavailable, UnknownModel
-from engine.catalog import Catalog, ModelEntry
+from engine.catalog import Catalog, ModelEntry, Source
 from engine.worker.device import Device
 from engine.worker.faults import one_line
 from engine.worker.previews import LatentColours, read_latent_colours
@@ -41,12 +43,20 @@ class Models:
         catalog: which models there are.
         device: where they are loaded to.
         floor: the proven classifier under every model's gate.
+        proof_pictures: tells where a safety checker's proof pictures are; None when it has none.
     """
 
-    def __init__(self, catalog: Catalog, device: Device, floor: Detector) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        device: Device,
+        floor: Detector,
+        proof_pictures: Callable[[Source], Path | None] = proof_pictures,
+    ) -> None:
         self._catalog = catalog
         self._device = device
         self._floor = floor
+        self._proof_pictures = proof_pictures
         self._loaded: dict[str, LoadedModel] = {}
 
     def get(self, model: str) -> LoadedModel:
@@ -68,7 +78,7 @@ class Models:
         started = time.monotonic()
         model = entry.info.id
         try:
-            checker = load_checker(entry.safety_checker, self._device, proof_pictures(entry.safety_checker))
+            checker = load_checker(entry.safety_checker, self._device, self._proof_pictures(entry.safety_checker))
         except ProofFailed as error:
             raise ModelUnavailable(model, f"its safety checker cannot be trusted: {error}") from error
         try:

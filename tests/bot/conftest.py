@@ -31,7 +31,7 @@ from engine.settings import EngineSettings
 T = TypeVar("T")
 
 LIMITS = Limits(pictures_per_request=4, pictures_per_day=40, pictures_at_once=8, largest_side=192, most_steps=40)
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 
 
 def model(model_id: str, *, schedulers: tuple[str, ...] = ("DPM++ 2M", "Euler a")) -> ModelInfo:
@@ -150,8 +150,12 @@ class World:
         """Wait until the bot has nothing more to do about a request."""
         assert result.response is not None
         if result.response.components:  # without buttons it is over
-            async with asyncio.timeout(PATIENCE_S):
-                await self.bot.delivery.wait(self.generation_id(result.response))
+            await self.over(self.generation_id(result.response))
+
+    async def over(self, generation_id: str) -> None:
+        """Wait until the bot has nothing more to do about a job."""
+        async with asyncio.timeout(PATIENCE_S):
+            await self.bot.delivery.wait(generation_id)
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait until something that happens in Discord makes the condition true."""
@@ -240,7 +244,7 @@ async def world(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> AsyncIterat
     """A server in which the bot has just started."""
     park = _Park()
     async with open_house(tmp_path, park) as house:
-        env = Env(house.new_bot(), shard_count=1, check_errors=False)
+        env = Env(house.new_bot(), shard_count=1, check_errors=False, settle_timeout=PATIENCE_S)
         park.env = env
         await env.start()
         world = World(env, house)

@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 
 from engine.api import GenerationRequest, ImageSeed, Recipe, Verdict
+from engine.catalog import load_catalog
 from engine.executors.fake import FakeExecutor
 from engine.executors.port import Executor, WorkerGone
 from engine.executors.process import ProcessExecutor
@@ -33,7 +34,9 @@ from engine.wire import (
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 NAME = "worker-under-test"
-RECIPE = Recipe("pocket", "1", "a red apple", "", 64, 64, 3, 4.5, "Euler", (ImageSeed(7),))
+SETTINGS = EngineSettings()
+INFO = load_catalog(SETTINGS.models_file).infos()[0]
+RECIPE = Recipe(INFO.id, INFO.revision, "a red apple", "", 64, 64, 3, 4.5, "Euler", (ImageSeed(7),))
 LONG = replace(RECIPE, steps=60)
 NUMBERS = count(1)
 GUARD_S = 120
@@ -53,7 +56,7 @@ def fake() -> Subject:
 
 
 def process() -> Subject:
-    executor = ProcessExecutor(WorkerSpec(NAME, "cpu", 1), EngineSettings().models_file)
+    executor = ProcessExecutor(WorkerSpec(NAME, "cpu", 1), SETTINGS.models_file)
 
     def kill() -> None:
         assert executor.pid is not None

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from playwright.async_api import Locator, Page, async_playwright
+from playwright.async_api import Locator, Page, async_playwright, expect
 
 CHROMIUM = shutil.which("chromium")
 CHROMIUM_OPTIONS = (
@@ -23,6 +23,7 @@ CHROMIUM_OPTIONS = (
 )
 START_TIMEOUT_S = 120
 PATIENCE_MS = 120_000
+TURNED_OFF = "This server's moderators have turned off"
 
 pytestmark = [
     pytest.mark.browser,
@@ -52,6 +53,7 @@ async def open_page(address: str) -> AsyncIterator[Page]:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(CHROMIUM_OPTIONS))
         page = await browser.new_page(viewport={"width": 1200, "height": 900})
         page.set_default_timeout(PATIENCE_MS)
+        expect.set_options(timeout=PATIENCE_MS)
         await page.goto(address)
         try:
             yield page
@@ -59,26 +61,61 @@ async def open_page(address: str) -> AsyncIterator[Page]:
             await browser.close()
 
 
-async def imagine(page: Page, prompt: str) -> None:
-    await page.get_by_role("textbox", name="Message").last.click()
-    await page.keyboard.type("/imagine")
-    await page.get_by_role("option", name="/imagine").wait_for()
+async def run_command(page: Page, command: str, first_option: str) -> None:
+    """Type a slash command as a member does, with a value for its first option."""
+    await page.get_by_role("textbox").first.click()
+    await page.keyboard.type(command)
+    await page.get_by_role("option").filter(has_text=command).first.wait_for()
     await page.keyboard.press("Enter")
-    await page.keyboard.type(prompt)
+    await page.keyboard.type(first_option)
     await page.keyboard.press("Enter")
 
 
-def message(page: Page, number: int) -> Locator:
-    """Return the bot's message of that number, from 0."""
-    return page.locator("article, [data-message-id]").nth(number)
+def conversation(page: Page) -> Locator:
+    """Return the channel's messages, without the list of them at the side."""
+    return page.get_by_role("log")
+
+
+async def picture(page: Page, number: int) -> Locator:
+    """Wait for the bot's finished message of that number, from 0, and return it."""
+    message = page.locator("article.channel-message").nth(number)
+    await message.get_by_role("button", name="Reroll").wait_for()
+    await expect(message.locator("img.attachment-image")).to_be_visible()
+    return message
 
 
 async def test_imagine_then_reroll_then_vary_each_show_a_picture() -> None:
     async with sandbox() as address, open_page(address) as page:
-        await imagine(page, "a red apple")
-        await page.get_by_role("button", name="Reroll").wait_for()
-        assert await page.locator("img[alt*='png' i], .attachment img").count() >= 1
-        await page.get_by_role("button", name="Reroll").click()
-        await page.get_by_role("button", name="Reroll").nth(1).wait_for()
-        await page.get_by_role("button", name="Vary subtle").first.click()
-        await page.get_by_role("button", name="Reroll").nth(2).wait_for()
+        await run_command(page, "/imagine", "a red apple")
+        first = await picture(page, 0)
+        await first.get_by_role("button", name="Reroll").click()
+        second = await picture(page, 1)
+        await second.get_by_role("button", name="Vary subtle").click()
+        third = await picture(page, 2)
+        shown = [
+            await message.locator("img.attachment-image").get_attribute("src") for message in (first, second, third)
+        ]
+        assert len(set(shown)) == 3
+
+
+async def test_a_model_denied_by_a_moderator_is_refused_to_members_and_to_old_buttons() -> None:
+    async with sandbox() as address, open_page(address) as page:
+        await run_command(page, "/imagine", "a red apple")
+        old = await picture(page, 0)
+        await page.get_by_label("Viewing as").select_option(label="olga")
+        await run_command(page, "/admin models deny", "pocket")
+        await expect(conversation(page)).to_contain_text("Members may no longer use pocket.")
+        await page.get_by_label("Viewing as").select_option(label="mia")
+        refusal = conversation(page).get_by_text(TURNED_OFF)
+        await run_command(page, "/imagine", "a green apple")
+        await expect(refusal).to_have_count(1)
+        await old.get_by_role("button", name="Reroll").click()
+        await expect(refusal).to_have_count(2)
+
+
+async def test_a_blocked_concept_gets_a_kind_sentence_and_no_picture() -> None:
+    async with sandbox() as address, open_page(address) as page:
+        await run_command(page, "/imagine", "a gun")
+        message = page.locator("article.channel-message").first
+        await expect(message).to_contain_text("safety checker")
+        await expect(message.locator("img.attachment-image")).to_have_count(0)

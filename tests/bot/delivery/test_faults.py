@@ -69,7 +69,7 @@ async def test_a_result_whose_message_was_deleted_is_posted_anew(world: World) -
     world.env.backend.delete_message(world.channel.id, result.response.id)
 
     world.worker.release()
-    await world.bot.delivery.wait(generation.id)
+    await world.over(generation.id)
 
     (post,) = world.posts()
     assert post.attachments
@@ -83,7 +83,7 @@ async def test_a_result_that_may_not_be_posted_is_given_up_and_marked(world: Wor
     world.env.inject_error("PATCH", BY_CHANNEL, status=403, code=50001, times=None)
 
     world.worker.release()
-    await world.bot.delivery.wait(generation.id)
+    await world.over(generation.id)
 
     assert (await reload(world, generation)).state is JobState.FAILED
     assert world.slept == []
@@ -95,7 +95,7 @@ async def test_a_result_that_discord_will_never_take_is_given_up_and_marked(worl
     world.env.inject_error("PATCH", "*", status=400, code=50035, times=None)
 
     world.worker.release()
-    await world.bot.delivery.wait(generation.id)
+    await world.over(generation.id)
 
     assert (await reload(world, generation)).state is JobState.FAILED
     assert world.slept == []
@@ -126,7 +126,7 @@ async def test_a_result_whose_channel_is_gone_is_given_up_and_marked(world: Worl
     world.env.inject_error("PATCH", BY_CHANNEL, status=404, code=10003, times=None)
 
     world.worker.release()
-    await world.bot.delivery.wait(generation.id)
+    await world.over(generation.id)
 
     assert (await reload(world, generation)).state is JobState.FAILED
 
@@ -147,7 +147,7 @@ async def test_a_first_answer_that_discord_refused_does_not_lose_the_job(world: 
     await world.until(lambda: any(post.attachments for post in world.posts()))
 
     (post,) = world.posts()
-    await world.bot.delivery.wait(world.generation_id(post))
+    await world.over(world.generation_id(post))
     assert (await world.generation(post)).message_id == post.id
 
 
@@ -155,7 +155,7 @@ async def test_pictures_deleted_while_they_were_drawn_take_their_message_with_th
     _, generation = await held_job(world)
     await world.usecases.deliver.delete(world.member(world.ann), generation.id)
 
-    await world.bot.delivery.wait(generation.id)
+    await world.over(generation.id)
 
     assert world.posts() == []
     world.worker.release()

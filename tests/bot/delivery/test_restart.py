@@ -140,7 +140,7 @@ async def accepted(world: World) -> Generation:
 
 async def settled(world: World, generation: Generation | str) -> None:
     generation_id = generation if isinstance(generation, str) else generation.id
-    await world.bot.delivery.wait(generation_id)
+    await world.over(generation_id)
 
 
 async def reload(world: World, generation: Generation) -> Generation:

@@ -169,6 +169,13 @@ async def test_only_a_finished_job_can_fail_to_be_delivered(ledger: Ledger) -> N
         await ledger.store.jobs.give_up_delivery(generation.id, "channel_gone")
 
 
+async def test_a_finished_job_cannot_fail_to_be_drawn(ledger: Ledger) -> None:
+    generation = await ledger.finished()
+    with pytest.raises(IllegalMove):
+        await ledger.store.jobs.fail(generation.id, GenerationFailed("boom"), 0.0)
+    assert (await ledger.get(generation)).state is JobState.FINISHED
+
+
 async def test_a_running_job_cannot_be_started_again(ledger: Ledger) -> None:
     generation = await ledger.running()
     with pytest.raises(IllegalMove) as refused:

@@ -146,9 +146,10 @@ class Studio:
         come = asyncio.Event()
 
         async def follow() -> Generation:
-            async for update in self.usecases.draw.follow(generation_id):
-                if isinstance(update, kind):
-                    come.set()
+            async with asyncio.timeout(PATIENCE_S):
+                async for update in self.usecases.draw.follow(generation_id):
+                    if isinstance(update, kind):
+                        come.set()
             assert isinstance(update, Ended)
             return update.generation
 

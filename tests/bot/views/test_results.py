@@ -145,6 +145,19 @@ async def test_delete_under_a_shown_picture_takes_both_messages_away(world: Worl
     assert world.posts() == []
 
 
+async def test_delete_takes_away_a_copy_that_outlived_its_generation(world: World) -> None:
+    grid = await world.drawn(count=2)
+    copy = (await world.press(world.ann, grid, "Show 1")).response
+    assert copy is not None
+    await world.press(world.ann, grid, "Delete")
+    assert [post.id for post in world.posts()] == [copy.id]
+
+    sentence = world.refusal(await world.press(world.ben, copy, "Delete"))
+
+    assert sentence == texts.GENERATION_DELETED
+    assert world.posts() == []
+
+
 @pytest.mark.parametrize("label", ["Vary subtle", "Vary strong", "Reroll", "Delete"])
 async def test_a_button_that_outlived_its_generation_says_it_was_deleted(world: World, label: str) -> None:
     grid = await world.drawn(count=2)

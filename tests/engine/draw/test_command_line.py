@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,15 @@ def test_a_picture_is_drawn_for_real(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["easel-7.png"]
 
 
+@pytest.fixture
+def _ctrl_c_is_heard() -> Iterator[None]:
+    """Undo, for our children, that a shell starts background commands deaf to Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_ctrl_c_is_heard")
 def test_ctrl_c_leaves_cleanly(tmp_path: Path) -> None:
     process = run("draw", "red apple", "--steps", "60", "--output-dir", "out", folder=tmp_path)
     folder = tmp_path / "out"

@@ -26,13 +26,14 @@ from engine.api import (
     UnknownModel,
     UnknownScheduler,
 )
-from engine.catalog import CatalogError
+from engine.catalog import CatalogError, load_catalog
 from engine.executors.fake import FakeExecutor, Plan, Start
 from engine.service import open_engine
 from engine.settings import EngineSettings
 
 SETTINGS = EngineSettings()
-RECIPE = Recipe("pocket", "1", "a red apple", "", 128, 128, 4, 4.5, "Euler", (ImageSeed(7),))
+INFO = load_catalog(SETTINGS.models_file).infos()[0]
+RECIPE = Recipe(INFO.id, INFO.revision, "a red apple", "", 128, 128, 4, 4.5, "Euler", (ImageSeed(7),))
 caller: ContextVar[str] = ContextVar("caller", default="the engine's own")
 
 
@@ -69,7 +70,7 @@ async def test_a_right_recipe_is_drawn(engine: EngineClient) -> None:
     ("change", "error"),
     [
         ({"model": "nope"}, UnknownModel),
-        ({"model_revision": "0"}, ModelUnavailable),
+        ({"model_revision": "another"}, ModelUnavailable),
         ({"width": 100}, InvalidSize),
         ({"steps": 61}, OutOfRange),
         ({"guidance_scale": 99}, OutOfRange),

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from engine.api import GenerationRequest, ImageSeed, Recipe, ReviewedImage, Verdict
+from engine.api import GenerationRequest, ImageSeed, ModelUnavailable, Recipe, ReviewedImage, Verdict
 from engine.catalog import Catalog
 from engine.wire import Draw, FromWorker, JobFailed, JobFinished, JobProgress
 from engine.worker.device import Device
@@ -190,3 +190,11 @@ def test_a_model_whose_checker_fails_its_proof_is_unavailable_and_the_others_go_
     assert "safety checker cannot be trusted" in failed.data["reason"]
     assert isinstance(heard[-1], JobFinished)
     assert heard[-1].job_id == "of-good"
+
+
+def test_a_checker_with_proof_pictures_must_pass_them_before_its_model_is_used(
+    make_catalog: Callable[..., Catalog], tiny_folder: Path, device: Device, floor: Detector
+) -> None:
+    models = Models(make_catalog(tiny_folder), device, floor, lambda source: PROOF)
+    with pytest.raises(ModelUnavailable, match=r"cannot be trusted: the checker did not block blocked\.png"):
+        models.get("tiny")

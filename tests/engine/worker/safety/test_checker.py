@@ -90,18 +90,20 @@ def test_it_judges_as_the_stock_checker_does(edit_checker: Edit, device: Device)
 
 
 @pytest.mark.parametrize(
-    "missing",
+    ("missing", "reason"),
     [
-        "safety_checker",
-        "safety_checker/config.json",
-        "safety_checker/model.safetensors",
-        "feature_extractor/preprocessor_config.json",
+        ("safety_checker", "there is none in "),
+        ("safety_checker/config.json", "there is none in "),
+        ("safety_checker/model.safetensors", "could not be loaded"),
+        ("feature_extractor/preprocessor_config.json", "could not be loaded"),
     ],
 )
-def test_a_checker_with_a_file_missing_is_refused(missing: str, copied_folder: Path, device: Device) -> None:
+def test_a_checker_with_a_file_missing_is_refused(
+    missing: str, reason: str, copied_folder: Path, device: Device
+) -> None:
     path = copied_folder / missing
     shutil.rmtree(path) if path.is_dir() else path.unlink()
-    with pytest.raises(ProofFailed):
+    with pytest.raises(ProofFailed, match=reason):
         load(copied_folder, device)
 
 
