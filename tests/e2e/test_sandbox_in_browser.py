@@ -84,14 +84,14 @@ async def picture(page: Page, number: int) -> Locator:
     return message
 
 
-async def test_imagine_then_reroll_then_vary_each_show_a_picture() -> None:
+async def test_imagine_reroll_and_vary_each_show_a_picture_and_buttons_work_while_one_is_drawn() -> None:
     async with sandbox() as address, open_page(address) as page:
         await run_command(page, "/imagine", "a red apple")
         first = await picture(page, 0)
+        # The second press comes while the first one's pictures are being drawn.
         await first.get_by_role("button", name="Reroll").click()
-        second = await picture(page, 1)
-        await second.get_by_role("button", name="Vary subtle").click()
-        third = await picture(page, 2)
+        await first.get_by_role("button", name="Vary subtle").click()
+        second, third = await picture(page, 1), await picture(page, 2)
         shown = [
             await message.locator("img.attachment-image").get_attribute("src") for message in (first, second, third)
         ]
