@@ -16,7 +16,7 @@ import discord
 from bot import app
 from bot.sandbox import SandboxUnavailable, run_sandbox
 from bot.settings import Settings, SettingsError, load_settings
-from bot.storage import StorageError, migrate
+from bot.storage import StorageError, held_folder, migrate
 from engine.__main__ import main as engine_main
 from engine.catalog import CatalogError, load_catalog
 
@@ -44,6 +44,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except WRONG as error:
         print(_sentence(error), file=sys.stderr)
         return WRONG_INPUT
+    except app.DiscordUnavailable as error:
+        print(error, file=sys.stderr)
+        return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
     except SystemExit as stop:
@@ -58,7 +61,8 @@ def _run(options: argparse.Namespace, env: Mapping[str, str]) -> int:
             _demo(env, options.port)
         case "migrate":
             settings = load_settings(env)
-            before, after = migrate(settings.data_dir)
+            with held_folder(settings.data_dir):
+                before, after = migrate(settings.data_dir)
             print(f"The database in {settings.data_dir} is at version {after}; it was at {before}.")
         case "check-config":
             print(_check(load_settings(env)))
@@ -111,6 +115,10 @@ def _log_to_stderr(verbose: bool) -> None:
     )
     # discord.py writes webhook addresses, which are secrets, at DEBUG.
     logging.getLogger("discord").setLevel(logging.WARNING)
+    # Easel does not speak, so what discord.py lacks for that would only puzzle.
+    discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
+    # aiosqlite writes every statement with its values, members' prompts among them.
+    logging.getLogger("aiosqlite").setLevel(logging.WARNING)
 
 
 def _parser() -> argparse.ArgumentParser:

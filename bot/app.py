@@ -6,14 +6,16 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import discord
 from pydantic import ValidationError
 
 from bot.client import EaselBot
+from bot.replies import NOT_TAKEN
 from bot.settings import Settings, SettingsError
 from bot.storage import StorageError, Store, open_store
 from bot.usecases import Park, Usecases, build, unparked
@@ -26,6 +28,10 @@ log = logging.getLogger(__name__)
 
 TIDY_EVERY_S = 6 * 3600.0
 SECONDS_A_DAY = 86_400
+
+
+class DiscordUnavailable(Exception):
+    """The bot could not start with Discord; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +55,18 @@ class App:
 
 @asynccontextmanager
 async def open_app(
-    settings: Settings, *, park: Park = unparked, executors: Sequence[Executor] | None = None
+    settings: Settings,
+    *,
+    park: Park = unparked,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    executors: Sequence[Executor] | None = None,
 ) -> AsyncIterator[App]:
     """Open what the bot stands on. Its tasks inherit the caller's context, so open it outside any client.
 
     Args:
         settings: what the owner decided.
         park: around every wait for the engine.
+        sleep: waits before a job is tried again, in seconds.
         executors: the engine's workers; None for those of the settings.
 
     Raises:
@@ -67,7 +78,7 @@ async def open_app(
         open_engine(engine_settings(settings), executors=executors) as engine,
         _tidying(store, settings.storage.retention_days),
     ):
-        yield App(store, engine, build(store, engine, park=park))
+        yield App(store, engine, build(store, engine, park=park, sleep=sleep))
 
 
 def engine_settings(settings: Settings) -> EngineSettings:
@@ -90,12 +101,25 @@ async def run(settings: Settings) -> None:
     Raises:
         SettingsError: there is no token.
         discord.LoginFailure: Discord does not know the token.
+        DiscordUnavailable: it cannot be reached, or would not let the bot start.
     """
     if settings.discord_token is None:
         raise SettingsError(["DISCORD_TOKEN is not set. Put the bot's token into the environment."])
     with stop_signals() as stop:
         async with open_app(settings) as app, app.build_bot() as bot:
-            await run_until(stop, bot.start(settings.discord_token.get_secret_value()))
+            await run_until(stop, _stay_online(bot, settings.discord_token.get_secret_value()))
+
+
+async def _stay_online(bot: EaselBot, token: str) -> None:
+    try:
+        # Once the bot is online, discord.py connects again by itself.
+        await bot.start(token)
+    except discord.HTTPException as error:
+        raise DiscordUnavailable(f"Discord would not let the bot start ({error}). Try again in a minute.") from error
+    except NOT_TAKEN as error:
+        raise DiscordUnavailable(
+            f"Discord cannot be reached ({error}). Check this machine's network, then try again."
+        ) from error
 
 
 @contextlib.contextmanager

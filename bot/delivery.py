@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import Protocol
 
 import discord
@@ -14,7 +15,8 @@ from bot import replies
 from bot.policy import ModelDenied
 from bot.post import Post, Undeliverable
 from bot.records import UNFINISHED, Generation, JobState
-from bot.replies import Card
+from bot.replies import NOT_TAKEN, Card
+from bot.storage import StorageError
 from bot.usecases import Usecases
 from bot.usecases.draw import Drawing, Ended, Waiting
 from bot.usecases.refusals import GenerationDeleted
@@ -24,7 +26,10 @@ log = logging.getLogger(__name__)
 
 EDIT_EVERY_S = 1.5
 TOO_LARGE = 413
-RETRY_AFTER_S = (2.0, 15.0, 60.0)
+RETRY_AFTER_S = (2.0, 15.0, 60.0, 300.0, 900.0, 3600.0)
+
+
+Packed = tuple[Card, discord.ui.View | None]
 
 
 class Buttons(Protocol):
@@ -68,15 +73,15 @@ class Delivery:
         post = Post(self._client, generation, interaction)
         try:
             message_id = await post.respond(replies.accepted(generation), self._buttons.waiting(generation))
-            await self._usecases.deliver.placed(generation.id, message_id)
-        except discord.HTTPException as error:
+            await self._record(post, self._usecases.deliver.placed(post.name, message_id))
+        except NOT_TAKEN as error:
             log.warning("Job %s goes on without its interaction: %s", generation.id, error)
         finally:
             self._carry_in_task(generation, post)
 
     async def resume(self) -> None:
-        """Take up what an earlier process left: follow unfinished jobs, deliver finished ones."""
-        for generation in await self._usecases.draw.unfinished():
+        """Take up what an earlier process left: follow and deliver jobs, tell how others ended."""
+        for generation in await self._usecases.draw.in_hand():
             self._carry_in_task(generation, Post(self._client, generation))
 
     async def remove(self, generation: Generation) -> None:
@@ -107,7 +112,15 @@ class Delivery:
             await self._hand_over(generation, post)
         except Exception as error:
             reference = replies.log_fault(f"job {generation.id}", error)
-            await self._try_to_show(post, replies.broken(generation, reference))
+            await self._own_up(generation, post, replies.broken(generation, reference))
+
+    async def _own_up(self, generation: Generation, post: Post, card: Card) -> None:
+        try:
+            await self._usecases.draw.give_up(generation.id)
+            await self._put_words(post, card)
+        except StorageError as error:
+            log.warning("Job %s is left to the next start: %s", generation.id, error)
+            await self._try_to_show(post, card)
 
     async def _follow(self, generation: Generation, post: Post) -> Generation:
         cards = ProgressCards(self._clock)
@@ -125,8 +138,8 @@ class Delivery:
         try:
             await post.show(card, view)
             if post.message_id is not None and post.message_id != known:
-                await self._usecases.deliver.placed(post.name, post.message_id)
-        except discord.HTTPException as error:
+                await self._record(post, self._usecases.deliver.placed(post.name, post.message_id))
+        except NOT_TAKEN as error:
             log.info("An edit for %s was lost: %s", post.name, error)
 
     async def _hand_over(self, generation: Generation, post: Post) -> None:
@@ -134,48 +147,77 @@ class Delivery:
             case JobState.FINISHED:
                 await self._hand_over_pictures(generation, post)
             case JobState.DELETED:
-                await post.remove()
+                await self._take_away(post)
+            case JobState.WITHHELD:
+                await self._put_words(post, replies.withheld(generation))
             case JobState.FAILED | JobState.CANCELLED:
                 await self._put_words(post, replies.ended(generation))
 
     async def _hand_over_pictures(self, generation: Generation, post: Post) -> None:
         deliver = self._usecases.deliver
         try:
-            parcel = await deliver.prepare(generation.id)
-            view = self._buttons.result(generation, [index for index, _ in parcel.pictures])
-            message = await self._put(post, replies.result(parcel), view)
+            message = await self._put(post, partial(self._pack, generation))
             if message is not None:
                 attachment_ids = tuple(attachment.id for attachment in message.attachments)
-                await deliver.delivered(generation.id, message.id, attachment_ids)
-        except ModelDenied as error:
-            await self._put_words(post, replies.withheld(generation, error))
+                await self._record(post, deliver.delivered(post.name, message.id, attachment_ids))
+        except ModelDenied:
+            await self._put_words(post, replies.withheld(generation))
         except GenerationDeleted:
-            await post.remove()
+            await self._take_away(post)
         except Undeliverable as error:
             log.warning("Job %s cannot be delivered: %s", generation.id, error)
             await deliver.failed(generation.id, error.code)
 
+    async def _pack(self, generation: Generation) -> Packed:
+        parcel = await self._usecases.deliver.prepare(generation.id)
+        view = self._buttons.result(generation, [index for index, _ in parcel.pictures])
+        return replies.result(parcel), view
+
     async def _put_words(self, post: Post, card: Card) -> None:
+        async def pack() -> Packed:
+            return card, None
+
         try:
-            await self._put(post, card, None)
+            message = await self._put(post, pack)
         except Undeliverable as error:
             log.warning("Nobody can be told how job %s ended: %s", post.name, error)
+        else:
+            if message is None:
+                return
+        await self._record(post, self._usecases.deliver.told(post.name))
 
-    async def _put(self, post: Post, card: Card, view: discord.ui.View | None) -> discord.Message | None:
+    async def _take_away(self, post: Post) -> None:
+        await post.remove()
+        await self._record(post, self._usecases.deliver.told(post.name))
+
+    async def _record(self, post: Post, record: Awaitable[None]) -> None:
+        """Write down what became of the message; if that cannot be, the next start does the same again."""
+        try:
+            await record
+        except StorageError as error:
+            log.error("What became of the message of %s is not recorded: %s", post.name, error)
+
+    async def _put(self, post: Post, pack: Callable[[], Awaitable[Packed]]) -> discord.Message | None:
         """Put the last card on the message, trying again for a while; None if Discord would not have it.
 
-        What is not delivered stays finished in the ledger, so the next start delivers it.
+        What is not on the message stays in hand in the ledger, so the next start puts it there.
+
+        Args:
+            post: where the message is.
+            pack: makes the card, anew for each try: a try may come an hour after the one before.
 
         Raises:
             Undeliverable: trying again cannot help.
         """
+        too_large = False
         for wait_s in (*RETRY_AFTER_S, None):
+            card, view = await pack()
             try:
-                return await post.put(card, view)
-            except discord.HTTPException as error:
+                return await post.put(replies.without_picture(card) if too_large else card, view)
+            except NOT_TAKEN as error:
                 log.warning("The message of %s was not written: %s", post.name, error)
-                if error.status == TOO_LARGE:
-                    card = replies.without_picture(card)
+                if isinstance(error, discord.HTTPException) and error.status == TOO_LARGE:
+                    too_large = True
                 elif wait_s is not None:
                     await self._sleep(wait_s)
         return None

@@ -49,11 +49,12 @@ def read_ask(
     """
     if not 1 <= count <= MAX_IMAGES:
         raise OutOfRange("count", count, 1, MAX_IMAGES)
+    size, scheduler, seed = _typed(size), _typed(scheduler), _typed(seed)
     width, height = read_size(size, model) if size else (None, None)
     return Ask(
         prompt=prompt.strip(),
         negative_prompt=negative_prompt.strip() if negative_prompt else None,
-        model=model_name.strip() if model_name else None,
+        model=_typed(model_name),
         width=width,
         height=height,
         steps=steps,
@@ -62,6 +63,11 @@ def read_ask(
         seed=read_seed(seed) if seed else None,
         count=count,
     )
+
+
+def _typed(text: str | None) -> str | None:
+    """Return what was typed, None for nothing but spaces."""
+    return (text or "").strip() or None
 
 
 def read_size(text: str, model: ModelInfo | None) -> tuple[int, int]:

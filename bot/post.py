@@ -9,7 +9,7 @@ from typing import Any
 import discord
 
 from bot.records import Generation
-from bot.replies import NO_MENTIONS, Card
+from bot.replies import NO_MENTIONS, NOT_TAKEN, Card
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class Post:
         """Answer the interaction with the message, and return its id.
 
         Raises:
-            discord.HTTPException: Discord did not take it; the interaction is of no more use.
+            NOT_TAKEN: Discord did not take it; the interaction is of no more use.
         """
         assert self._interaction is not None
         interaction, self._interaction = self._interaction, None
@@ -63,7 +63,7 @@ class Post:
         """Rewrite the message, or send the first one.
 
         Raises:
-            discord.HTTPException: Discord did not take it.
+            NOT_TAKEN: Discord did not take it.
         """
         if self._interaction is not None:
             if message := await self._edit_by_token(self._interaction, card, view):
@@ -80,7 +80,7 @@ class Post:
 
         Raises:
             Undeliverable: the channel is gone, the bot may not write there, or Discord will never take this message.
-            discord.HTTPException: Discord did not take it; trying again may help.
+            NOT_TAKEN: Discord did not take it; trying again may help.
         """
         try:
             try:
@@ -104,7 +104,7 @@ class Post:
             return
         try:
             await self._channel.get_partial_message(self.message_id).delete()
-        except discord.HTTPException as error:
+        except NOT_TAKEN as error:
             log.info("The message of %s stays: %s", self.name, error)
 
     async def _edit_by_token(
@@ -116,8 +116,8 @@ class Post:
             return await interaction.edit_original_response(
                 content=card.text, view=view, allowed_mentions=NO_MENTIONS, **self._attachments(card)
             )
-        except discord.HTTPException as error:
-            if error.code == _UNKNOWN_MESSAGE:
+        except NOT_TAKEN as error:
+            if isinstance(error, discord.NotFound) and error.code == _UNKNOWN_MESSAGE:
                 raise
             log.info("The message of %s is written through its channel from now on: %s", self.name, error)
             return None

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Any
 
+import aiohttp
 import discord
 from discord import app_commands
 
@@ -23,6 +24,9 @@ from engine import api
 log = logging.getLogger(__name__)
 
 NO_MENTIONS = discord.AllowedMentions.none()
+
+# What comes back when a message did not reach Discord: discord.py lets faults of the network through as they are.
+NOT_TAKEN = (discord.HTTPException, aiohttp.ClientError, OSError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +105,9 @@ def ended(generation: Generation) -> Card:
     return Card(texts.ended_badly(generation, reason or texts.NOTHING_TO_SHOW))
 
 
-def withheld(generation: Generation, error: policy.ModelDenied) -> Card:
+def withheld(generation: Generation) -> Card:
     """Return why finished pictures are not posted."""
-    return Card(texts.ended_badly(generation, texts.withheld(error.model, error.allowed)))
+    return Card(texts.ended_badly(generation, texts.withheld(generation.recipe.model)))
 
 
 def broken(generation: Generation, reference: str) -> Card:
@@ -134,7 +138,7 @@ async def tell(interaction: discord.Interaction, sentence: str) -> None:
             await interaction.followup.send(sentence, ephemeral=True, allowed_mentions=NO_MENTIONS)
         else:
             await interaction.response.send_message(sentence, ephemeral=True, allowed_mentions=NO_MENTIONS)
-    except discord.HTTPException as error:
+    except NOT_TAKEN as error:
         log.warning("A reply to interaction %s was lost: %s", interaction.id, error)
 
 
@@ -150,6 +154,8 @@ def _bad_prompt(error: api.BadPrompt) -> str:
         return texts.PROMPT_EMPTY
     if error.reason == "too_long":
         return texts.prompt_too_long(error.length, error.limit)
+    if error.reason == "unreadable":
+        return texts.PROMPT_UNREADABLE
     return texts.PROMPT_FORBIDDEN
 
 

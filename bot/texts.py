@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import fields
 
@@ -17,6 +18,8 @@ PROMPT_LENGTH = 700
 NEGATIVE_LENGTH = 200
 WORD_LENGTH = 100
 MESSAGE_LENGTH = 2000
+
+_ROLE = re.compile(r"^role (\d+)")
 
 # Commands and options
 
@@ -116,8 +119,8 @@ def result(generation: Generation, indexes: Sequence[int], notices: Sequence[str
     """
     recipe = generation.recipe
     lines = [heading(generation)]
-    if recipe.negative_prompt:
-        lines.append(f"Without: {inert(recipe.negative_prompt, NEGATIVE_LENGTH)}")
+    if without := inert(recipe.negative_prompt, NEGATIVE_LENGTH):
+        lines.append(f"Without: {without}")
     lines.append(f"-# {settings(recipe)}")
     lines.append(f"-# {seeds([recipe.images[index] for index in indexes])} · id {generation.id}")
     return "\n".join([*lines, *notices])[:MESSAGE_LENGTH]
@@ -157,7 +160,7 @@ def alt_text(generation: Generation) -> str:
 
 # How a job can end without pictures
 
-CANCELLED = "Cancelled. Nothing was drawn."
+CANCELLED = "Cancelled. It does not count towards your pictures for today."
 NOTHING_TO_SHOW = "Nothing was drawn."
 
 
@@ -191,11 +194,12 @@ def ended_badly(generation: Generation, reason: str) -> str:
 # What is wrong with a request
 
 PROMPT_EMPTY = "The prompt is empty. Describe what you want to see."
+PROMPT_UNREADABLE = "This prompt holds characters that are no text. Please type it again."
 PROMPT_FORBIDDEN = "This prompt asks for something that is never drawn here. Please try something else."
 
 
 def prompt_too_long(length: int, limit: int) -> str:
-    return f"The prompt has {length} characters. Shorten it to {limit} at most."
+    return f"A prompt may have {limit} characters, and this one has {length}. Please shorten it."
 
 
 def unknown_model(model: str, known: Sequence[str]) -> str:
@@ -212,11 +216,13 @@ def invalid_size(width: int, height: int, nearest: Sequence[str]) -> str:
 
 def out_of_range(field: str, value: float, low: float, high: float) -> str:
     name = field.replace("_", " ").capitalize()
-    return f"{name} must be between {low:g} and {high:g}, not {value:g}."
+    return f"{name} must be between {number(low)} and {number(high)}, not {number(value)}."
 
 
 def wrong_value(field: str, value: str, hint: str) -> str:
-    return f"{inert(value, WORD_LENGTH) or 'Nothing'} cannot be used for {field.replace('_', ' ')}. {hint}"
+    if not value:
+        return hint
+    return f"“{inert(value, WORD_LENGTH)}” does not work for {field.replace('_', ' ')}. {hint}"
 
 
 def seed_hint(high: int) -> str:
@@ -252,12 +258,16 @@ NO_MODEL_ALLOWED = "This server's moderators have turned off every model, so not
 
 
 def model_denied(model: str, allowed: Sequence[str]) -> str:
-    instead = f"Choose one of: {choices(allowed)}." if allowed else "No other model is left."
+    instead = f"Use {choices(allowed, 'or')} instead." if allowed else "No other model is left."
     return f"This server's moderators have turned off the model {inert(model, WORD_LENGTH)}. {instead}"
 
 
-def withheld(model: str, allowed: Sequence[str]) -> str:
-    return f"The pictures were not posted. {model_denied(model, allowed)}"
+def withheld(model: str) -> str:
+    name = inert(model, WORD_LENGTH)
+    return (
+        f"The pictures are not posted: this server's moderators turned off the model {name} meanwhile. "
+        "Use /imagine with another model."
+    )
 
 
 def too_many_pictures(asked: int, limit: int) -> str:
@@ -265,6 +275,8 @@ def too_many_pictures(asked: int, limit: int) -> str:
 
 
 def daily_quota_used(asked: int, used: int, limit: int, resets_at: float) -> str:
+    if not limit:
+        return "Drawing is not open to you on this server. A moderator can change that with /admin limits."
     left = max(0, limit - used)
     rest = "none left" if left == 0 else f"{left} left"
     return (
@@ -287,7 +299,7 @@ def size_over_limit(width: int, height: int, limit: int, nearest: Sequence[str])
 
 
 def steps_over_limit(asked: int, limit: int) -> str:
-    return f"At most {limit} steps are allowed here, not {asked}."
+    return f"Steps may be {limit} at most here, not {asked}."
 
 
 # Presses that change nothing
@@ -383,13 +395,20 @@ LOG_EMPTY = "Nothing has been changed yet."
 
 
 def log(entries: Sequence[LogEntry]) -> str:
-    lines = [
-        f"{moment(entry.at)} · <@{entry.user_id}> · {entry.action}: {inert(entry.details, 150)}" for entry in entries
-    ]
+    lines = [f"{moment(entry.at)} · <@{entry.user_id}> · {entry.action}: {_details(entry)}" for entry in entries]
     return "\n".join(lines)[:MESSAGE_LENGTH]
 
 
+def _details(entry: LogEntry) -> str:
+    return _ROLE.sub(r"<@&\1>", inert(entry.details, 150))
+
+
 # Parts of sentences
+
+
+def number(value: float) -> str:
+    """Return a number as it was typed, without an exponent."""
+    return f"{value:.12g}"
 
 
 def pictures(count: int) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from bot.app import open_app, run_until, stop_signals
@@ -40,23 +43,40 @@ async def run_sandbox(settings: Settings, port: int, announce: Callable[[str], N
         SandboxUnavailable: simcord is missing or another release, or the port is taken.
     """
     require_pinned(installed_simcord())
+    with stop_signals() as stop:
+        async with open_world(settings) as env:
+            channel, viewers = _populate(env)
+            async with open_live_page(env, channel, viewers, port) as page:
+                announce(page.url)
+                await run_until(stop, page.wait_closed())
+
+
+@asynccontextmanager
+async def open_world(settings: Settings, executors: Sequence[Any] | None = None) -> AsyncIterator[Any]:
+    """Run the bot in an empty Discord; yields simcord's environment.
+
+    Args:
+        settings: as for the real bot.
+        executors: the engine's workers; None for those of the settings.
+    """
     import simcord
 
     parking = _Parking()
-    with stop_signals() as stop:
-        async with open_app(settings, park=parking) as app:
-            parking.env = env = simcord.Env(
-                app.build_bot(), shard_count=1, settle_timeout=SETTLE_TIMEOUT_S, check_errors=False
-            )
-            env.backend.edit_bot_profile(BOT)
-            await env.start()
-            try:
-                channel, viewers = _populate(env)
-                async with open_live_page(env, channel, viewers, port) as page:
-                    announce(page.url)
-                    await run_until(stop, page.wait_closed())
-            finally:
-                await env.shutdown()
+    async with open_app(settings, park=parking, sleep=_sleep, executors=executors) as app:
+        parking.env = env = simcord.Env(
+            app.build_bot(), shard_count=1, settle_timeout=SETTLE_TIMEOUT_S, check_errors=False
+        )
+        env.backend.edit_bot_profile(BOT)
+        await env.start()
+        try:
+            yield env
+        finally:
+            await env.shutdown()
+
+
+async def _sleep(seconds: float) -> None:
+    # In a thread, since simcord lets the timers of the bot's own tasks stand still.
+    await asyncio.to_thread(time.sleep, seconds)
 
 
 def _populate(env: Any) -> tuple[Any, tuple[Any, ...]]:

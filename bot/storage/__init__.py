@@ -12,6 +12,7 @@ from bot.policy import Limits
 from bot.records import Generation
 from bot.storage.database import Database, open_database
 from bot.storage.errors import IllegalMove, PressUnderWay, StorageError
+from bot.storage.folder import held_folder
 from bot.storage.guilds import Guilds
 from bot.storage.jobs import Check, Jobs, NewJob
 from bot.storage.pictures import FOLDER_NAME, Pictures
@@ -29,6 +30,7 @@ __all__ = [
     "PressUnderWay",
     "StorageError",
     "Store",
+    "held_folder",
     "migrate",
     "open_store",
 ]
@@ -98,7 +100,7 @@ class Store:
 async def open_store(
     data_dir: Path, defaults: Limits, *, clock: Callable[[], float] = time.time
 ) -> AsyncIterator[Store]:
-    """Open the store in `data_dir`, migrated; close it at the end.
+    """Open the store in `data_dir`, migrated; close it at the end. No other process can open it meanwhile.
 
     Args:
         data_dir: created if missing.
@@ -106,7 +108,9 @@ async def open_store(
         clock: seconds since the epoch.
 
     Raises:
-        StorageError: the database is newer than the code, damaged, locked, or cannot be written.
+        StorageError: another bot has it open, or the database is newer than the code, damaged, locked, or cannot be
+            written.
     """
-    async with open_database(data_dir) as database:
-        yield Store(database, defaults, data_dir / FOLDER_NAME, clock)
+    with held_folder(data_dir):
+        async with open_database(data_dir) as database:
+            yield Store(database, defaults, data_dir / FOLDER_NAME, clock)

@@ -71,12 +71,10 @@ class Jobs:
         async with self._database.read() as transaction:
             return await _find(transaction, job_id)
 
-    async def unfinished(self) -> tuple[Generation, ...]:
-        """Return the jobs that are accepted, running, or finished and not delivered, oldest first."""
+    async def in_hand(self) -> tuple[Generation, ...]:
+        """Return the jobs whose message does not say yet how they ended, oldest first."""
         async with self._database.read() as transaction:
-            found = await transaction.all(
-                "SELECT id FROM jobs WHERE state IN ('accepted', 'running', 'finished') ORDER BY accepted_at, rowid"
-            )
+            found = await transaction.all("SELECT id FROM jobs WHERE told = 0 ORDER BY accepted_at, rowid")
             return tuple([await _load(transaction, row["id"]) for row in found])
 
     async def start(self, job_id: str) -> Generation:
@@ -115,7 +113,7 @@ class Jobs:
             return await _load(transaction, job_id)
 
     async def give_up_delivery(self, job_id: str, error_code: str) -> Generation:
-        """Record that a result cannot be delivered: finished -> failed. Raises IllegalMove."""
+        """Record that a result cannot be delivered, nor anybody told: finished -> failed. Raises IllegalMove."""
         async with self._database.write() as transaction:
             await _move(
                 transaction,
@@ -124,6 +122,7 @@ class Jobs:
                 only_from=frozenset({JobState.FINISHED}),
                 error_code=error_code,
                 error_json=None,
+                told=1,
             )
             return await _load(transaction, job_id)
 
@@ -146,6 +145,11 @@ class Jobs:
                 "UPDATE jobs SET message_id = :message WHERE id = :id", {"message": message_id, "id": job_id}
             )
 
+    async def tell(self, job_id: str) -> None:
+        """Record that the job's message says how it ended, or that nobody can be told."""
+        async with self._database.write() as transaction:
+            await transaction.run("UPDATE jobs SET told = 1 WHERE id = :id", {"id": job_id})
+
     async def deliver(self, job_id: str, message_id: int, attachments: Mapping[int, int]) -> Generation:
         """Record that the result reached its message: finished -> delivered. Raises IllegalMove.
 
@@ -153,7 +157,7 @@ class Jobs:
             attachments: attachment id by image index.
         """
         async with self._database.write() as transaction:
-            await _move(transaction, job_id, JobState.DELIVERED, message_id=message_id)
+            await _move(transaction, job_id, JobState.DELIVERED, message_id=message_id, told=1)
             await transaction.run_many(
                 "UPDATE images SET attachment_id = :attachment WHERE job_id = :id AND image_index = :image",
                 [{"id": job_id, "image": image, "attachment": id_} for image, id_ in attachments.items()],

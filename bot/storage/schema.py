@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.storage.errors import StorageError, sqlite_errors
+from bot.storage.folder import make_folder
 
 DATABASE_NAME = "easel.sqlite3"
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -59,12 +60,7 @@ def migrate(data_dir: Path, migrations: tuple[Migration, ...] | None = None) -> 
     """
     steps = load_migrations() if migrations is None else migrations
     path = data_dir / DATABASE_NAME
-    try:
-        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(
-            f"The folder {data_dir} cannot be created ({error.strerror}). Check EASEL_DATA_DIR."
-        ) from error
+    make_folder(data_dir)
     with (
         sqlite_errors(path),
         closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)) as connection,

@@ -87,6 +87,10 @@ class Deliver:
             if error.state is not JobState.DELIVERED:
                 raise
 
+    async def told(self, generation_id: str) -> None:
+        """Record that the message of a job without pictures says how it ended, or that nobody can be told."""
+        await self._store.jobs.tell(generation_id)
+
     async def failed(self, generation_id: str, error_code: str) -> None:
         """Record that the result cannot be delivered (e.g. "channel_gone"): finished -> failed."""
         await self._store.jobs.give_up_delivery(generation_id, error_code)

@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
+from weakref import WeakValueDictionary
 
 from bot.policy import Member
 from bot.records import UNFINISHED, Generation, JobState
@@ -98,6 +99,8 @@ class Draw:
         self._clock = clock
         self._sleep = sleep
         self._live: dict[str, Job | None] = {}
+        # Jobs that nobody follows any more and the engine has not let go of; it alone keeps them.
+        self._leaving: WeakValueDictionary[str, Job] = WeakValueDictionary()
 
     async def follow(self, generation_id: str) -> AsyncGenerator[Update, None]:
         """Draw the job and yield what happens, ending with one Ended.
@@ -128,7 +131,8 @@ class Draw:
                 generation = await self._settle(generation, outcome)
         finally:
             self.stop(generation_id)
-            del self._live[generation_id]
+            if job := self._live.pop(generation_id):
+                self._leaving[generation_id] = job
         yield Ended(generation)
 
     async def cancel(self, member: Member, generation_id: str) -> None:
@@ -147,9 +151,18 @@ class Draw:
             raise NotCancellable(generation_id) from error
         self.stop(generation_id)
 
-    async def unfinished(self) -> tuple[Generation, ...]:
-        """Return what a restart must take up, oldest first: accepted and running (follow), finished (deliver)."""
-        return await self._store.jobs.unfinished()
+    async def give_up(self, generation_id: str) -> None:
+        """Record that a fault of the bot ended an unfinished job.
+
+        Raises:
+            IllegalMove: it is over.
+        """
+        reason = "the bot met a fault of its own"
+        await self._store.jobs.fail(generation_id, GenerationFailed(reason), self._clock())
+
+    async def in_hand(self) -> tuple[Generation, ...]:
+        """Return what a restart must take up, oldest first: what is not over, and what nobody was told the end of."""
+        return await self._store.jobs.in_hand()
 
     def stop(self, generation_id: str) -> None:
         """Cancel the engine's job, if this process has one. The ledger is the caller's."""
@@ -177,6 +190,8 @@ class Draw:
             accepted_at=generation.accepted_at,
             tenant=f"{generation.place.guild_id}:{generation.user_id}",
         )
+        if leaving := self._leaving.pop(generation.id, None):
+            await self._park(_end(leaving))
         try:
             job = self._engine.submit(request)
         except EngineError as error:
@@ -249,6 +264,12 @@ class Draw:
     async def _pause(self, generation: Generation, seconds: float) -> Generation:
         await self._park(self._sleep(seconds))
         return await find_generation(self._store, generation.id)
+
+
+async def _end(job: Job) -> None:
+    """Wait until the engine has let go of a job."""
+    async for _ in job:
+        pass
 
 
 async def _next(events: AsyncIterator[Event]) -> Event | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bot.policy import Member, check_model, choose_model
+from bot.policy import GuildPolicy, Limits, Member, check_model, choose_model, limits_for
 from bot.records import Generation, Kind, Place
 from bot.storage import Store
 from bot.usecases.admission import Admission
@@ -58,12 +58,12 @@ class Imagine:
             Refusal: the guild's policy forbids it.
             Refused, Unavailable: the engine cannot take it.
         """
-        info = await self._model(member.guild_id, ask.model)
-        recipe = build_recipe(info, ask, self._new_seed)
+        policy = await self._store.guilds.policy(member.guild_id)
+        info = self._model(policy, ask.model)
+        recipe = build_recipe(info, ask, self._new_seed, limits_for(policy, member.role_ids))
         return await self._admission.accept(member, place, Kind.IMAGINE, recipe)
 
-    async def _model(self, guild_id: int, asked: str | None) -> ModelInfo:
-        policy = await self._store.guilds.policy(guild_id)
+    def _model(self, policy: GuildPolicy, asked: str | None) -> ModelInfo:
         models = self._engine.models()
         if asked is None:
             return choose_model(policy, models)
@@ -72,15 +72,16 @@ class Imagine:
         return info
 
 
-def build_recipe(info: ModelInfo, ask: Ask, new_seed: Callable[[], int]) -> Recipe:
-    """Fill what was not typed from the model's defaults.
+def build_recipe(info: ModelInfo, ask: Ask, new_seed: Callable[[], int], limits: Limits) -> Recipe:
+    """Fill what was not typed from the model's defaults, or the nearest to them that the limits allow.
 
     Raises:
         OutOfRange, InvalidSize: a number that no recipe can hold or this model cannot draw.
     """
-    width = info.sizes[0].width if ask.width is None else ask.width
-    height = info.sizes[0].height if ask.height is None else ask.height
-    steps = info.steps if ask.steps is None else ask.steps
+    size = next((size for size in info.sizes if max(size.width, size.height) <= limits.largest_side), info.sizes[0])
+    width = size.width if ask.width is None else ask.width
+    height = size.height if ask.height is None else ask.height
+    steps = max(info.min_steps, min(info.steps, limits.most_steps)) if ask.steps is None else ask.steps
     guidance_scale = info.guidance_scale if ask.guidance_scale is None else ask.guidance_scale
     _check_range("count", ask.count, 1, MAX_IMAGES)
     info.check_size(width, height)

@@ -66,7 +66,7 @@ class Rework:
             raise TooManyVariations(MAX_VARIATIONS)
         if count is None:
             limits = limits_for(await self._store.guilds.policy(member.guild_id), member.role_ids)
-            count = min(MAX_IMAGES, limits.pictures_per_request)
+            count = min(MAX_IMAGES, limits.pictures_per_request, limits.pictures_at_once)
         images = tuple(picture.seed.vary(self._new_seed(), strength) for _ in range(count))
         origin = Origin(parent.id, index, f"vary:{parent.id}:{index}:{strength}:{member.user_id}")
         return await self._admission.accept(member, place, Kind.VARY, self._again(parent.recipe, images), origin)

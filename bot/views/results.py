@@ -12,7 +12,7 @@ import discord
 from bot import replies, texts
 from bot.checks import member_of, place_of
 from bot.records import Generation
-from bot.replies import NO_MENTIONS
+from bot.replies import NO_MENTIONS, NOT_TAKEN
 from bot.usecases.refusals import GenerationDeleted
 from bot.usecases.rework import STRONG, SUBTLE
 from bot.views.press import GENERATION_ID, INDEX, Button, Host, pressed
@@ -135,11 +135,12 @@ class Delete(discord.ui.DynamicItem[Button], template=rf"easel:delete:{GENERATIO
             generation = await host.usecases.deliver.delete(member_of(interaction), self.generation_id)
         except GenerationDeleted:
             if interaction.message is not None:
-                with suppress(discord.HTTPException):
+                with suppress(*NOT_TAKEN):
                     await interaction.message.delete()
             raise
-        await interaction.response.defer()
-        await interaction.delete_original_response()
+        with suppress(*NOT_TAKEN):
+            await interaction.response.defer()
+            await interaction.delete_original_response()
         if interaction.message is None or interaction.message.id != generation.message_id:
             await host.delivery.remove(generation)
 

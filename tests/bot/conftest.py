@@ -80,6 +80,10 @@ class Clock:
         return self.now
 
 
+async def nothing() -> None:
+    """Let a sleep pass without an event."""
+
+
 @dataclass
 class House:
     """What outlives the bot's process: the ledger, the engine, and the use cases between them."""
@@ -90,12 +94,14 @@ class House:
     worker: FakeExecutor
     clock: Clock = field(default_factory=Clock)
     slept: list[float] = field(default_factory=list)
+    during_sleep: Callable[[], Awaitable[None]] = nothing
 
     def new_bot(self) -> EaselBot:
         """Return a bot whose delivery never really sleeps, and whose clock is the test's."""
 
         async def sleep(seconds: float) -> None:
             self.slept.append(seconds)
+            await self.during_sleep()
 
         return EaselBot(self.usecases, self.store, clock=self.clock, sleep=sleep)
 
@@ -122,6 +128,10 @@ class World:
         self.ann = self.guild.add_member(env.create_user("ann"))
         self.ben = self.guild.add_member(env.create_user("ben"), roles=[self.painters])
         self.moderator = self.guild.add_member(env.create_user("mod"), roles=[moderators])
+
+    def during_sleep(self, happens: Callable[[], Awaitable[None]]) -> None:
+        """Say what happens while the delivery waits to try again."""
+        self._house.during_sleep = happens
 
     @property
     def bot(self) -> EaselBot:

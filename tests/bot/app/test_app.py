@@ -37,7 +37,7 @@ async def test_what_was_accepted_is_still_there_when_the_app_is_opened_again(set
         generation = await app.usecases.imagine.accept(Member(1, 2), Place(1, 3), Ask("a red apple"))
 
     async with open_app(settings, executors=[FakeExecutor()]) as app:
-        assert [job.id for job in await app.usecases.draw.unfinished()] == [generation.id]
+        assert [job.id for job in await app.usecases.draw.in_hand()] == [generation.id]
 
 
 async def test_a_closed_app_leaves_no_task_behind(settings: Settings) -> None:

@@ -116,7 +116,7 @@ async def test_limits_set_for_the_server_are_shown_and_hold(world: World) -> Non
     assert f"{texts.LIMIT_OPTIONS['pictures_per_request']}: 2" in shown
     assert shown == await moderate(world, "limits show")
     assert "2 pictures in one request" in world.refusal(await world.imagine(count=3, steps=5))
-    assert "At most 10 steps" in world.refusal(await world.imagine(steps=11))
+    assert "Steps may be 10 at most" in world.refusal(await world.imagine(steps=11))
 
 
 async def test_a_roles_limits_hold_for_its_members_only(world: World) -> None:
@@ -145,7 +145,7 @@ async def test_limits_that_make_no_sense_are_refused_and_nothing_changes(world: 
 
     sentence = await moderate(world, "limits set", **options)
 
-    assert "cannot be used for" in sentence or sentence == texts.NO_LIMIT_GIVEN
+    assert "does not work for" in sentence or sentence == texts.NO_LIMIT_GIVEN
     assert await moderate(world, "limits show") == before
 
 
@@ -159,6 +159,12 @@ async def test_every_change_is_logged_with_who_and_when(world: World) -> None:
     assert "pocket" in oldest
     assert "most\\_steps = 10" in newest
     assert all(world.moderator.mention in line and line.startswith("<t:") for line in (newest, oldest))
+
+
+async def test_the_log_names_a_role_as_discord_shows_it(world: World) -> None:
+    await moderate(world, "limits set", most_steps=10, role=world.painters)
+
+    assert world.painters.mention in await moderate(world, "log")
 
 
 async def test_settings_survive_a_restart(world: World) -> None:

@@ -1,10 +1,16 @@
 """`easel` answers wrong input with one message and exit code 2, and never with a traceback."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
+import discord
 import pytest
 
 from bot.__main__ import main
+from bot.storage import held_folder
 
 
 @pytest.fixture(autouse=True)
@@ -23,6 +29,58 @@ def own_settings(data_dir: Path, text: str) -> None:
 def test_run_without_a_token_says_which_variable_to_set(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run"]) == 2
     assert "DISCORD_TOKEN is not set" in capsys.readouterr().err
+
+
+def test_run_without_a_network_says_so_and_asks_to_be_started_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(discord.http.Route, "BASE", "http://127.0.0.1:1")
+    monkeypatch.setenv("DISCORD_TOKEN", "a.secret.token")
+    assert main(["run"]) == 1
+    said = capsys.readouterr().err
+    assert "Discord cannot be reached" in said
+    assert "Traceback" not in said
+    assert "secret" not in said
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "sentence"),
+    [(401, 2, "does not know this token"), (403, 1, "would not let the bot start")],
+)
+def test_run_with_a_login_that_discord_refuses_says_why(
+    status: int, code: int, sentence: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DISCORD_TOKEN", "a.secret.token")
+    with refusing_server(status) as address:
+        monkeypatch.setattr(discord.http.Route, "BASE", address)
+        assert main(["run"]) == code
+    said = capsys.readouterr().err
+    assert sentence in said
+    assert "Traceback" not in said
+    assert "secret" not in said
+
+
+@contextmanager
+def refusing_server(status: int) -> Iterator[str]:
+    """Answer every request on loopback with a status; yields the address."""
+
+    class Refusing(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.end_headers()
+            self.wfile.write(b'{"message": "no", "code": 0}')
+
+        def log_message(self, format: str, *args: object) -> None: ...
+
+    with HTTPServer(("127.0.0.1", 0), Refusing) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def test_an_unknown_setting_is_named_with_the_known_ones(
@@ -72,6 +130,13 @@ def test_migrate_makes_the_database_and_may_be_repeated(own_data_dir: Path, caps
     assert list(own_data_dir.glob("*.sqlite3"))
     assert main(["migrate"]) == 0
     assert "version" in capsys.readouterr().out
+
+
+def test_the_database_of_a_bot_that_runs_is_left_alone(own_data_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with held_folder(own_data_dir):
+        assert main(["migrate"]) == 2
+    assert "Another Easel is running" in capsys.readouterr().err
+    assert not list(own_data_dir.glob("*.sqlite3"))
 
 
 def test_a_damaged_database_gets_a_sentence(own_data_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,10 +1,18 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import pytest
+from simcord.http import router
 
 from bot import texts
 from bot.delivery import RETRY_AFTER_S
 from bot.records import Generation, JobState
+from bot.storage.schema import DATABASE_NAME
 
 if TYPE_CHECKING:
     from simcord.results import InteractionResult
@@ -63,6 +71,77 @@ async def test_a_result_is_tried_again_while_discord_is_in_trouble(world: World)
     assert len(world.posts()) == 1
 
 
+async def test_a_result_is_tried_again_while_the_network_is_gone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    result, _ = await held_job(world)
+    gone_for(2, monkeypatch)
+
+    world.worker.release()
+    message = await world.delivered(result)
+
+    assert message.attachments
+    assert world.slept == [RETRY_AFTER_S[0]]  # once through the token and once through the channel, then a wait
+    assert len(world.posts()) == 1
+
+
+async def test_a_model_denied_between_two_tries_is_not_delivered_by_the_second(world: World) -> None:
+    result, generation = await held_job(world)
+    moderator = replace(world.member(world.moderator), may_moderate=True)
+    world.during_sleep(lambda: world.usecases.admin.deny(moderator, "pocket"))
+    world.env.inject_error("PATCH", BY_TOKEN, status=500)
+    world.env.inject_error("PATCH", BY_CHANNEL, status=503)
+
+    world.worker.release()
+    message = await world.delivered(result)
+
+    assert message.attachments == []
+    assert texts.withheld("pocket") in message.content
+    assert (await reload(world, generation)).state is JobState.WITHHELD
+
+
+async def test_a_progress_edit_that_the_network_lost_does_not_stop_the_job(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone_for(2, monkeypatch)
+
+    message = await world.drawn()
+
+    assert message.attachments
+    assert world.slept == []
+
+
+async def test_a_job_whose_start_cannot_be_recorded_is_given_up_and_counts_no_more(world: World) -> None:
+    world.faults_are_expected = True
+    with closing(sqlite3.connect(world.data_dir / DATABASE_NAME)) as connection, connection:
+        connection.execute(
+            "CREATE TRIGGER unstartable BEFORE UPDATE ON jobs WHEN NEW.state = 'running'"
+            " BEGIN SELECT RAISE(ABORT, 'no'); END"
+        )
+    result = await world.imagine()
+    await world.settled(result)
+
+    assert result.response is not None
+    assert "Something went wrong on my side" in result.response.content
+    assert world.labels(result.response) == []
+    _, usage = await world.usecases.quota.of(world.member(world.ann))
+    assert (usage.today, usage.active) == (0, 0)
+    assert await world.usecases.draw.in_hand() == ()
+
+
+async def test_pictures_whose_delivery_cannot_be_recorded_stay_on_their_message(world: World) -> None:
+    world.faults_are_expected = True
+    with closing(sqlite3.connect(world.data_dir / DATABASE_NAME)) as connection, connection:
+        connection.execute(
+            "CREATE TRIGGER broken BEFORE UPDATE ON jobs WHEN NEW.state = 'delivered'"
+            " BEGIN SELECT RAISE(ABORT, 'no'); END"
+        )
+
+    message = await world.drawn()
+
+    assert message.attachments
+    assert "Something went wrong" not in message.content
+    assert "Reroll" in world.labels(message)
+
+
 async def test_a_result_whose_message_was_deleted_is_posted_anew(world: World) -> None:
     result, generation = await held_job(world)
     assert result.response is not None
@@ -87,7 +166,7 @@ async def test_a_result_that_may_not_be_posted_is_given_up_and_marked(world: Wor
 
     assert (await reload(world, generation)).state is JobState.FAILED
     assert world.slept == []
-    assert await world.usecases.draw.unfinished() == ()
+    assert await world.usecases.draw.in_hand() == ()
 
 
 async def test_a_result_that_discord_will_never_take_is_given_up_and_marked(world: World) -> None:
@@ -159,6 +238,19 @@ async def test_pictures_deleted_while_they_were_drawn_take_their_message_with_th
 
     assert world.posts() == []
     world.worker.release()
+
+
+def gone_for(requests: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let so many edits end as they do when the connection breaks: without an answer from Discord."""
+    dispatch, left = router.dispatch, [requests]
+
+    def lossy(backend: Any, method: str, *rest: Any, **more: Any) -> Any:
+        if method == "PATCH" and left[0]:
+            left[0] -= 1
+            raise aiohttp.ServerDisconnectedError
+        return dispatch(backend, method, *rest, **more)
+
+    monkeypatch.setattr(router, "dispatch", lossy)
 
 
 async def reload(world: World, generation: Generation) -> Generation:

@@ -163,7 +163,7 @@ async def test_a_model_denied_while_its_job_waits_is_not_delivered(world: World)
     world.worker.release()
     await world.settled(result)
 
-    assert "The pictures were not posted." in message.content
+    assert "The pictures are not posted" in message.content
     assert "turned off the model pocket" in message.content
     assert message.attachments == []
     assert world.labels(message) == []

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -106,6 +107,60 @@ async def test_a_delivery_that_was_made_but_not_recorded_is_made_again_in_place(
     assert (await reload(world, generation)).state is JobState.DELIVERED
 
 
+async def test_the_end_of_a_job_that_nobody_was_told_of_is_told_by_the_next_start_once(world: World) -> None:
+    world.worker.hold()
+    result = await world.imagine()
+    message = result.response
+    assert message is not None
+    await world.worker.held()
+    generation_id = world.generation_id(message)
+    world.env.inject_error("PATCH", "*", status=503, times=None)
+    await world.usecases.draw.cancel(world.member(world.ann), generation_id)
+    await settled(world, generation_id)
+    assert texts.CANCELLED not in message.content
+    world.env.backend.faults.clear()
+
+    await world.restart()
+    await settled(world, generation_id)
+
+    assert texts.CANCELLED in message.content
+    assert world.labels(message) == []
+    assert await world.usecases.draw.in_hand() == ()
+
+
+async def test_pictures_withheld_just_before_a_stop_are_explained_by_the_next_start(world: World) -> None:
+    world.env.inject_error("PATCH", "*", status=503, times=None)
+    result = await world.imagine()
+    await world.settled(result)
+    message = result.response
+    assert message is not None
+    generation_id = world.generation_id(message)
+    await world.usecases.admin.deny(replace(world.member(world.moderator), may_moderate=True), "pocket")
+    await world.restart()
+    await settled(world, generation_id)
+    world.env.backend.faults.clear()
+
+    await world.restart()
+    await settled(world, generation_id)
+
+    assert texts.withheld("pocket") in message.content
+    assert message.attachments == []
+    assert await world.usecases.draw.in_hand() == ()
+
+
+async def test_the_message_of_a_job_deleted_just_before_a_stop_goes_at_the_next_start(world: World) -> None:
+    message = await world.drawn()
+    generation = await accepted(world)
+    await world.usecases.deliver.placed(generation.id, message.id)
+    await world.usecases.deliver.delete(world.member(world.ann), generation.id)
+
+    await world.restart()
+    await settled(world, generation)
+
+    assert world.posts() == []
+    assert await world.usecases.draw.in_hand() == ()
+
+
 async def test_a_delivered_job_is_left_alone_by_a_restart(world: World) -> None:
     await world.drawn()
     calls = len(world.env.http_requests)
@@ -129,7 +184,7 @@ async def test_no_state_is_left_behind_that_a_second_restart_would_deliver_again
     await world.restart()
 
     assert len(world.posts()) == 1
-    assert await world.usecases.draw.unfinished() == ()
+    assert await world.usecases.draw.in_hand() == ()
 
 
 async def accepted(world: World) -> Generation:
@@ -152,4 +207,4 @@ async def reload(world: World, generation: Generation) -> Generation:
 def forget_delivery(world: World, generation: Generation) -> None:
     """Leave the ledger as a bot does that dies between the edit and its record."""
     with closing(sqlite3.connect(world.data_dir / DATABASE_NAME)) as connection, connection:
-        connection.execute("UPDATE jobs SET state = 'finished' WHERE id = ?", (generation.id,))
+        connection.execute("UPDATE jobs SET state = 'finished', told = 0 WHERE id = ?", (generation.id,))

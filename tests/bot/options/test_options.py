@@ -59,6 +59,12 @@ def test_what_was_not_typed_is_left_to_the_use_case(model: ModelInfo) -> None:
     assert ask.count == 1
 
 
+def test_an_option_of_nothing_but_spaces_counts_as_not_typed(model: ModelInfo) -> None:
+    ask = read_ask(model, prompt="x", model_name=" ", size=" ", scheduler=" ", seed=" ")
+
+    assert (ask.model, ask.width, ask.scheduler, ask.seed) == (None,) * 4
+
+
 def test_an_unknown_scheduler_is_passed_on_so_that_the_model_can_refuse_it(model: ModelInfo) -> None:
     assert read_ask(model, prompt="x", scheduler="Karras").scheduler == "Karras"
     assert read_ask(model, prompt="x", scheduler="euler A").scheduler == "Euler a"

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import pytest
 
 from bot import policy, replies, texts
-from bot.policy import Refusal
+from bot.policy import DailyQuotaUsed, Refusal
 from bot.usecases import refusals
-from engine.api import BadPrompt, EngineError, WorkerDied, error_classes
+from engine.api import BadPrompt, EngineError, OutOfRange, WorkerDied, error_classes
 
+REASONS = ("empty", "too_long", "unreadable", "forbidden")
 EXAMPLES: dict[object, object] = {
     str: "pocket",
     int: 3,
@@ -62,9 +63,27 @@ def test_every_action_that_can_be_refused_has_its_own_sentence(action: str) -> N
 
 
 def test_the_reasons_of_a_bad_prompt_are_told_apart() -> None:
-    said = {replies.sentence_for(BadPrompt(reason, 4000, 1000)) for reason in ("empty", "too_long", "forbidden")}
+    said = {replies.sentence_for(BadPrompt(reason, 4000, 1000)) for reason in REASONS}
 
-    assert len(said) == 3
+    assert len(said) == len(REASONS)
+
+
+def test_numbers_are_said_as_they_were_typed() -> None:
+    sentence = replies.sentence_for(OutOfRange("steps", 12345678, 1, 60))
+
+    assert sentence == "Steps must be between 1 and 60, not 12345678."
+
+
+def test_a_member_to_whom_drawing_is_closed_is_not_told_to_wait() -> None:
+    sentence = replies.sentence_for(DailyQuotaUsed(asked=1, used=0, limit=0, resets_at=0.0))
+
+    assert sentence is not None
+    assert "not open to you" in sentence
+    assert "<t:" not in sentence
+
+
+def test_a_missing_value_is_answered_with_what_to_do_alone() -> None:
+    assert replies.sentence_for(refusals.WrongValue("limits", "", texts.NO_LIMIT_GIVEN)) == texts.NO_LIMIT_GIVEN
 
 
 def test_an_error_nobody_foresaw_has_no_sentence() -> None:

@@ -6,6 +6,11 @@ import signal
 import socket
 import sys
 from asyncio.subprocess import PIPE, Process
+from pathlib import Path
+
+from bot.sandbox.world import open_world
+from bot.settings import load_settings
+from engine.executors.fake import FakeExecutor, Plan
 
 TIMEOUT_S = 120
 
@@ -39,3 +44,19 @@ async def test_a_taken_port_gets_one_sentence_that_names_the_way_out() -> None:
     assert demo.returncode == 2
     assert err.decode().splitlines()[-1].endswith("Try another --port.")
     assert "Traceback" not in err.decode()
+
+
+async def test_a_picture_whose_worker_died_is_tried_again_in_the_sandbox_too(tmp_path: Path) -> None:
+    worker = FakeExecutor(plan=lambda request: Plan(die_at_step=2 if request.attempt == 1 else None))
+    settings = load_settings({"EASEL_DATA_DIR": str(tmp_path)})
+    async with asyncio.timeout(TIMEOUT_S), open_world(settings, [worker]) as env:
+        delivered = asyncio.Event()
+        guild = env.create_guild("Studio")
+        channel = guild.create_text_channel("drawing")
+        member = guild.add_member(env.create_user("mia"))
+        result = await member.slash(channel, "imagine", prompt="a red apple")
+        env.backend.subscribers.append(lambda *change: delivered.set() if result.response.attachments else None)
+        if not result.response.attachments:
+            await delivered.wait()
+
+    assert [request.attempt for request in worker.requests] == [1, 2]

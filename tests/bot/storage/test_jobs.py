@@ -53,7 +53,7 @@ async def test_a_check_that_raises_leaves_no_job(ledger: Ledger) -> None:
 
     with pytest.raises(ValueError, match="no"):
         await ledger.accepted(check=refuse)
-    assert await ledger.store.jobs.unfinished() == ()
+    assert await ledger.store.jobs.in_hand() == ()
 
 
 async def test_requests_made_at_once_cannot_pass_a_limit_together(ledger: Ledger) -> None:
@@ -194,15 +194,20 @@ async def test_deleting_an_unknown_job_is_refused(ledger: Ledger) -> None:
         await ledger.store.delete("nowhere")
 
 
-async def test_unfinished_lists_what_a_restart_takes_up_oldest_first(ledger: Ledger) -> None:
+async def test_in_hand_is_what_a_restart_takes_up_oldest_first(ledger: Ledger) -> None:
     late = await ledger.accepted(at=300.0)
     early = await ledger.accepted(at=100.0)
     running = await ledger.running()
     finished = await ledger.finished()
     done = await ledger.finished()
     await ledger.store.jobs.deliver(done.id, 1, {})
-    cancelled = await ledger.accepted()
-    await ledger.store.jobs.cancel(cancelled.id, 0.0)
+    told = await ledger.accepted()
+    await ledger.store.jobs.cancel(told.id, 0.0)
+    await ledger.store.jobs.tell(told.id)
+    untold = await ledger.accepted()
+    await ledger.store.jobs.cancel(untold.id, 0.0)
+    gone = await ledger.finished()
+    await ledger.store.jobs.give_up_delivery(gone.id, "channel_gone")
     await ledger.reopen()
-    found = [generation.id for generation in await ledger.store.jobs.unfinished()]
-    assert found == [early.id, late.id, running.id, finished.id]
+    found = [generation.id for generation in await ledger.store.jobs.in_hand()]
+    assert found == [early.id, late.id, running.id, finished.id, untold.id]

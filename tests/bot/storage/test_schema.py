@@ -71,6 +71,23 @@ def test_a_failing_migration_leaves_nothing_of_itself_behind(tmp_path: Path) -> 
     assert migrate(tmp_path) == (NEWEST, NEWEST)
 
 
+def test_jobs_that_had_ended_before_it_was_noted_count_as_told(tmp_path: Path) -> None:
+    migrate(tmp_path, load_migrations()[:3])
+    states = ("accepted", "finished", "delivered", "cancelled", "deleted")
+    with closing(sqlite3.connect(tmp_path / DATABASE_NAME)) as connection, connection:
+        connection.execute("INSERT INTO recipes VALUES (?, '{}')", ("0" * 64,))
+        for state in states:
+            connection.execute(
+                "INSERT INTO jobs (id, kind, recipe_sha256, guild_id, channel_id, user_id, state, count, accepted_at)"
+                " VALUES (?1, 'imagine', ?2, 1, 2, 3, ?1, 1, 0.0)",
+                (state, "0" * 64),
+            )
+    migrate(tmp_path)
+    with closing(sqlite3.connect(tmp_path / DATABASE_NAME)) as connection:
+        untold = {row[0] for row in connection.execute("SELECT id FROM jobs WHERE told = 0")}
+    assert untold == {"accepted", "finished"}
+
+
 def test_a_migration_cut_off_within_a_statement_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="ends within a statement"):
         migrate(tmp_path, (Migration(1, "cut", "CREATE TABLE whole (x);\nCREATE TABLE half (x"),))

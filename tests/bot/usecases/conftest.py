@@ -79,11 +79,13 @@ class Studio:
         self.models: tuple[ModelInfo, ...] = (POCKET, OTHER)
         self.queue_limit = 100
         self.starts: Iterable[Start] = ()
+        self.make_worker: type[FakeExecutor] = FakeExecutor
         self.slept: list[float] = []
         self.asleep = asyncio.Event()
         self.wake = asyncio.Event()
         self.wake.set()
         self.parked = 0
+        self.waits = asyncio.Event()
         self.data_dir = data_dir
         self.store: Store
         self.engine: EngineService
@@ -96,7 +98,7 @@ class Studio:
         source = Source(folder=Path("/nowhere"))
         catalog = Catalog(tuple(ModelEntry(info, source, source) for info in self.models))
         settings = EngineSettings(queue_limit=self.queue_limit)
-        self.worker = FakeExecutor(starts=self.starts)
+        self.worker = self.make_worker(starts=self.starts)
         self.store = await self._stack.enter_async_context(open_store(self.data_dir, LIMITS, clock=self.clock))
         self.engine = await self._stack.enter_async_context(open_engine(settings, catalog, [self.worker]))
         self.usecases = build(
@@ -178,6 +180,7 @@ class Studio:
 
     async def _park(self, awaitable: Awaitable[T], /) -> T:
         self.parked += 1
+        self.waits.set()
         return await awaitable
 
     async def _sleep(self, seconds: float) -> None:

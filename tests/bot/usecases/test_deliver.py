@@ -52,7 +52,9 @@ async def test_a_result_whose_model_was_denied_meanwhile_is_withheld_for_good(st
         await studio.usecases.deliver.prepare(generation.id)
     assert refused.value.allowed == ("other",)
     assert (await studio.get(generation.id)).state is JobState.WITHHELD
-    assert await studio.usecases.draw.unfinished() == ()
+    assert [left.state for left in await studio.usecases.draw.in_hand()] == [JobState.WITHHELD]
+    await studio.usecases.deliver.told(generation.id)
+    assert await studio.usecases.draw.in_hand() == ()
     with pytest.raises(ModelDenied):
         await studio.usecases.deliver.prepare(generation.id)
     await studio.usecases.admin.allow(studio.moderator, "pocket")
@@ -133,7 +135,7 @@ async def test_a_result_that_nobody_can_receive_is_not_tried_for_ever(studio: St
     generation = await studio.drawn()
     await studio.usecases.deliver.failed(generation.id, "channel_gone")
     assert (await studio.get(generation.id)).state is JobState.FAILED
-    assert await studio.usecases.draw.unfinished() == ()
+    assert await studio.usecases.draw.in_hand() == ()
 
 
 async def test_show_gives_one_picture_to_anybody_of_the_guild(studio: Studio) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -75,6 +76,21 @@ async def test_what_was_typed_is_taken_as_typed(studio: Studio) -> None:
     assert (recipe.steps, recipe.guidance_scale, recipe.scheduler) == (9, 1.0, "Euler")
 
 
+async def test_what_was_not_typed_keeps_to_the_servers_limits(studio: Studio) -> None:
+    await studio.usecases.admin.set_limits(studio.moderator, {"most_steps": 3})
+    assert (await studio.accepted()).recipe.steps == 3
+    with pytest.raises(StepsOverLimit):
+        await studio.accepted(steps=6)
+
+
+async def test_a_size_that_was_not_typed_is_the_first_that_the_server_allows(studio: Studio) -> None:
+    studio.models = (replace(studio.models[0], sizes=tuple(reversed(studio.models[0].sizes))),)
+    await studio.reopen()
+    await studio.usecases.admin.set_limits(studio.moderator, {"largest_side": 128})
+    recipe = (await studio.accepted()).recipe
+    assert (recipe.width, recipe.height) == (128, 128)
+
+
 async def test_an_accepted_job_survives_the_bot(studio: Studio) -> None:
     generation = await studio.accepted()
     await studio.reopen()
@@ -125,7 +141,7 @@ async def test_a_wrong_request_is_refused_and_costs_nothing(
 ) -> None:
     with pytest.raises(error):
         await studio.accepted(**options)
-    assert await studio.store.jobs.unfinished() == ()
+    assert await studio.store.jobs.in_hand() == ()
     assert await studio.used() == (0, 0)
 
 
@@ -142,7 +158,7 @@ async def test_a_wrong_size_names_the_nearest_right_ones(studio: Studio) -> None
         ("pictures_per_day", 2, {"count": 3}, DailyQuotaUsed),
         ("pictures_at_once", 2, {"count": 3}, TooManyAtOnce),
         ("largest_side", 128, {"width": 128, "height": 192}, SizeOverLimit),
-        ("most_steps", 5, {}, StepsOverLimit),
+        ("most_steps", 5, {"steps": 6}, StepsOverLimit),
     ],
 )
 async def test_every_limit_refuses_and_costs_nothing(

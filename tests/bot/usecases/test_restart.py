@@ -15,6 +15,8 @@ from bot.records import Generation, JobState
 from bot.storage import open_store
 from bot.usecases.draw import MAX_ATTEMPTS, Drawing
 from engine.api import GenerationFailed
+from engine.executors.fake import FakeExecutor
+from engine.wire import Cancel, ToWorker
 
 if TYPE_CHECKING:
     from tests.bot.usecases.conftest import Studio
@@ -40,6 +42,24 @@ asyncio.run(main())
 """
 
 
+class LateToCancel(FakeExecutor):
+    """Hears of a cancel when the test says, as a worker does that is in the middle of a step."""
+
+    unheard: ToWorker | None = None
+    listens = False
+
+    def send(self, message: ToWorker) -> None:
+        if isinstance(message, Cancel) and not self.listens:
+            self.unheard = message
+        else:
+            super().send(message)
+
+    def listen(self) -> None:
+        self.listens = True
+        if self.unheard is not None:
+            super().send(self.unheard)
+
+
 async def stop_following(task: asyncio.Task[Generation]) -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -52,7 +72,7 @@ async def test_a_bot_that_stops_leaves_its_job_for_the_next_start(studio: Studio
     task = await studio.follow_until(generation_id, Drawing)
     await stop_following(task)
     await studio.reopen()
-    (left,) = await studio.usecases.draw.unfinished()
+    (left,) = await studio.usecases.draw.in_hand()
     assert (left.id, left.state) == (generation_id, JobState.RUNNING)
     ended = await studio.end(generation_id)
     assert (ended.state, ended.attempts) == (JobState.FINISHED, 2)
@@ -64,6 +84,24 @@ async def test_a_bot_that_stops_takes_its_job_off_the_worker(studio: Studio) -> 
     await stop_following(await studio.follow_until((await studio.accepted()).id, Drawing))
     following = await studio.accepted()
     await stop_following(await studio.follow_until(following.id, Drawing))
+
+
+async def test_a_job_taken_up_is_not_submitted_before_the_worker_has_let_go_of_it(studio: Studio) -> None:
+    studio.make_worker = LateToCancel
+    await studio.reopen()
+    worker = studio.worker
+    assert isinstance(worker, LateToCancel)
+    worker.hold()
+    generation_id = (await studio.accepted()).id
+    await stop_following(await studio.follow_until(generation_id, Drawing))
+    studio.waits.clear()
+    again = asyncio.create_task(studio.end(generation_id))
+    waits = asyncio.create_task(studio.waits.wait())
+    await asyncio.wait([again, waits], return_when=asyncio.FIRST_COMPLETED)
+    worker.listen()
+    worker.release()
+    ended = await again
+    assert (ended.state, ended.attempts) == (JobState.FINISHED, 2)
 
 
 async def test_a_job_that_waited_loses_no_attempt_by_a_restart(studio: Studio) -> None:
@@ -89,12 +127,12 @@ async def test_a_job_that_stopped_the_bot_three_times_is_given_up(studio: Studio
 async def test_a_finished_job_is_delivered_by_the_next_start_and_not_drawn_again(studio: Studio) -> None:
     generation = await studio.drawn(count=2)
     await studio.reopen()
-    (left,) = await studio.usecases.draw.unfinished()
+    (left,) = await studio.usecases.draw.in_hand()
     assert left == generation
     assert len((await studio.usecases.deliver.prepare(left.id)).pictures) == 2
     await studio.usecases.deliver.delivered(left.id, 555, (71,))
     await studio.reopen()
-    assert await studio.usecases.draw.unfinished() == ()
+    assert await studio.usecases.draw.in_hand() == ()
     assert studio.worker.requests == []
 
 
@@ -102,11 +140,11 @@ async def test_everything_accepted_ends_once_over_many_restarts(studio: Studio) 
     accepted = [(await studio.accepted()).id for _ in range(4)]
     for generation_id in accepted:
         await studio.reopen()
-        assert generation_id in [left.id for left in await studio.usecases.draw.unfinished()]
+        assert generation_id in [left.id for left in await studio.usecases.draw.in_hand()]
         assert (await studio.end(generation_id)).state is JobState.FINISHED
         await studio.usecases.deliver.delivered(generation_id, 555)
     await studio.reopen()
-    assert await studio.usecases.draw.unfinished() == ()
+    assert await studio.usecases.draw.in_hand() == ()
     assert await studio.used() == (4, 0)
 
 
@@ -115,5 +153,5 @@ async def test_a_killed_process_loses_no_accepted_job(tmp_path: Path) -> None:
     done = await asyncio.to_thread(subprocess.run, command, capture_output=True, timeout=60)
     assert done.returncode == -9, done.stderr.decode()
     async with open_store(tmp_path, Limits(4, 20, 8, 192, 40)) as store:
-        left = {generation.id: generation.state for generation in await store.jobs.unfinished()}
+        left = {generation.id: generation.state for generation in await store.jobs.in_hand()}
     assert left == {"waiting": JobState.ACCEPTED, "drawing": JobState.RUNNING}

@@ -87,6 +87,12 @@ async def test_variations_are_as_many_as_one_request_may_have(studio: Studio) ->
         await vary(studio, parent.id, strength=STRONG, count=3)
 
 
+async def test_variations_are_no_more_than_may_be_under_way_at_once(studio: Studio) -> None:
+    parent = await studio.drawn()
+    await studio.usecases.admin.set_limits(studio.moderator, {"pictures_at_once": 2})
+    assert len((await vary(studio, parent.id)).recipe.images) == 2
+
+
 async def test_the_same_press_twice_is_one_job_until_that_job_is_over(studio: Studio) -> None:
     parent = await studio.drawn(count=2)
     first = await reroll(studio, parent.id)
@@ -109,7 +115,7 @@ async def test_another_picture_strength_or_member_is_another_press(studio: Studi
     await vary(studio, parent.id, 0, STRONG, count=1)
     await vary(studio, parent.id, 1, SUBTLE, count=1)
     await studio.usecases.rework.vary(studio.ben, studio.place, parent.id, 0, SUBTLE, count=1)
-    assert len(await studio.store.jobs.unfinished()) == 5  # and the parent, which nobody delivered
+    assert len(await studio.store.jobs.in_hand()) == 5  # and the parent, which nobody delivered
 
 
 async def test_a_blocked_absent_or_unfinished_picture_cannot_be_varied(studio: Studio) -> None:

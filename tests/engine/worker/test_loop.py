@@ -139,8 +139,10 @@ def test_a_worker_whose_floor_fails_its_proof_is_unfit(
     def failing() -> Any:
         raise ProofFailed("floor did not block blocked.png")
 
+    inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
     heard: list[FromWorker] = []
-    assert run_worker("cpu-0", device, make_catalog(tiny_folder), queue.SimpleQueue(), heard.append, failing) == 1
+    inbox.put(None)
+    assert run_worker("cpu-0", device, make_catalog(tiny_folder), inbox, heard.append, failing) == 1
     assert heard == [Unfit("floor did not block blocked.png")]
 
 
