@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
@@ -13,7 +14,18 @@ from typing import Any
 import pytest
 
 from engine.api import Recipe
-from engine.wire import LENGTH, Draw, FromWorker, JobFinished, JobProgress, JobStarted, Ready, decode_from_worker, frame
+from engine.wire import (
+    LENGTH,
+    Draw,
+    FromWorker,
+    JobFinished,
+    JobProgress,
+    JobStarted,
+    Ready,
+    Stop,
+    decode_from_worker,
+    frame,
+)
 
 GUARD_S = 120.0
 
@@ -48,10 +60,17 @@ def models(tiny_folder: Path, tmp_path: Path) -> Path:
     return path
 
 
-async def start(models: Path) -> Process:
+async def start(models: Path, **environment: str) -> Process:
     options = ("--name", "cpu-0", "--device", "cpu", "--threads", "1", "--models", str(models))
     return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "engine.worker", *options, stdin=PIPE, stdout=PIPE, stderr=PIPE
+        sys.executable,
+        "-m",
+        "engine.worker",
+        *options,
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=PIPE,
+        env=os.environ | environment,
     )
 
 
@@ -100,3 +119,13 @@ async def test_a_wrong_catalogue_is_one_sentence_and_exit_code_2(tmp_path: Path)
         assert err.decode().strip().splitlines() == [
             f"{tmp_path / 'none.toml'}: cannot be read (No such file or directory)."
         ]
+
+
+async def test_a_worker_leaves_nothing_in_the_home_folder(models: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    async with asyncio.timeout(GUARD_S):
+        process = await start(models, HOME=str(home), XDG_CACHE_HOME=str(home / ".cache"))
+        await hear(process)
+        await process.communicate(frame(Stop()))
+    assert [path for path in home.rglob("*") if path.is_file()] == []
