@@ -25,11 +25,14 @@ from engine.api import GenerationRequest, ImageSeed, ModelInfo, Recipe, Size
 from engine.catalog import SCHEDULERS, Catalog, ModelEntry, Source
 from engine.pocket import WEIGHTS
 from engine.wire import Draw, FromWorker, JobCancelled, JobFailed, JobFinished, Stop, ToWorker
+from engine.worker.batch import pack
+from engine.worker.channel import Inbox
 from engine.worker.device import Device, open_device
 from engine.worker.jobs import Job, begin_job
 from engine.worker.loop import run_worker
 from engine.worker.pipelines import LoadedModel, Models
 from engine.worker.safety import Detector, load_floor
+from engine.worker.steps import advance
 
 SIDE = 64
 
@@ -161,9 +164,9 @@ def denoise(request_for: Callable[..., GenerationRequest]) -> Callable[[LoadedMo
     """Take a recipe's images through all their steps; give back the job, which has no results yet."""
 
     def do(model: LoadedModel, recipe: Recipe) -> Job:
-        job = begin_job(request_for(recipe), model, 0.0)
-        while batch := job.pack():
-            job.advance(batch)
+        job = begin_job(request_for(recipe), model)
+        while batch := pack(job.drawings, 16, {}):
+            advance(batch)
         return job
 
     return do
@@ -182,7 +185,7 @@ class Parent:
     floor: Detector
     reactions: dict[type[FromWorker], ToWorker] = field(default_factory=dict)
     heard: list[FromWorker] = field(default_factory=list)
-    inbox: queue.SimpleQueue[ToWorker | None] = field(default_factory=queue.SimpleQueue)
+    inbox: Inbox = field(default_factory=queue.SimpleQueue)
     awaited: int = 0
 
     def run(self, *messages: ToWorker) -> list[FromWorker]:
