@@ -69,7 +69,7 @@ class Drawing:
         generator: this image's own, on the CPU; gives ancestral noise, when the scheduler wants any.
         takes_generator: whether it does.
         step: UNet calls done.
-        turn: number of the worker's step that this image last had a part in; NEVER at first.
+        turn: its last place in the order of service, which counts images over all steps; NEVER at first.
         last: of the last step; None before the first.
         decoded: whether the UNet and the VAE are done with it.
     """

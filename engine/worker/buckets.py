@@ -68,10 +68,13 @@ class ProvenRows:
     seconds: Mapping[int, float]
 
     def fit(self, costs: Sequence[int], cap: int) -> tuple[int, int]:
-        """See `RowRule`. The bucket is the one that does most rows a second, padding not counted."""
+        """See `RowRule`. The bucket is the one that does most rows a second, padding not counted as rows."""
         wanted = PAIR * len(costs)
-        allowed = [bucket for bucket in self.seconds if bucket <= max(cap, PAIR)]
-        bucket = max(allowed, key=lambda bucket: (min(bucket, wanted) / self.seconds[bucket], bucket))
+
+        def worth(bucket: int) -> tuple[float, int, int]:
+            return min(bucket, wanted) / self.seconds[bucket], -max(0, bucket - wanted), bucket
+
+        bucket = max((bucket for bucket in self.seconds if bucket <= max(cap, PAIR)), key=worth)
         return min(bucket // PAIR, len(costs)), bucket
 
 

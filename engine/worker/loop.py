@@ -75,11 +75,17 @@ def run_worker(
         send(Unfit(str(error)))
         return 1
     send(Ready(name, device.name, device.threads, device.rows))
-    models = Models(catalog, device, floor)
+    draw_until_stopped(name, device, Models(catalog, device, floor), inbox, send)
+    return 0
+
+
+def draw_until_stopped(
+    name: str, device: Device, models: Models, inbox: Inbox, send: Callable[[FromWorker], None]
+) -> None:
+    """Open the desks and run the loop; the arguments are the loop's."""
     desk = partial(open_desk, inbox=inbox, threads=device.threads)
     with desk("prepares") as prepares, desk("reviews") as reviews:
         Loop(name, device, models, inbox, send, prepares, reviews).run()
-    return 0
 
 
 class Loop:
@@ -189,8 +195,8 @@ class Loop:
         except Exception as error:
             self._blame(batch, error)
         else:
-            self._turn += 1
             for drawing in batch.drawings:
+                self._turn += 1
                 drawing.turn = self._turn
             for job in self._jobs_in(batch):
                 job.bucket = max(job.bucket, batch.rows)
