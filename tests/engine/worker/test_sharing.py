@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -37,6 +37,7 @@ NAMES = tuple(SCHEDULERS)
 ENDS = (JobFinished, JobFailed, JobCancelled)
 Listener = Callable[[FromWorker], Iterable[ToWorker]]
 Share = Callable[..., Any]
+Draws = Callable[[Sequence[Recipe]], list[Draw]]
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +69,14 @@ def alone(models: Models, denoise: Callable[[LoadedModel, Recipe], Job]) -> Call
         return known[recipe]
 
     return lambda recipe: [one(replace(recipe, images=(seed,))) for seed in recipe.images]
+
+
+@pytest.fixture
+def draws(request_for: Callable[..., GenerationRequest]) -> Draws:
+    """Ask for recipes as job-0, job-1, ..."""
+    return lambda recipes: [
+        Draw(request_for(recipe, f"job-{number}", previews=False)) for number, recipe in enumerate(recipes)
+    ]
 
 
 @contextmanager
@@ -110,15 +119,14 @@ def test_a_newcomer_behind_a_full_batch_starts_within_one_step_and_ends_first(
     first_step = heard.index(JobProgress("newcomer", 1, 10))
     between = [message.job_id for message in heard[started:first_step] if isinstance(message, JobProgress)]
     assert len(between) == len(set(between))
-    assert [message.job_id for message in heard if isinstance(message, JobFinished)][0] == "newcomer"
+    assert next(message.job_id for message in heard if isinstance(message, JobFinished)) == "newcomer"
 
 
-def test_a_cancel_frees_its_rows_for_the_next_call_and_changes_no_neighbours_picture(
+def test_a_cancel_frees_its_rows_for_the_next_call(
     make_sharing: Share,
-    models: Models,
     device: Device,
     recipe: Recipe,
-    request_for: Callable[..., GenerationRequest],
+    draws: Draws,
     make_catalog: Callable[..., Catalog],
     tiny_folder: Path,
     floor: Detector,
@@ -135,9 +143,7 @@ def test_a_cancel_frees_its_rows_for_the_next_call_and_changes_no_neighbours_pic
     wanted = [replace(recipe, steps=20, scheduler="Euler a", images=(ImageSeed(number),)) for number in range(4)]
     with watched(fast_models.get("tiny"), events.append):
         parent = make_sharing(cancel, fast_models, fast)
-        parent.run(
-            *(Draw(request_for(recipe, f"job-{number}", previews=False)) for number, recipe in enumerate(wanted))
-        )
+        parent.run(*draws(wanted))
     rows = [event for event in events[events.index(JobProgress("job-3", 5, 20)) :] if isinstance(event, int)]
     assert rows[0] == 6
     assert 8 in events
@@ -150,7 +156,7 @@ def test_running_out_of_memory_halves_the_rows_and_changes_no_picture(
     make_sharing: Share,
     models: Models,
     recipe: Recipe,
-    request_for: Callable[..., GenerationRequest],
+    draws: Draws,
     alone: Callable[[Recipe], list[str]],
 ) -> None:
     wanted = [
@@ -167,9 +173,7 @@ def test_running_out_of_memory_halves_the_rows_and_changes_no_picture(
 
     with watched(models.get("tiny"), run_out):
         parent = make_sharing()
-        parent.run(
-            *(Draw(request_for(recipe, f"job-{number}", previews=False)) for number, recipe in enumerate(wanted))
-        )
+        parent.run(*draws(wanted))
     finished = {message.job_id: message for message in parent.of(JobFinished)}
     assert [hashes(finished[f"job-{number}"]) for number in range(6)] == expected
     assert {message.facts.bucket for message in finished.values()} == {2}
@@ -193,31 +197,34 @@ def test_a_job_whose_images_raise_fails_alone_in_a_shared_call(
     make_sharing: Share,
     models: Models,
     recipe: Recipe,
-    request_for: Callable[..., GenerationRequest],
+    draws: Draws,
     alone: Callable[[Recipe], list[str]],
+    denoise: Callable[[LoadedModel, Recipe], Job],
 ) -> None:
-    """The odd job's text embedding is of another width than the model takes."""
-    good = [replace(recipe, images=(ImageSeed(number),)) for number in range(2)]
-    expected = [alone(recipe) for recipe in good]
-    model = models.get("tiny")
-    encode = model.pipeline.encode_prompt
+    wanted = [replace(recipe, steps=20, images=(ImageSeed(number),)) for number in range(2)]
+    expected = [alone(recipe) for recipe in wanted]
+    model, odd = models.get("tiny"), replace(recipe, prompt="odd")
+    context = denoise(model, odd).drawings[0].embeddings[1]
+    shared: list[bool] = []
 
-    def narrow(prompt: str, *arguments: Any) -> Any:
-        rows = encode(prompt, *arguments)
-        return [part[..., :-1] for part in rows] if prompt == "odd" else rows
+    def refuse(unet: Any, arguments: Any, options: Any) -> None:
+        contexts = options["encoder_hidden_states"]
+        if any(torch.equal(row, context) for row in contexts):
+            shared.append(len(contexts) > 2)
+            raise ValueError("what an odd prompt")
 
-    model.pipeline.encode_prompt = narrow
+    handle = model.pipeline.unet.register_forward_pre_hook(refuse, with_kwargs=True)
     try:
         parent = make_sharing()
-        requests = [good[0], replace(recipe, prompt="odd"), good[1]]
-        parent.run(
-            *(Draw(request_for(recipe, f"job-{number}", previews=False)) for number, recipe in enumerate(requests))
-        )
+        parent.run(*draws([wanted[0], wanted[1], odd]))
     finally:
-        del model.pipeline.encode_prompt
-    assert [message.job_id for message in parent.of(JobFailed)] == ["job-1"]
+        handle.remove()
+    assert shared == [True, False]
+    assert [(message.job_id, message.data["reason"]) for message in parent.of(JobFailed)] == [
+        ("job-2", "ValueError: what an odd prompt")
+    ]
     finished = {message.job_id: hashes(message) for message in parent.of(JobFinished)}
-    assert [finished["job-0"], finished["job-2"]] == expected
+    assert [finished["job-0"], finished["job-1"]] == expected
 
 
 @dataclass(frozen=True)
