@@ -15,6 +15,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+Service = Literal["exact", "fast"]
 DeviceName = Annotated[str, Field(pattern=r"^(cpu|cuda:\d{1,2})$")]
 NVIDIA_SMI_TIMEOUT_S = 10.0
 
@@ -27,11 +28,13 @@ class WorkerSpec:
         name: unique in the engine, e.g. "cpu-0".
         device: torch device, e.g. "cpu" or "cuda:0".
         threads: CPU threads for its torch.
+        service: whether a picture may depend, in its last bits, on what is drawn beside it ("fast") or not ("exact").
     """
 
     name: str
     device: str
     threads: int
+    service: Service = "exact"
 
 
 def default_models_file() -> Path:
@@ -51,6 +54,7 @@ class EngineSettings(BaseModel):
         devices: "auto" (every CUDA card, else the CPU) or torch devices by name.
         workers_per_device: worker processes on each device.
         threads: CPU threads of each worker; None for cores divided by workers.
+        service: class of service of all workers; "auto" for exact on a CPU, fast on a card.
         queue_limit: jobs that may wait before new ones are refused.
         start_timeout_s: how long a worker may take to start.
         models_file: the model catalogue.
@@ -61,6 +65,7 @@ class EngineSettings(BaseModel):
     devices: Literal["auto"] | tuple[DeviceName, ...] = "auto"
     workers_per_device: int = Field(default=1, ge=1, le=16)
     threads: int | None = Field(default=None, ge=1, le=256)
+    service: Literal["auto"] | Service = "auto"
     queue_limit: int = Field(default=100, ge=1, le=10_000)
     start_timeout_s: float = Field(default=300.0, gt=0)
     models_file: Path = Field(default_factory=default_models_file)
@@ -77,7 +82,15 @@ class EngineSettings(BaseModel):
         devices = find_devices(os.environ) if self.devices == "auto" else self.devices
         names = [(device, number) for device in devices for number in range(self.workers_per_device)]
         threads = self.threads or max(1, _cores() // len(names))
-        return tuple(WorkerSpec(f"{device.replace(':', '')}-{number}", device, threads) for device, number in names)
+        return tuple(
+            WorkerSpec(f"{device.replace(':', '')}-{number}", device, threads, self._service_on(device))
+            for device, number in names
+        )
+
+    def _service_on(self, device: str) -> Service:
+        if self.service != "auto":
+            return self.service
+        return "exact" if device == "cpu" else "fast"
 
 
 def find_devices(environment: Mapping[str, str], device_folder: Path = Path("/dev")) -> tuple[str, ...]:

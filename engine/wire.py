@@ -34,11 +34,12 @@ class Stop(msgspec.Struct, frozen=True, tag="stop"):
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready"):
-    """Worker to engine, first: the gate's floor passed its proof and jobs may come."""
+    """Worker to engine, first: the gate's floor passed its proof and jobs may come, `rows` of them at once."""
 
     worker: str
     device: str
     threads: int
+    rows: int = 2
 
 
 class Unfit(msgspec.Struct, frozen=True, tag="unfit"):

@@ -77,6 +77,8 @@ class Facts:
         dtype: "float32", "float16", ...
         versions: e.g. (("diffusers", "0.42.1"), ("torch", "2.13.0")).
         seconds: time from start to result on the worker.
+        service: "exact": the picture does not depend on what was drawn beside it; or "fast".
+        bucket: rows of the largest UNet call that the pictures shared with others.
     """
 
     worker: str
@@ -85,6 +87,8 @@ class Facts:
     dtype: str
     versions: tuple[tuple[str, str], ...]
     seconds: float
+    service: str = "exact"
+    bucket: int = 2
 
 
 def pixel_sha256(mode: str, width: int, height: int, raw: bytes) -> str:

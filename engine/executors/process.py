@@ -37,7 +37,7 @@ class ProcessExecutor:
     """Implements `Executor`. The worker's stderr goes to the log; its last line explains a death.
 
     Args:
-        spec: name, device and threads of the worker.
+        spec: name, device, threads and service of the worker.
         models_file: the catalogue that the worker reads.
         command: program and first arguments of the worker.
     """
@@ -47,7 +47,7 @@ class ProcessExecutor:
         self._arguments = (
             *command,
             *("--name", spec.name, "--device", spec.device),
-            *("--threads", str(spec.threads), "--models", str(models_file)),
+            *("--threads", str(spec.threads), "--service", spec.service, "--models", str(models_file)),
         )
         self._process: Process | None = None
         self._stderr: asyncio.Task[None] | None = None

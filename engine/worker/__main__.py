@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     diffusers_logging.disable_progress_bar()
     transformers_logging.disable_progress_bar()
-    device = open_device(options.device, options.threads)
+    device = open_device(options.device, options.threads, options.service)
     try:
         return run_worker(options.name, device, catalog, inbox, channel.send)
     except BrokenPipeError:
@@ -62,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--name", required=True, help="name of this worker, unique in the engine")
     parser.add_argument("--device", required=True, help='torch device: "cpu" or "cuda:0"')
     parser.add_argument("--threads", required=True, type=_positive, help="CPU threads of torch")
+    parser.add_argument("--service", required=True, choices=("exact", "fast"), help="class of service")
     parser.add_argument("--models", required=True, type=Path, help="the model catalogue, models.toml")
     return parser
 
@@ -73,4 +74,6 @@ def _positive(text: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    logging.shutdown()
+    os._exit(code)  # a detector or a model load that hangs has a thread that nothing else ends

@@ -1,14 +1,13 @@
-"""Rows and steps: the denoising of images, each with its own noise scheduler, generator and guidance.
+"""Images under way, and which of them share the next UNet call.
 
-Every UNet call gets exactly two rows, unconditional and conditional, of one image: kernels and the order of additions
-depend on the number of rows, so this is what makes a picture bit-equal to the stock pipeline's, whatever is drawn
-beside it.
+A batch is a set of rows: images of many requests join and leave it between steps. Each image keeps its own noise
+scheduler, timestep, guidance and generator; only what `Group` names must agree.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +15,27 @@ import torch
 from torch import Tensor
 
 from engine.api import ImageSeed, Recipe
+from engine.worker.buckets import RowRule
 from engine.worker.schedulers import build_scheduler
 from engine.worker.seeds import initial_noise
+
+NEVER = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What images must have in common to share a UNet call.
+
+    Args:
+        model: id of the model.
+        height, width: of the latents.
+        tokens: context length of the prompts.
+    """
+
+    model: str
+    height: int
+    width: int
+    tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +43,7 @@ class LastStep:
     """What the last UNet call of an image saw and said; previews are made from it.
 
     Args:
-        timestep: of the call, on the device: reading it would wait for the device.
+        timestep: of the call, on the CPU.
         model_input: (1, channels, height, width), the latents as scaled for the UNet.
         prediction: same shape, after guidance.
     """
@@ -35,32 +53,51 @@ class LastStep:
     prediction: Tensor
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Drawing:
     """One image under way.
 
     Args:
+        pipeline: draws it; shared.
+        group: with what it may share a UNet call.
+        row_rule: with how many.
         latents: (1, channels, height, width) on the device, in the scheduler's scale.
-        embeddings: (2, tokens, features): unconditional, then conditional.
+        embeddings: (rows, tokens, features): unconditional, then conditional; or the conditional row alone.
         guidance_scale: 1.0 or less means none.
-        scheduler: this image's own instance.
-        generator: this image's own, on the CPU; gives ancestral noise.
+        scheduler: this image's own instance, its tables on the CPU, so that reading them never waits for the device.
+        unet_timesteps: (steps,) float32, the scheduler's timesteps on the device.
+        generator: this image's own, on the CPU; gives ancestral noise, when the scheduler wants any.
+        takes_generator: whether it does.
         step: UNet calls done.
+        turn: its last place in the order of service, which counts images over all steps; NEVER at first.
         last: of the last step; None before the first.
+        decoded: whether the UNet and the VAE are done with it.
     """
 
+    pipeline: Any
+    group: Group
+    row_rule: RowRule
     latents: Tensor
     embeddings: Tensor
     guidance_scale: float
     scheduler: Any
+    unet_timesteps: Tensor
     generator: torch.Generator
+    takes_generator: bool
     step: int = 0
+    turn: int = NEVER
     last: LastStep | None = None
+    decoded: bool = False
 
     @property
     def steps(self) -> int:
         """UNet calls in all; Heun needs almost two per step asked for."""
-        return len(self.scheduler.timesteps)
+        return len(self.unet_timesteps)
+
+    @property
+    def rows(self) -> int:
+        """Rows of a UNet call that this image needs."""
+        return len(self.embeddings)
 
     @property
     def denoised(self) -> bool:
@@ -68,44 +105,65 @@ class Drawing:
         return self.step >= self.steps
 
 
-def begin_drawing(pipeline: Any, recipe: Recipe, seed: ImageSeed, embeddings: Tensor) -> Drawing:
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The images of one UNet call, all of one group.
+
+    Args:
+        drawings: at least one.
+        rows: of the call; what the images leave over is padding.
+    """
+
+    drawings: Sequence[Drawing]
+    rows: int
+
+
+def begin_drawing(
+    pipeline: Any, recipe: Recipe, seed: ImageSeed, embeddings: Tensor, row_rule: RowRule, group: Group
+) -> Drawing:
     """Return an image at its initial noise, drawn on the CPU in float32 and then moved."""
-    scheduler = build_scheduler(recipe.scheduler, pipeline.scheduler.config, recipe.steps, pipeline.device)
-    factor = pipeline.vae_scale_factor
-    shape = (1, pipeline.unet.config.in_channels, recipe.height // factor, recipe.width // factor)
-    noise, generator = initial_noise(seed, shape)
-    latents = noise.to(pipeline.device, embeddings.dtype) * scheduler.init_noise_sigma
-    return Drawing(latents, embeddings, recipe.guidance_scale, scheduler, generator)
+    scheduler = build_scheduler(recipe.scheduler, pipeline.scheduler.config, recipe.steps)
+    noise, generator = initial_noise(seed, (1, pipeline.unet.config.in_channels, group.height, group.width))
+    return Drawing(
+        pipeline=pipeline,
+        group=group,
+        row_rule=row_rule,
+        latents=noise.to(pipeline.device, embeddings.dtype) * scheduler.init_noise_sigma,
+        embeddings=embeddings,
+        guidance_scale=recipe.guidance_scale,
+        scheduler=scheduler,
+        unet_timesteps=scheduler.timesteps.to(pipeline.device, torch.float32),
+        generator=generator,
+        takes_generator="generator" in inspect.signature(scheduler.step).parameters,
+    )
+
+
+def pack(drawings: Iterable[Drawing], most_rows: int, caps: Mapping[Group, int]) -> Batch | None:
+    """Return the batch of the next step; None when there is nothing to denoise.
+
+    The group whose last turn is longest ago comes first, so that no model or size holds up another. Within it, the
+    images whose turn is longest ago come first: newcomers before all.
+
+    Args:
+        drawings: all images under way, in the order they came.
+        most_rows: that one UNet call may have.
+        caps: fewer, for groups that ran out of memory.
+    """
+    waiting = [drawing for drawing in drawings if not drawing.denoised]
+    if not waiting:
+        return None
+    turns: dict[Group, int] = {}
+    for drawing in waiting:
+        turns[drawing.group] = max(turns.get(drawing.group, NEVER), drawing.turn)
+    group = min(turns, key=lambda group: turns[group])
+    members = sorted((drawing for drawing in waiting if drawing.group == group), key=lambda drawing: drawing.turn)
+    cap = min(most_rows, caps.get(group, most_rows))
+    count, rows = members[0].row_rule.fit([drawing.rows for drawing in members], cap)
+    return Batch(members[:count], rows)
 
 
 @torch.no_grad()
-def advance(pipeline: Any, batch: Iterable[Drawing]) -> None:
-    """Take every image of a batch one step further."""
-    for drawing in batch:
-        timestep = drawing.scheduler.timesteps[drawing.step]
-        rows = drawing.scheduler.scale_model_input(torch.cat([drawing.latents] * 2), timestep)
-        predicted = pipeline.unet(rows, timestep, encoder_hidden_states=drawing.embeddings, return_dict=False)[0]
-        prediction = _guide(predicted, drawing.guidance_scale)
-        drawing.last = LastStep(timestep, rows[:1], prediction)
-        drawing.latents = _scheduler_step(drawing, prediction, timestep)
-        drawing.step += 1
-
-
-@torch.no_grad()
-def decode(pipeline: Any, drawing: Drawing) -> Tensor:
+def decode(drawing: Drawing) -> Tensor:
     """Return the pixels of a denoised image, (3, height, width), about -1.0 to 1.0."""
-    latents = drawing.latents / pipeline.vae.config.scaling_factor
-    return pipeline.vae.decode(latents, return_dict=False)[0][0]  # type: ignore[no-any-return]
-
-
-def _guide(predicted: Tensor, guidance_scale: float) -> Tensor:
-    unconditional, conditional = predicted.chunk(2)
-    if guidance_scale <= 1.0:
-        return conditional
-    return unconditional + guidance_scale * (conditional - unconditional)
-
-
-def _scheduler_step(drawing: Drawing, prediction: Tensor, timestep: Tensor) -> Tensor:
-    step = drawing.scheduler.step
-    extra = {"generator": drawing.generator} if "generator" in inspect.signature(step).parameters else {}
-    return step(prediction, timestep, drawing.latents, return_dict=False, **extra)[0]  # type: ignore[no-any-return]
+    vae = drawing.pipeline.vae
+    return vae.decode(drawing.latents / vae.config.scaling_factor, return_dict=False)[0][0]  # type: ignore[no-any-return]

@@ -6,6 +6,7 @@ import logging
 import os
 import queue
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from io import FileIO
 
@@ -13,7 +14,15 @@ import msgspec
 
 from engine.wire import LENGTH, MAX_FRAME_BYTES, FromWorker, ToWorker, decode_to_worker, frame
 
-Inbox = queue.SimpleQueue[ToWorker | None]
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the worker's own threads found out. `open` is called by the step thread."""
+
+    open: Callable[[], None]
+
+
+Inbox = queue.SimpleQueue[ToWorker | Answer | None]
 """Messages for the worker; None once the parent is gone."""
 
 _log = logging.getLogger(__name__)

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import torch
+
+from engine.settings import Service
+
+ROWS = MappingProxyType({"cpu": 16, "cuda": 32})
+"""Rows that a worker takes at once: beyond these a step gets longer and hardly a row cheaper."""
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """Where and in which number type a worker draws.
+    """Where and how a worker draws.
 
     Args:
         where: the torch device.
@@ -17,6 +23,8 @@ class Device:
         dtype: of weights and latents: float16 on CUDA, float32 on a CPU.
         memory_format: channels_last on CUDA, where convolutions are faster in it.
         threads: CPU threads of torch; the count changes the last bits of a picture.
+        service: "exact": a picture does not depend on what is drawn beside it. "fast": it may, in its last bits.
+        rows: that one UNet call may have.
     """
 
     where: torch.device
@@ -24,13 +32,17 @@ class Device:
     dtype: torch.dtype
     memory_format: torch.memory_format
     threads: int
+    service: Service
+    rows: int
 
 
-def open_device(device: str, threads: int) -> Device:
+def open_device(device: str, threads: int, service: Service = "exact") -> Device:
     """Fix torch's threads for the life of the process and describe the device, e.g. "cpu" or "cuda:0"."""
     torch.set_num_threads(threads)
     torch.backends.cudnn.benchmark = False  # it picks kernels by timing, so that equal recipes could differ
     where = torch.device(device)
+    rows = ROWS[where.type]
     if where.type == "cuda":
-        return Device(where, torch.cuda.get_device_name(where), torch.float16, torch.channels_last, threads)
-    return Device(where, device, torch.float32, torch.contiguous_format, threads)
+        name = torch.cuda.get_device_name(where)
+        return Device(where, name, torch.float16, torch.channels_last, threads, service, rows)
+    return Device(where, device, torch.float32, torch.contiguous_format, threads, service, rows)

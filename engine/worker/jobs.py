@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from engine.api import GenerationRequest, ImageResult, ReviewedImage, Verdict
-from engine.worker.batch import Drawing, advance, begin_drawing, decode
+from engine.worker.batch import Drawing, Group, begin_drawing
+from engine.worker.buckets import AnyRows, RowShape
 from engine.worker.pipelines import LoadedModel
-from engine.worker.previews import preview_due, preview_pixels
+from engine.worker.previews import preview_due
 from engine.worker.prompts import encode_prompts
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Job:
-    """A request being drawn.
+    """A request being drawn. Owned by the step thread once it is begun.
 
     Args:
         request: what was asked.
         model: what draws it.
         drawings: one per image of the recipe, in its order.
-        results: of the images that are decoded and judged.
         previews: whether to go on showing previews; a withheld one ends them.
-        started: when it began, on the monotonic clock in seconds.
+        started: when it joined the batch, on the monotonic clock in seconds.
+        results: of the images that are decoded and judged.
+        bucket: rows of the largest UNet call it had a part in.
+        previewed: step of the last preview.
     """
 
     request: GenerationRequest
@@ -31,6 +35,13 @@ class Job:
     previews: bool
     started: float
     results: dict[int, ImageResult] = field(default_factory=dict)
+    bucket: int = 0
+    previewed: int = 0
+
+    @property
+    def job_id(self) -> str:
+        """The ledger's id of the job."""
+        return self.request.job_id
 
     @property
     def step(self) -> int:
@@ -47,53 +58,32 @@ class Job:
         """Whether every image has its result."""
         return len(self.results) == len(self.drawings)
 
-    def pack(self) -> list[Drawing]:
-        """Return the batch of the next step: the image that is furthest behind, or none when all are denoised.
-
-        One image at a time, so that a cancel is seen after every UNet call.
-        """
-        waiting = [drawing for drawing in self.drawings if not drawing.denoised]
-        return [min(waiting, key=lambda drawing: drawing.step)] if waiting else []
-
-    def advance(self, batch: Sequence[Drawing]) -> None:
-        """Take a batch of this job's drawings one step further."""
-        advance(self.model.pipeline, batch)
-
-    def detach(self) -> None:
-        """Decode and judge one denoised image that has no result yet, if there is one."""
-        for index, drawing in enumerate(self.drawings):
-            if drawing.denoised and index not in self.results:
-                review = self.model.gate.review(decode(self.model.pipeline, drawing), drawing.latents)
-                self.results[index] = ImageResult(index, review.verdict, review.reason, review.image)
-                return
-
-    def preview(self) -> ReviewedImage | None:
-        """Return a reviewed picture of the unfinished images, if one is due and the gate allows all of it."""
-        steps = {drawing.step for drawing in self.drawings}
-        if not self.previews or len(steps) > 1 or not preview_due(steps.pop(), self.drawings[0].steps):
-            return None
-        tiles: list[ReviewedImage] = []
-        for drawing in self.drawings:
-            review = self.model.gate.review(*preview_pixels(drawing, self.model.colours))
-            if review.image is None:
-                self.previews = False
-                return None
-            tiles.append(review.image)
-        return tiles[0] if len(tiles) == 1 else self.model.gate.compose(tiles)
+    def preview_due(self) -> bool:
+        """Say, once for each preview, whether the image furthest behind has come to one."""
+        step = min(drawing.step for drawing in self.drawings)
+        if not self.previews or step == self.previewed or not preview_due(step, self.drawings[0].steps):
+            return False
+        self.previewed = step
+        return True
 
     def images(self) -> tuple[ImageResult, ...]:
         """Return the results in the recipe's order."""
         return tuple(self.results[index] for index in range(len(self.drawings)))
 
-    def grid(self) -> ReviewedImage | None:
-        """Return the allowed pictures as one; None when there are fewer than two."""
-        allowed = [result.image for result in self.images() if result.image and result.verdict is Verdict.ALLOW]
-        return self.model.gate.compose(allowed) if len(allowed) > 1 else None
+    def allowed(self) -> list[ReviewedImage]:
+        """Return the pictures that the gate let pass, in the recipe's order."""
+        return [result.image for result in self.images() if result.image and result.verdict is Verdict.ALLOW]
 
 
-def begin_job(request: GenerationRequest, model: LoadedModel, started: float) -> Job:
-    """Encode the prompts and set every image of the recipe to its initial noise."""
-    recipe = request.recipe
-    embeddings = encode_prompts(model.pipeline, recipe.prompt, recipe.negative_prompt, recipe.guidance_scale)
-    drawings = [begin_drawing(model.pipeline, recipe, seed, embeddings) for seed in recipe.images]
-    return Job(request, model, drawings, request.previews, started)
+def begin_job(request: GenerationRequest, model: LoadedModel) -> Job:
+    """Encode the prompts, prove the images' size if it is new, and set every image to its initial noise."""
+    recipe, pipeline = request.recipe, model.pipeline
+    exact = model.proofs is not None
+    embeddings = encode_prompts(pipeline, recipe.prompt, recipe.negative_prompt, recipe.guidance_scale, exact)
+    height, width = (side // pipeline.vae_scale_factor for side in (recipe.height, recipe.width))
+    tokens, features = embeddings.shape[1:]
+    shape = RowShape(pipeline.unet.config.in_channels, height, width, tokens, features)
+    rule = model.proofs.get(shape) if model.proofs else AnyRows()
+    group = Group(recipe.model, height, width, tokens)
+    drawings = [begin_drawing(pipeline, recipe, seed, embeddings, rule, group) for seed in recipe.images]
+    return Job(request, model, drawings, request.previews, time.monotonic())

@@ -1,18 +1,21 @@
 """The worker's loop: drain messages -> admit -> pack -> UNet and scheduler steps -> detach what is finished.
 
-One thread, the step thread, owns everything here. It looks at its messages before every UNet call, so a cancel waits
-for one call at most.
+One thread, the step thread, owns everything here. It looks at its messages before every UNet call, so that a cancel
+and a newcomer wait for one call at most. Two desks work aside from it: one prepares jobs, one reviews pictures.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections import deque
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
+from typing import TypeVar
 
-from engine.api import EngineError, Facts, GenerationFailed, GenerationRequest
+import torch
+
+from engine.api import EngineError, Facts, GenerationFailed, GenerationRequest, ImageResult, ReviewedImage
 from engine.catalog import Catalog
 from engine.wire import (
     Cancel,
@@ -28,14 +31,22 @@ from engine.wire import (
     ToWorker,
     Unfit,
 )
-from engine.worker.channel import Inbox
+from engine.worker.batch import Batch, Drawing, Group, decode, pack
+from engine.worker.channel import Answer, Inbox
+from engine.worker.desk import Desk, open_desk
 from engine.worker.device import Device
 from engine.worker.faults import one_line
 from engine.worker.jobs import Job, begin_job
 from engine.worker.pipelines import Models
-from engine.worker.safety import Detector, ProofFailed, load_floor
+from engine.worker.previews import expected_latents, review_preview
+from engine.worker.safety import Detector, ProofFailed, Review, load_floor
+from engine.worker.steps import advance
 
+PREVIEWS_WAITING = 4
+"""Previews of one job that may wait for their review; with more jobs, fewer of each: pictures come first."""
 _VERSIONED = ("diffusers", "torch", "transformers")
+
+Result = TypeVar("Result")
 
 _log = logging.getLogger(__name__)
 
@@ -63,43 +74,64 @@ def run_worker(
     except ProofFailed as error:
         send(Unfit(str(error)))
         return 1
-    send(Ready(name, device.name, device.threads))
-    Loop(name, device, Models(catalog, device, floor), inbox, send).run()
+    send(Ready(name, device.name, device.threads, device.rows))
+    draw_until_stopped(name, device, Models(catalog, device, floor), inbox, send)
     return 0
 
 
+def draw_until_stopped(
+    name: str, device: Device, models: Models, inbox: Inbox, send: Callable[[FromWorker], None]
+) -> None:
+    """Open the desks and run the loop; the arguments are the loop's."""
+    desk = partial(open_desk, inbox=inbox, threads=device.threads)
+    with desk("prepares") as prepares, desk("reviews") as reviews:
+        Loop(name, device, models, inbox, send, prepares, reviews).run()
+
+
 class Loop:
-    """Draws jobs in the order they came, one at a time.
+    """Draws many jobs at once, their images in shared UNet calls.
 
     Args:
         name, device: as told with each result.
-        models: what it draws with.
-        inbox: the parent's messages.
+        models: what it draws with; touched by the desk `prepares` alone.
+        inbox: the parent's messages and the desks' answers.
         send: gives the parent a message.
+        prepares: loads models, encodes prompts, draws initial noise.
+        reviews: judges and encodes previews and pictures; the gates are asked nowhere else.
     """
 
     def __init__(
-        self, name: str, device: Device, models: Models, inbox: Inbox, send: Callable[[FromWorker], None]
+        self,
+        name: str,
+        device: Device,
+        models: Models,
+        inbox: Inbox,
+        send: Callable[[FromWorker], None],
+        prepares: Desk,
+        reviews: Desk,
     ) -> None:
         self._name = name
         self._device = device
         self._models = models
         self._inbox = inbox
         self._send = send
-        self._waiting: deque[GenerationRequest] = deque()
-        self._job: Job | None = None
+        self._prepares = prepares
+        self._reviews = reviews
+        self._preparing: dict[str, GenerationRequest] = {}
+        self._jobs: dict[str, Job] = {}
+        self._caps: dict[Group, int] = {}
+        self._turn = 0
 
     def run(self) -> None:
         """Work until Stop comes or the parent is gone."""
         while self._drain():
-            if self._job is None:
-                self._admit()
-            else:
-                self._step(self._job)
+            if batch := pack(self._drawings(), self._device.rows, self._caps):
+                self._step(batch)
+            self._detach()
 
     def _drain(self) -> bool:
         """Take all messages that are there, waiting for one when there is nothing to draw. Return whether to go on."""
-        while not (self._job or self._waiting) or not self._inbox.empty():
+        while not self._busy() or not self._inbox.empty():
             message = self._inbox.get()
             if message is None:
                 return False
@@ -109,57 +141,162 @@ class Loop:
             self._take(message)
         return True
 
-    def _take(self, message: ToWorker) -> None:
+    def _busy(self) -> bool:
+        return any(not drawing.decoded for drawing in self._drawings())
+
+    def _drawings(self) -> list[Drawing]:
+        return [drawing for job in self._jobs.values() for drawing in job.drawings]
+
+    def _take(self, message: ToWorker | Answer) -> None:
         match message:
             case Draw(request):
-                self._waiting.append(request)
+                self._admit(request)
             case Cancel(job_id):
                 self._cancel(job_id)
+            case Answer():
+                message.open()
 
     def _cancel(self, job_id: str) -> None:
-        if self._job and self._job.request.job_id == job_id:
-            self._job = None
-        elif found := next((request for request in self._waiting if request.job_id == job_id), None):
-            self._waiting.remove(found)
-        else:
+        if job := self._jobs.get(job_id):
+            self._leave(job)
+        elif not self._preparing.pop(job_id, None):
             return
         self._send(JobCancelled(job_id))
 
     def _cancel_all(self) -> None:
-        running = [self._job.request] if self._job else []
-        for request in (*running, *self._waiting):
-            self._cancel(request.job_id)
+        for job_id in (*self._jobs, *self._preparing):
+            self._cancel(job_id)
 
-    def _admit(self) -> None:
-        request = self._waiting.popleft()
-        self._send(JobStarted(request.job_id))
-        started = time.monotonic()
+    def _admit(self, request: GenerationRequest) -> None:
+        self._preparing[request.job_id] = request
+        self._prepares.ask(partial(self._begin, request), self._join, partial(self._refuse, request))
+
+    def _begin(self, request: GenerationRequest) -> Job:
+        """On the desk's thread."""
+        return begin_job(request, self._models.get(request.recipe.model))
+
+    def _join(self, job: Job) -> None:
+        if self._preparing.get(job.job_id) is job.request:
+            del self._preparing[job.job_id]
+            self._jobs[job.job_id] = job
+            self._send(JobStarted(job.job_id))
+
+    def _refuse(self, request: GenerationRequest, error: Exception) -> None:
+        if self._preparing.get(request.job_id) is request:
+            del self._preparing[request.job_id]
+            self._tell_failure(request.job_id, error)
+
+    def _step(self, batch: Batch) -> None:
+        """Take a batch one step further, or lower the cap, so that the next step tries with fewer rows."""
         try:
-            self._job = begin_job(request, self._models.get(request.recipe.model), started)
+            advance(batch)
+        except torch.OutOfMemoryError as error:
+            self._lower_cap(batch, error)
         except Exception as error:
-            self._fail(request.job_id, error)
+            self._blame(batch, error)
+        else:
+            for drawing in batch.drawings:
+                self._turn += 1
+                drawing.turn = self._turn
+            for job in self._jobs_in(batch):
+                job.bucket = max(job.bucket, batch.rows)
+                self._send(JobProgress(job.job_id, job.step, job.total))
+                self._show(job)
 
-    def _step(self, job: Job) -> None:
-        job_id = job.request.job_id
+    def _jobs_in(self, batch: Batch) -> list[Job]:
+        drawings = set(batch.drawings)
+        return [job for job in self._jobs.values() if not drawings.isdisjoint(job.drawings)]
+
+    def _lower_cap(self, batch: Batch, error: torch.OutOfMemoryError) -> None:
+        error.__traceback__ = None  # it holds the step's tensors
+        first = batch.drawings[0]
+        if batch.rows <= first.rows:
+            _log.error("a step of one image ran out of memory")
+            self._fail(self._jobs_in(batch)[0], error)
+        else:
+            self._caps[first.group] = batch.rows // 2
+            _log.warning("a step of %d rows ran out of memory; at most %d from now on", batch.rows, batch.rows // 2)
+        if self._device.where.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def _blame(self, batch: Batch, error: Exception) -> None:
+        """Fail the job whose images raise by themselves; the others have their step."""
+        jobs = self._jobs_in(batch)
+        if len(jobs) == 1:
+            self._fail(jobs[0], error)
+            return
+        for job in jobs:
+            own = [drawing for drawing in batch.drawings if drawing in job.drawings]
+            if alone := pack(own, self._device.rows, self._caps):
+                self._step(alone)
+
+    def _show(self, job: Job) -> None:
+        if not job.preview_due() or self._reviews.waiting >= max(1, PREVIEWS_WAITING // len(self._jobs)):
+            return
+        unfinished = [expected_latents(drawing) for drawing in job.drawings]
+        self._ask_review(partial(review_preview, unfinished, job.model.colours, job.model.gate), job, self._shown)
+
+    def _shown(self, job: Job, preview: ReviewedImage | None) -> None:
+        if preview is None:
+            job.previews = False
+        elif job.previews:
+            self._send(JobProgress(job.job_id, job.step, job.total, preview))
+
+    def _detach(self) -> None:
+        """Decode one denoised image, if there is one: not more, so that the others' next step is not held up."""
+        for job in self._jobs.values():
+            for index, drawing in enumerate(job.drawings):
+                if drawing.denoised and not drawing.decoded:
+                    self._decode(job, index, drawing)
+                    return
+
+    def _decode(self, job: Job, index: int, drawing: Drawing) -> None:
+        drawing.decoded = True
         try:
-            if batch := job.pack():
-                job.advance(batch)
-                self._send(JobProgress(job_id, job.step, job.total, job.preview()))
-            job.detach()
-            if job.finished:
-                self._finish(job)
-        except BrokenPipeError:
-            raise
+            pixels = decode(drawing)
         except Exception as error:
-            self._fail(job_id, error)
+            self._fail(job, error)
+        else:
+            review = partial(job.model.gate.review, pixels, drawing.latents)
+            self._ask_review(review, job, partial(self._reviewed, index))
 
-    def _finish(self, job: Job) -> None:
-        message = JobFinished(job.request.job_id, job.images(), job.grid(), self._facts(job))
-        self._job = None
-        self._send(message)
+    def _reviewed(self, index: int, job: Job, review: Review) -> None:
+        job.results[index] = ImageResult(index, review.verdict, review.reason, review.image)
+        if not job.finished:
+            return
+        allowed = job.allowed()
+        if len(allowed) > 1:
+            self._ask_review(partial(job.model.gate.compose, allowed), job, self._finish)
+        else:
+            self._finish(job, None)
 
-    def _fail(self, job_id: str, error: Exception) -> None:
-        self._job = None
+    def _ask_review(self, work: Callable[[], Result], job: Job, take: Callable[[Job, Result], None]) -> None:
+        """Have the desk look at something of a job; whatever it says is lost if the job has ended."""
+
+        def if_alive(result: Result) -> None:
+            if self._jobs.get(job.job_id) is job:
+                take(job, result)
+
+        def fail(error: Exception) -> None:
+            if self._jobs.get(job.job_id) is job:
+                self._fail(job, error)
+
+        self._reviews.ask(work, if_alive, fail)
+
+    def _finish(self, job: Job, grid: ReviewedImage | None) -> None:
+        self._leave(job)
+        self._send(JobFinished(job.job_id, job.images(), grid, self._facts(job)))
+
+    def _fail(self, job: Job, error: Exception) -> None:
+        self._leave(job)
+        self._tell_failure(job.job_id, error)
+
+    def _leave(self, job: Job) -> None:
+        del self._jobs[job.job_id]
+        groups = {drawing.group for drawing in self._drawings()}
+        self._caps = {group: cap for group, cap in self._caps.items() if group in groups}
+
+    def _tell_failure(self, job_id: str, error: Exception) -> None:
         if not isinstance(error, EngineError):
             _log.error("job %s failed", job_id, exc_info=error)
             error = GenerationFailed(one_line(error))
@@ -173,4 +310,6 @@ class Loop:
             dtype=str(self._device.dtype).removeprefix("torch."),
             versions=tuple((package, version(package)) for package in _VERSIONED),
             seconds=time.monotonic() - job.started,
+            service=self._device.service,
+            bucket=job.bucket,
         )

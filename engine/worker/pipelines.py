@@ -13,6 +13,7 @@ from diffusers import StableDiffusionPipeline
 
 from engine.api import ModelUnavailable, UnknownModel
 from engine.catalog import Catalog, ModelEntry, Source
+from engine.worker.buckets import Proofs, work_in_pairs
 from engine.worker.device import Device
 from engine.worker.faults import one_line
 from engine.worker.previews import LatentColours, read_latent_colours
@@ -29,15 +30,17 @@ class LoadedModel:
         pipeline: its `StableDiffusionPipeline`, without safety checker: the gate has it, out of the pipeline's reach.
         gate: judges every picture of this model.
         colours: how its latents look.
+        proofs: which numbers of rows change nothing; None in the class `fast`, where that does not matter.
     """
 
     pipeline: Any
     gate: SafetyGate
     colours: LatentColours
+    proofs: Proofs | None
 
 
 class Models:
-    """The models of one worker. Owned by the step thread.
+    """The models of one worker. Owned by the thread that prepares jobs.
 
     Args:
         catalog: which models there are.
@@ -88,7 +91,13 @@ class Models:
             _log.exception("%s could not be loaded", model)
             raise ModelUnavailable(model, one_line(error)) from error
         _log.info("loaded %s in %.1f s", model, time.monotonic() - started)
-        return LoadedModel(pipeline, SafetyGate(self._floor, checker), colours)
+        return LoadedModel(pipeline, SafetyGate(self._floor, checker), colours, self._proofs(pipeline.unet))
+
+    def _proofs(self, unet: Any) -> Proofs | None:
+        if self._device.service == "fast":
+            return None
+        work_in_pairs(unet)
+        return Proofs(unet, self._device.rows)
 
 
 def load_pipeline(entry: ModelEntry, device: Device) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from engine.api import ReviewedImage
 from engine.worker.batch import Drawing
+from engine.worker.safety import SafetyGate
 
 MAX_SIDE = 128
 _PREVIEWS_PER_JOB = 5
@@ -60,23 +63,44 @@ def preview_due(step: int, steps: int) -> bool:
     return step < steps and step % max(1, -(-steps // _PREVIEWS_PER_JOB)) == 0
 
 
+def review_preview(unfinished: Sequence[Tensor], colours: LatentColours, gate: SafetyGate) -> ReviewedImage | None:
+    """Return a reviewed picture of a job's unfinished images, or None if the gate does not allow all of it.
+
+    Args:
+        unfinished: what `expected_latents` gave for each.
+        colours, gate: the model's.
+    """
+    tiles: list[ReviewedImage] = []
+    for latents in unfinished:
+        latents = latents.float().cpu()
+        review = gate.review(preview_pixels(latents, colours), latents)
+        if review.image is None:
+            return None
+        tiles.append(review.image)
+    return tiles[0] if len(tiles) == 1 else gate.compose(tiles)
+
+
 @torch.no_grad()
-def preview_pixels(drawing: Drawing, colours: LatentColours) -> tuple[Tensor, Tensor]:
-    """Return what a drawing is about to become.
+def preview_pixels(latents: Tensor, colours: LatentColours) -> Tensor:
+    """Return what finished latents look like, about.
+
+    Args:
+        latents: (1, 4, height, width) on the CPU, float32.
+        colours: the model's map.
 
     Returns:
-        Pixels, (3, height, width), about -1.0 to 1.0, the longer side at most MAX_SIDE, and the latents behind them.
+        (3, height, width), about -1.0 to 1.0, the longer side at most MAX_SIDE.
     """
-    latents = expected_latents(drawing).float().cpu()
     pixels = torch.einsum("nchw,cr->nrhw", latents, colours.weights) + colours.bias[:, None, None]
     scale = MAX_SIDE / max(pixels.shape[-2:])
     if scale >= 1:
         pixels = functional.interpolate(pixels, scale_factor=int(scale), mode="bilinear")
     else:
         pixels = functional.interpolate(pixels, scale_factor=scale, mode="area")
-    return pixels[0], latents
+    return pixels[0]
 
 
+@torch.no_grad()
 def expected_latents(drawing: Drawing) -> Tensor:
     """Return the finished latents that the last step's prediction points at.
 
@@ -84,7 +108,7 @@ def expected_latents(drawing: Drawing) -> Tensor:
     estimate is made from that.
     """
     last: Any = drawing.last
-    share = drawing.scheduler.alphas_cumprod[int(last.timestep)].to(last.model_input.device)
+    share = drawing.scheduler.alphas_cumprod[int(last.timestep)]
     signal, noise = share.sqrt(), (1 - share).sqrt()
     kind = drawing.scheduler.config.prediction_type
     if kind == "v_prediction":

@@ -12,11 +12,20 @@ from engine.settings import EngineSettings, WorkerSpec, find_devices
 def test_each_device_gets_its_workers_and_they_share_the_cores() -> None:
     settings = EngineSettings(devices=("cuda:0", "cuda:1"), workers_per_device=2, threads=3)
     assert settings.workers() == (
-        WorkerSpec("cuda0-0", "cuda:0", 3),
-        WorkerSpec("cuda0-1", "cuda:0", 3),
-        WorkerSpec("cuda1-0", "cuda:1", 3),
-        WorkerSpec("cuda1-1", "cuda:1", 3),
+        WorkerSpec("cuda0-0", "cuda:0", 3, "fast"),
+        WorkerSpec("cuda0-1", "cuda:0", 3, "fast"),
+        WorkerSpec("cuda1-0", "cuda:1", 3, "fast"),
+        WorkerSpec("cuda1-1", "cuda:1", 3, "fast"),
     )
+
+
+def test_a_cpu_draws_exactly_and_a_card_fast_unless_it_is_said() -> None:
+    def services(**values: Any) -> list[str]:
+        return [spec.service for spec in EngineSettings(devices=("cpu", "cuda:0"), **values).workers()]
+
+    assert services() == ["exact", "fast"]
+    assert services(service="exact") == ["exact", "exact"]
+    assert services(service="fast") == ["fast", "fast"]
 
 
 def test_cores_are_divided_by_workers_but_each_has_one_thread_at_least() -> None:
@@ -38,6 +47,7 @@ def test_cores_are_divided_by_workers_but_each_has_one_thread_at_least() -> None
         {"threads": 0},
         {"queue_limit": 0},
         {"start_timeout_s": 0},
+        {"service": "best"},
     ],
 )
 def test_wrong_or_unknown_settings_are_refused(values: dict[str, Any]) -> None:

@@ -29,7 +29,7 @@ from engine.wire import (
 RECIPE = Recipe(
     "pocket", "1", "a red apple 🍎", "", 64, 96, 3, 4.5, "Euler", (ImageSeed(7), ImageSeed(8, (Variation(9, 0.15),)))
 )
-FACTS = Facts("cpu-0", "cpu", 2, "float32", (("torch", "2.13.0"),), 1.25)
+FACTS = Facts("cpu-0", "cpu", 2, "float32", (("torch", "2.13.0"),), 1.25, "fast", 32)
 IMAGE = {
     "data": b"not really a PNG",
     "media_type": "image/png",
@@ -76,7 +76,7 @@ def test_a_message_to_the_worker_arrives_as_it_was_sent(message: ToWorker) -> No
 @pytest.mark.parametrize(
     "message",
     [
-        Ready("cpu-0", "cpu", 2),
+        Ready("cpu-0", "cpu", 2, 16),
         Unfit("the planted picture was allowed"),
         JobStarted("job"),
         JobProgress("job", 3, 20),

@@ -25,11 +25,14 @@ from engine.api import GenerationRequest, ImageSeed, ModelInfo, Recipe, Size
 from engine.catalog import SCHEDULERS, Catalog, ModelEntry, Source
 from engine.pocket import WEIGHTS
 from engine.wire import Draw, FromWorker, JobCancelled, JobFailed, JobFinished, Stop, ToWorker
+from engine.worker.batch import pack
+from engine.worker.channel import Inbox
 from engine.worker.device import Device, open_device
 from engine.worker.jobs import Job, begin_job
-from engine.worker.loop import run_worker
+from engine.worker.loop import draw_until_stopped, run_worker
 from engine.worker.pipelines import LoadedModel, Models
 from engine.worker.safety import Detector, load_floor
+from engine.worker.steps import advance
 
 SIDE = 64
 
@@ -110,12 +113,18 @@ def stock(tiny_folder: Path) -> Callable[..., Any]:
 
 
 @pytest.fixture(scope="session")
+def stock_latents(tiny_folder: Path) -> Callable[..., Any]:
+    """The same, before decoding; give back the latents, (channels, height, width)."""
+    return stock_pipeline(tiny_folder, "latent")
+
+
+@pytest.fixture(scope="session")
 def stock_pocket() -> Callable[..., Any]:
     """The same on the pocket model."""
     return stock_pipeline(WEIGHTS)
 
 
-def stock_pipeline(folder: Path) -> Callable[..., Any]:
+def stock_pipeline(folder: Path, output_type: str = "pil") -> Callable[..., Any]:
     pipeline = StableDiffusionPipeline.from_pretrained(
         folder, dtype=torch.float32, safety_checker=None, requires_safety_checker=False, local_files_only=True
     )
@@ -135,6 +144,7 @@ def stock_pipeline(folder: Path) -> Callable[..., Any]:
             num_inference_steps=recipe.steps,
             guidance_scale=recipe.guidance_scale,
             generator=torch.Generator("cpu").manual_seed(recipe.images[0].seed),
+            output_type=output_type,
         ).images[0]
 
     return draw
@@ -161,9 +171,9 @@ def denoise(request_for: Callable[..., GenerationRequest]) -> Callable[[LoadedMo
     """Take a recipe's images through all their steps; give back the job, which has no results yet."""
 
     def do(model: LoadedModel, recipe: Recipe) -> Job:
-        job = begin_job(request_for(recipe), model, 0.0)
-        while batch := job.pack():
-            job.advance(batch)
+        job = begin_job(request_for(recipe), model)
+        while batch := pack(job.drawings, 16, {}):
+            advance(batch)
         return job
 
     return do
@@ -175,6 +185,8 @@ class Parent:
 
     Args:
         reactions: message type to what is sent the first time one of it is heard.
+        models: loaded already; None for the worker's own.
+        listener: hears every message too, and says what to send.
     """
 
     catalog: Catalog
@@ -182,16 +194,24 @@ class Parent:
     floor: Detector
     reactions: dict[type[FromWorker], ToWorker] = field(default_factory=dict)
     heard: list[FromWorker] = field(default_factory=list)
-    inbox: queue.SimpleQueue[ToWorker | None] = field(default_factory=queue.SimpleQueue)
+    inbox: Inbox = field(default_factory=queue.SimpleQueue)
     awaited: int = 0
+    models: Models | None = None
+    listener: Callable[[FromWorker], Iterable[ToWorker]] = lambda message: ()
 
     def run(self, *messages: ToWorker) -> list[FromWorker]:
         """Send the messages, run the worker until every Draw among them has ended, give back what it said."""
         for message in messages:
-            self.inbox.put(message)
-            self.awaited += isinstance(message, Draw)
-        assert run_worker("cpu-0", self.device, self.catalog, self.inbox, self._hear, lambda: self.floor) == 0
+            self._send(message)
+        if self.models is None:
+            assert run_worker("cpu-0", self.device, self.catalog, self.inbox, self._hear, lambda: self.floor) == 0
+        else:
+            draw_until_stopped("cpu-0", self.device, self.models, self.inbox, self._hear)
         return self.heard
+
+    def _send(self, message: ToWorker) -> None:
+        self.awaited += isinstance(message, Draw)
+        self.inbox.put(message)
 
     def of(self, kind: type[Any]) -> list[Any]:
         """Give back what was heard of one type."""
@@ -200,7 +220,9 @@ class Parent:
     def _hear(self, message: FromWorker) -> None:
         self.heard.append(message)
         if reaction := self.reactions.pop(type(message), None):
-            self.inbox.put(reaction)
+            self._send(reaction)
+        for message_back in self.listener(message):
+            self._send(message_back)
         self.awaited -= isinstance(message, JobFinished | JobFailed | JobCancelled)
         if not self.awaited:
             self.inbox.put(Stop())

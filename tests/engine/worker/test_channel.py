@@ -11,15 +11,15 @@ from io import FileIO
 import pytest
 
 from engine.wire import LENGTH, MAX_FRAME_BYTES, Cancel, Ready, Stop, ToWorker, decode_from_worker, frame
-from engine.worker.channel import read_messages
+from engine.worker.channel import Answer, Inbox, read_messages
 
 
-def read(data: bytes) -> list[ToWorker | None]:
+def read(data: bytes) -> list[ToWorker | Answer | None]:
     """What the inbox holds after the stream."""
     source, sink = os.pipe()
     os.write(sink, data)
     os.close(sink)
-    inbox: queue.SimpleQueue[ToWorker | None] = queue.SimpleQueue()
+    inbox: Inbox = queue.SimpleQueue()
     with FileIO(source) as stream:
         read_messages(stream, inbox)
     return [inbox.get_nowait() for _ in range(inbox.qsize())]

@@ -11,7 +11,8 @@ import pytest
 
 from engine.api import ImageSeed, Recipe
 from engine.catalog import SCHEDULERS
-from engine.worker.images import decode_png
+from engine.worker.batch import decode
+from engine.worker.images import to_picture
 from engine.worker.jobs import Job
 from engine.worker.pipelines import LoadedModel
 
@@ -21,10 +22,7 @@ Draw = Callable[[Recipe], list[Any]]
 @pytest.fixture
 def draw(tiny: LoadedModel, denoise: Callable[[LoadedModel, Recipe], Job]) -> Draw:
     def do(recipe: Recipe) -> list[Any]:
-        job = denoise(tiny, recipe)
-        while not job.finished:
-            job.detach()
-        return [np.asarray(decode_png(result.image.data)) for result in job.images() if result.image]
+        return [np.asarray(to_picture(decode(drawing))) for drawing in denoise(tiny, recipe).drawings]
 
     return do
 

@@ -61,7 +61,7 @@ def models(tiny_folder: Path, tmp_path: Path) -> Path:
 
 
 async def start(models: Path, **environment: str) -> Process:
-    options = ("--name", "cpu-0", "--device", "cpu", "--threads", "1", "--models", str(models))
+    options = ("--name", "cpu-0", "--device", "cpu", "--threads", "1", "--service", "exact", "--models", str(models))
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -88,7 +88,7 @@ async def test_a_worker_draws_ignores_an_interrupt_and_ends_on_sigterm(
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            assert await hear(process) == Ready("cpu-0", "cpu", 1)
+            assert await hear(process) == Ready("cpu-0", "cpu", 1, 16)
             process.send_signal(signal.SIGINT)
             process.stdin.write(frame(Draw(request_for(recipe, previews=False))))
             heard = [await hear(process) for _ in range(6)]
@@ -107,7 +107,7 @@ async def test_a_worker_ends_when_its_parent_is_gone(models: Path) -> None:
         assert process.stdin is not None
         process.stdin.close()
         out, _ = await process.communicate()
-        assert decode_from_worker(out[LENGTH.size :]) == Ready("cpu-0", "cpu", 1)
+        assert decode_from_worker(out[LENGTH.size :]) == Ready("cpu-0", "cpu", 1, 16)
         assert process.returncode == 0
 
 

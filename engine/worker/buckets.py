@@ -1,0 +1,202 @@
+"""How many rows a UNet call may have, and the proof that their number changes nothing.
+
+Kernels are chosen by shape, so the same row can come out of a call of sixteen with other last bits than out of a call
+of two, and a picture would depend on what is drawn beside it. On a CPU it is the small products of the time embedding
+that differ at almost any number of rows; done two rows at a time they agree. What else may differ depends on model,
+size and threads, so that nothing is taken for granted: each number of rows is tried against calls of two, bit for bit.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from engine.worker.seeds import seeded
+
+PAIR = 2
+BUCKETS = (2, 4, 8, 16, 32)
+PROOF_LIMIT_S = 10.0
+_ROW_DEPENDENT = ("time_embedding.linear_1", "time_embedding.linear_2", "time_emb_proj")
+_PROOF_SEED = 0
+_MAX_TIMESTEP = 1000
+
+_log = logging.getLogger(__name__)
+
+
+class RowRule(Protocol):
+    """Says how many of the waiting images share the next UNet call."""
+
+    def fit(self, costs: Sequence[int], cap: int) -> tuple[int, int]:
+        """Return how many images to take, from the first on and at least one, and the rows of the call.
+
+        Args:
+            costs: rows that each image needs.
+            cap: rows that the call may have; one image may need more.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class AnyRows:
+    """For `fast`: as many rows as there are, up to the cap."""
+
+    def fit(self, costs: Sequence[int], cap: int) -> tuple[int, int]:
+        """See `RowRule`."""
+        count, rows = 1, costs[0]
+        while count < len(costs) and rows + costs[count] <= cap:
+            rows += costs[count]
+            count += 1
+        return count, rows
+
+
+@dataclass(frozen=True, slots=True)
+class ProvenRows:
+    """For `exact`, where every image needs two rows: one of the proven buckets.
+
+    Args:
+        seconds: what a call takes, by proven number of rows; 2 is always there.
+    """
+
+    seconds: Mapping[int, float]
+
+    def fit(self, costs: Sequence[int], cap: int) -> tuple[int, int]:
+        """See `RowRule`. The bucket is the one that does most rows a second, padding not counted as rows."""
+        wanted = PAIR * len(costs)
+
+        def worth(bucket: int) -> tuple[float, int, int]:
+            return min(bucket, wanted) / self.seconds[bucket], -max(0, bucket - wanted), bucket
+
+        bucket = max((bucket for bucket in self.seconds if bucket <= max(cap, PAIR)), key=worth)
+        return min(bucket // PAIR, len(costs)), bucket
+
+
+@dataclass(frozen=True, slots=True)
+class RowShape:
+    """The shape of one row: latents (channels, height, width) and context (tokens, features)."""
+
+    channels: int
+    height: int
+    width: int
+    tokens: int
+    features: int
+
+
+class Proofs:
+    """What is proven of one loaded UNet, by shape of its rows. Owned by the thread that prepares jobs.
+
+    Args:
+        unet: the loaded UNet, its row-dependent layers in pairs already.
+        most_rows: that a call may have.
+    """
+
+    def __init__(self, unet: Any, most_rows: int) -> None:
+        self._unet = unet
+        self._most_rows = most_rows
+        self._rules: dict[RowShape, ProvenRows] = {}
+
+    def get(self, shape: RowShape) -> ProvenRows:
+        """Return what is proven of a shape, proving it the first time."""
+        if shape not in self._rules:
+            seconds = prove_buckets(self._unet, shape, self._most_rows)
+            _log.info("rows of %dx%d latents proven in calls of %d", shape.width, shape.height, max(seconds))
+            self._rules[shape] = ProvenRows(seconds)
+        return self._rules[shape]
+
+
+def work_in_pairs(unet: Any) -> None:
+    """Make the layers of a loaded UNet that depend on the number of rows take two rows at a time.
+
+    The layers stay what and where they are; only these instances' `forward` is wrapped.
+    """
+    for name, layer in unet.named_modules():
+        if name.endswith(_ROW_DEPENDENT):
+            layer.forward = partial(_in_pairs, layer.forward)
+
+
+def _in_pairs(forward: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
+    if len(rows) <= PAIR:
+        return forward(rows)
+    return torch.cat([forward(pair) for pair in torch.split(rows, PAIR)])
+
+
+@torch.no_grad()
+def prove_buckets(unet: Any, shape: RowShape, most_rows: int, limit_s: float = PROOF_LIMIT_S) -> Mapping[int, float]:
+    """Compare calls of each bucket with calls of two, on random rows.
+
+    Args:
+        unet: the loaded UNet.
+        shape: of the rows.
+        most_rows: largest bucket to try.
+        limit_s: a bucket whose proof would end later is not tried: where calls are that slow, more rows gain nothing.
+
+    Returns:
+        Seconds of a call, by bucket: 2, and every one up to the first that differs.
+    """
+    started = time.monotonic()
+    proof = _Proof(unet, shape, min(most_rows, BUCKETS[-1]))
+    seconds = {PAIR: math.inf}
+    _, seconds[PAIR] = proof.call(0, PAIR)
+    for bucket in BUCKETS[1:]:
+        projected = time.monotonic() - started + 2 * proof.rows / PAIR * seconds[PAIR]
+        if bucket > proof.rows or projected > limit_s:
+            break
+        try:
+            equal, took = proof.holds(bucket)
+        except torch.OutOfMemoryError:
+            break
+        if not equal:
+            _log.info("calls of %d rows differ from calls of two", bucket)
+            break
+        seconds[bucket] = took
+        seconds[PAIR] = min(seconds[PAIR], proof.pair_s)
+    return MappingProxyType(seconds)
+
+
+class _Proof:
+    """Random rows, and what calls of two make of them."""
+
+    def __init__(self, unet: Any, shape: RowShape, rows: int) -> None:
+        generator = seeded(_PROOF_SEED)
+        self.rows = rows
+        self.pair_s = math.inf
+        self._unet = unet
+        where = {"device": unet.device, "dtype": unet.dtype}
+        self._samples = torch.randn(rows, shape.channels, shape.height, shape.width, generator=generator).to(**where)
+        self._contexts = torch.randn(rows, shape.tokens, shape.features, generator=generator).to(**where)
+        pairs = torch.randint(_MAX_TIMESTEP, (rows // PAIR,), generator=generator)
+        self._times = pairs.repeat_interleave(PAIR).to(unet.device, torch.float32)
+        self._expected: list[Tensor] = []
+
+    def call(self, first: int, count: int) -> tuple[Tensor, float]:
+        """Return the UNet's answer to some rows, on the CPU, and how long it took."""
+        rows = slice(first, first + count)
+        started = time.monotonic()
+        answer = self._unet(
+            self._samples[rows], self._times[rows], encoder_hidden_states=self._contexts[rows], return_dict=False
+        )[0].cpu()
+        return answer, time.monotonic() - started
+
+    def holds(self, bucket: int) -> tuple[bool, float]:
+        """Return whether all rows come out of calls of this size as out of calls of two, and how long a call took."""
+        fastest = math.inf
+        for first in range(0, self.rows - bucket + 1, bucket):
+            answer, seconds = self.call(first, bucket)
+            if not torch.equal(answer, self._pairs(first, bucket)):
+                return False, seconds
+            fastest = min(fastest, seconds)
+        return True, fastest
+
+    def _pairs(self, first: int, count: int) -> Tensor:
+        for start in range(PAIR * len(self._expected), first + count, PAIR):
+            answer, seconds = self.call(start, PAIR)
+            self._expected.append(answer)
+            self.pair_s = min(self.pair_s, seconds)
+        return torch.cat(self._expected[first // PAIR : (first + count) // PAIR])

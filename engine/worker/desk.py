@@ -1,0 +1,88 @@
+"""Work aside from the step thread: a thread that does one thing after the other and answers through the inbox."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import torch
+
+from engine.worker.channel import Answer, Inbox
+
+CLOSE_S = 2.0
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    work: Callable[[], Any]
+    take: Callable[[Any], None]
+    fail: Callable[[Exception], None]
+
+
+class Desk:
+    """Takes work from the step thread and gives it the answers, in order.
+
+    Args:
+        inbox: the step thread's.
+        threads: CPU threads of torch, the same as the step thread's, because their number changes last bits.
+    """
+
+    def __init__(self, inbox: Inbox, threads: int) -> None:
+        self._inbox = inbox
+        self._threads = threads
+        self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
+        self._closed = False
+        self.waiting = 0
+
+    def ask(
+        self, work: Callable[[], Result], take: Callable[[Result], None], fail: Callable[[Exception], None]
+    ) -> None:
+        """Have something done.
+
+        Args:
+            work: what; called on the desk's thread.
+            take: called with the result, on the step thread.
+            fail: called instead with what `work` raised.
+        """
+        self.waiting += 1
+        self._tasks.put(_Task(work, take, fail))
+
+    def run(self) -> None:
+        """Work until closed. The body of the desk's thread."""
+        torch.set_num_threads(self._threads)
+        while (task := self._tasks.get()) and not self._closed:
+            try:
+                opened = self._opener(task.take, task.work())
+            except Exception as error:
+                opened = self._opener(task.fail, error)
+            self._inbox.put(Answer(opened))
+
+    def close(self) -> None:
+        """Drop what waits, and end the thread after what it does now."""
+        self._closed = True
+        self._tasks.put(None)
+
+    def _opener(self, take: Callable[[Any], None], result: Any) -> Callable[[], None]:
+        def open_answer() -> None:
+            self.waiting -= 1
+            take(result)
+
+        return open_answer
+
+
+@contextmanager
+def open_desk(name: str, inbox: Inbox, threads: int) -> Iterator[Desk]:
+    """Run a desk. At the end its thread has a moment for what it does; one that hangs is left behind."""
+    desk = Desk(inbox, threads)
+    thread = threading.Thread(target=desk.run, name=name, daemon=True)
+    thread.start()
+    try:
+        yield desk
+    finally:
+        desk.close()
+        thread.join(CLOSE_S)

@@ -1,0 +1,96 @@
+"""One denoising step of a batch: one UNet call for all its rows, then each image's own noise scheduler.
+
+Nothing here waits for the device: timesteps and the schedulers' tables are where they are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from engine.worker.batch import Batch, Drawing, LastStep
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """All of an image that a step changes, from before it."""
+
+    drawing: Drawing
+    latents: Tensor
+    step: int
+    last: LastStep | None
+    scheduler: Mapping[str, Any]
+    generator: Tensor
+
+    @classmethod
+    def of(cls, drawing: Drawing) -> Checkpoint:
+        """Keep an image as it is. Schedulers replace their tensors, but change their lists in place."""
+        state = vars(drawing.scheduler)
+        state = {name: list(value) if isinstance(value, list) else value for name, value in state.items()}
+        return cls(drawing, drawing.latents, drawing.step, drawing.last, state, drawing.generator.get_state())
+
+    def restore(self) -> None:
+        """Make the image what it was."""
+        drawing = self.drawing
+        drawing.latents, drawing.step, drawing.last = self.latents, self.step, self.last
+        vars(drawing.scheduler).clear()
+        vars(drawing.scheduler).update(self.scheduler)
+        drawing.generator.set_state(self.generator)
+
+
+@torch.no_grad()
+def advance(batch: Batch) -> None:
+    """Take every image of a batch one step further; if anything is raised, none has moved."""
+    before = [Checkpoint.of(drawing) for drawing in batch.drawings]
+    try:
+        inputs = [_model_input(drawing) for drawing in batch.drawings]
+        predicted = _predict(batch, inputs)
+        for drawing, model_input, rows in zip(batch.drawings, inputs, predicted, strict=True):
+            _step(drawing, model_input, _guide(rows, drawing.guidance_scale))
+    except BaseException:
+        for checkpoint in before:
+            checkpoint.restore()
+        raise
+
+
+def _model_input(drawing: Drawing) -> Tensor:
+    timestep = drawing.scheduler.timesteps[drawing.step]
+    return drawing.scheduler.scale_model_input(drawing.latents, timestep)  # type: ignore[no-any-return]
+
+
+def _predict(batch: Batch, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
+    """Return the UNet's rows for each image."""
+    images = list(zip(batch.drawings, inputs, strict=True))
+    counts = [drawing.rows for drawing in batch.drawings]
+    padding = batch.rows - sum(counts)
+    samples = torch.cat([*(row for drawing, row in images for _ in range(drawing.rows)), *[inputs[0]] * padding])
+    times = [drawing.unet_timesteps[drawing.step].expand(drawing.rows) for drawing in batch.drawings]
+    contexts = [drawing.embeddings for drawing in batch.drawings]
+    first = batch.drawings[0]
+    if padding:
+        times.append(times[0][:1].expand(padding))
+        contexts.append(contexts[0][:1].expand(padding, -1, -1))
+    predicted = first.pipeline.unet(
+        samples, torch.cat(times), encoder_hidden_states=torch.cat(contexts), return_dict=False
+    )[0]
+    return predicted[: sum(counts)].split(counts)  # type: ignore[no-any-return]
+
+
+def _guide(rows: Tensor, guidance_scale: float) -> Tensor:
+    conditional = rows[-1:]
+    if guidance_scale <= 1.0:
+        return conditional
+    unconditional = rows[:1]
+    return unconditional + guidance_scale * (conditional - unconditional)
+
+
+def _step(drawing: Drawing, model_input: Tensor, prediction: Tensor) -> None:
+    timestep = drawing.scheduler.timesteps[drawing.step]
+    extra = {"generator": drawing.generator} if drawing.takes_generator else {}
+    drawing.latents = drawing.scheduler.step(prediction, timestep, drawing.latents, return_dict=False, **extra)[0]
+    drawing.last = LastStep(timestep, model_input, prediction)
+    drawing.step += 1

@@ -1,0 +1,114 @@
+"""How many rows a UNet call may have, and the proof of it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from engine.worker.buckets import AnyRows, Proofs, ProvenRows, RowShape, prove_buckets, work_in_pairs
+from engine.worker.pipelines import LoadedModel
+
+SHAPE = RowShape(4, 8, 8, 77, 32)
+
+
+class RowDependent:
+    """A stand-in for a UNet whose rows change in calls of some numbers of rows."""
+
+    device = torch.device("cpu")
+    dtype = torch.float32
+
+    def __init__(self, *odd: int, runs_out_above: float = math.inf) -> None:
+        self._odd = odd
+        self._runs_out_above = runs_out_above
+        self.calls: list[int] = []
+
+    def __call__(self, samples: Tensor, times: Tensor, encoder_hidden_states: Tensor, return_dict: bool) -> Any:
+        self.calls.append(len(samples))
+        if len(samples) > self._runs_out_above:
+            raise torch.OutOfMemoryError("no more")
+        answer = samples + times[:, None, None, None] + encoder_hidden_states.mean(dim=(1, 2))[:, None, None, None]
+        return (torch.nextafter(answer, answer + 1) if len(samples) in self._odd else answer,)
+
+
+def test_every_bucket_that_changes_nothing_is_proven() -> None:
+    assert list(prove_buckets(RowDependent(), SHAPE, 32)) == [2, 4, 8, 16, 32]
+
+
+def test_no_bucket_beyond_the_budget_is_tried() -> None:
+    unet = RowDependent()
+    assert list(prove_buckets(unet, SHAPE, 8)) == [2, 4, 8]
+    assert max(unet.calls) == 8
+
+
+@pytest.mark.parametrize(("odd", "proven"), [((4,), [2]), ((16,), [2, 4, 8]), ((8, 16, 32), [2, 4])])
+def test_a_bucket_whose_rows_differ_in_one_bit_ends_the_proof(odd: tuple[int, ...], proven: list[int]) -> None:
+    assert list(prove_buckets(RowDependent(*odd), SHAPE, 32)) == proven
+
+
+def test_a_bucket_that_runs_out_of_memory_is_not_proven() -> None:
+    assert list(prove_buckets(RowDependent(runs_out_above=8), SHAPE, 32)) == [2, 4, 8]
+
+
+def test_where_calls_are_too_slow_to_prove_anything_two_rows_stay() -> None:
+    unet = RowDependent()
+    assert list(prove_buckets(unet, SHAPE, 32, limit_s=0.0)) == [2]
+    assert unet.calls == [2]
+
+
+def test_a_shape_is_proven_once() -> None:
+    unet = RowDependent()
+    proofs = Proofs(unet, 4)
+    first = proofs.get(SHAPE)
+    calls = len(unet.calls)
+    assert proofs.get(SHAPE) is first
+    assert len(unet.calls) == calls
+    proofs.get(RowShape(4, 8, 16, 77, 32))
+    assert len(unet.calls) > calls
+
+
+def test_pairs_make_a_real_unet_independent_of_its_rows_and_nothing_else_does(
+    tiny: LoadedModel, tiny_folder: Any
+) -> None:
+    from diffusers import UNet2DConditionModel
+
+    stock = UNet2DConditionModel.from_pretrained(tiny_folder, subfolder="unet")
+    assert list(prove_buckets(stock, SHAPE, 8)) == [2]
+    state = {name: tensor.clone() for name, tensor in stock.state_dict().items()}
+    work_in_pairs(stock)
+    assert list(prove_buckets(stock, SHAPE, 8)) == [2, 4, 8]
+    assert state.keys() == stock.state_dict().keys()
+    assert "forward" not in vars(UNet2DConditionModel.from_pretrained(tiny_folder, subfolder="unet"))
+
+
+@pytest.mark.parametrize(
+    ("images", "cap", "expected"),
+    [
+        (1, 16, (1, 2)),
+        (2, 16, (2, 4)),
+        (3, 16, (3, 8)),
+        (8, 16, (8, 16)),
+        (20, 16, (8, 16)),
+        (8, 4, (2, 4)),
+        (8, 1, (1, 2)),
+    ],
+)
+def test_calls_that_cost_the_same_are_as_large_as_they_may_be(images: int, cap: int, expected: tuple[int, int]) -> None:
+    rule = ProvenRows(dict.fromkeys((2, 4, 8, 16), 0.01))
+    count, rows = rule.fit([2] * images, cap)
+    assert (count, rows) == expected
+
+
+def test_where_rows_cost_alike_padding_is_avoided() -> None:
+    rule = ProvenRows({2: 0.02, 4: 0.04, 8: 0.08})
+    assert rule.fit([2] * 3, 8) == (2, 4)
+    assert rule.fit([2] * 4, 8) == (4, 8)
+
+
+def test_without_proof_any_number_of_rows_is_taken_up_to_the_cap() -> None:
+    assert AnyRows().fit([2, 1, 2, 2], 5) == (3, 5)
+    assert AnyRows().fit([2, 1, 2, 2], 4) == (2, 3)
+    assert AnyRows().fit([2, 2], 1) == (1, 2)
