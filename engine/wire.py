@@ -34,11 +34,15 @@ class Stop(msgspec.Struct, frozen=True, tag="stop"):
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready"):
-    """Worker to engine, first: the gate's floor passed its proof and jobs may come."""
+    """Worker to engine, first: the gate's floor passed its proof and jobs may come.
+
+    `rows` is how many rows of the UNet's batch it has room for; an image takes two.
+    """
 
     worker: str
     device: str
     threads: int
+    rows: int = 2
 
 
 class Unfit(msgspec.Struct, frozen=True, tag="unfit"):

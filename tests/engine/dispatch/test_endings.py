@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from engine.api import FINAL, EngineError, Event, GenerationRequest, Job, Progress, Queued, Started
 from engine.dispatch import Dispatcher
 from engine.executors.fake import FakeExecutor, Plan, Start
+from engine.settings import EngineSettings
 
+SETTINGS = EngineSettings(queue_limit=8, start_timeout_s=60)
 PHASES: tuple[type[Event] | tuple[type[Event], ...], ...] = (Queued, Started, Progress, FINAL)
 
 
@@ -74,7 +76,7 @@ def test_every_accepted_job_ends_exactly_once(
         return [event async for event in job]
 
     async def scenario() -> None:
-        dispatcher = Dispatcher(fakes, queue_limit=8, start_timeout_s=60, clock=asyncio.get_running_loop().time)
+        dispatcher = Dispatcher(fakes, SETTINGS, asyncio.get_running_loop().time)
         dispatcher.open()
         jobs: list[Job] = []
         listeners: list[asyncio.Task[list[Event]]] = []

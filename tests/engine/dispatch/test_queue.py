@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -13,8 +13,10 @@ from engine.dispatch.queue import FairQueue
 RECIPE = Recipe("pocket", "1", "a red apple", "", 16, 16, 4, 4.5, "Euler", (ImageSeed(1),))
 
 
-def job(tenant: str, accepted_at: float) -> EngineJob:
-    return EngineJob(GenerationRequest(RECIPE, f"{tenant}{accepted_at:g}", 1, accepted_at, tenant), lambda: None)
+def job(tenant: str, accepted_at: float, job_id: str = "", *, weight: float = 1.0, steps: int = 4) -> EngineJob:
+    recipe = replace(RECIPE, steps=steps)
+    request = GenerationRequest(recipe, job_id or f"{tenant}{accepted_at:g}", 1, accepted_at, tenant, weight)
+    return EngineJob(request, lambda: None)
 
 
 def filled(*jobs: EngineJob) -> FairQueue:
@@ -35,7 +37,7 @@ def test_tenants_take_turns_however_many_jobs_one_of_them_has() -> None:
 
 def test_a_tenant_who_was_served_goes_to_the_end_of_the_line() -> None:
     queue = filled(job("ann", 1), job("ann", 2), job("bob", 3))
-    queue.take()
+    queue.take(queue.order()[0])
     assert ids(queue.order()) == ["bob3", "ann2"]
 
 
@@ -58,17 +60,14 @@ def test_removing_a_job_that_does_not_wait_is_an_error() -> None:
         filled(job("ann", 1)).remove(job("bob", 1))
 
 
-def test_an_empty_queue_has_nothing_to_take() -> None:
-    with pytest.raises(IndexError):
-        FairQueue().take()
-
-
 @given(st.lists(st.tuples(st.sampled_from("abcd"), st.integers(0, 20)), max_size=30), st.integers(0, 10))
 def test_jobs_are_taken_in_the_order_that_was_announced(entries: list[tuple[str, int]], taken: int) -> None:
-    queue = filled(*(job(tenant, at) for tenant, at in entries))
+    queue = filled(*(job(tenant, at, f"{number}") for number, (tenant, at) in enumerate(entries)))
     for _ in range(min(taken, len(queue))):
-        queue.take()
+        queue.take(queue.order()[0])
     announced = queue.order()
-    take: Callable[[], EngineJob] = queue.take
-    assert [take() for _ in announced] == announced
+    for expected in announced:
+        first = queue.order()[0]
+        assert first is expected
+        queue.take(first)
     assert len(queue) == 0
