@@ -125,15 +125,13 @@ class BadPrompt(Refused):
 
 @dataclass(eq=False)
 class TooBusy(Refused):
-    """The queue is full, or (`own`) its part for one tenant. `eta_s` is when a place should be free, in seconds."""
+    """The queue, or the tenant's part of it, is full. `eta_s` is when a place should be free, in seconds."""
 
     code = "too_busy"
     eta_s: float
-    own: bool = False
 
     def sentence(self) -> str:
-        full = "You have as many jobs in the queue as one may have." if self.own else "The queue is full."
-        return f"{full} Try again in about {max(1, round(self.eta_s))} s."
+        return f"The queue is full. Try again in about {max(1, round(self.eta_s))} s."
 
 
 class Unavailable(EngineError):

@@ -97,7 +97,7 @@ class Dispatcher:
         if len(self._queue) >= self._settings.queue_limit:
             raise TooBusy(self._next_start_s(None))
         if tenant is not None and self._queue.of(tenant) >= self._settings.queue_limit_per_tenant:
-            raise TooBusy(self._next_start_s(tenant), own=True)
+            raise TooBusy(self._next_start_s(tenant))
 
     def submit(self, request: GenerationRequest) -> EngineJob:
         """Queue a request.

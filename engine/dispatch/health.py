@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import Enum
 
@@ -56,6 +57,7 @@ class Health:
         self._name = name
         self._failed_starts = 0
         self._deaths = 0
+        self._suspects: set[str] = set()
         self._quarantines: dict[str, Quarantine] = {}
 
     @property
@@ -81,20 +83,30 @@ class Health:
         if state is WorkerState.UNFIT or self._failed_starts >= FAILURES_IN_A_ROW:
             self.state, self.reason = state, reason
 
-    def died(self, reason: str, while_drawing: bool) -> None:
-        """The worker was ready and is gone. Three times in a row while drawing is no accident."""
+    def died(self, reason: str, drawing: Collection[str]) -> None:
+        """The worker was ready and is gone. Three times in a row while drawing is no accident.
+
+        A job that is drawn again and again and always ends its worker counts once: that is the job's fault.
+
+        Args:
+            reason: why it ended, as far as is known.
+            drawing: ids of the jobs it drew.
+        """
         log.warning("worker %s is gone: %s", self._name, reason)
-        self._deaths += while_drawing
-        if self._deaths < FAILURES_IN_A_ROW:
+        if drawing and self._suspects.isdisjoint(drawing):
+            self._deaths += 1
+        self._suspects.update(drawing)
+        if not drawing or self._deaths < FAILURES_IN_A_ROW:
             self.state = WorkerState.STARTING
             return
         self.state = WorkerState.PAUSED
-        self.reason = f"it ended {self._deaths} times in a row while drawing, the last time because {reason}"
+        self.reason = f"it ended {self._deaths} times in a row while drawing, last: {reason}"
         log.error("worker %s is paused for %g s: %s", self._name, self.delay_s, self.reason)
 
     def drew(self, model: str) -> None:
         """The worker finished a job."""
         self._deaths = 0
+        self._suspects.clear()
         self._quarantines.pop(model, None)
 
     def model_failed(self, model: str, reason: str, now_s: float) -> None:

@@ -179,7 +179,7 @@ class Lane:
 
     def _is_gone(self, reason: str) -> None:
         if self.is_ready:
-            self.health.died(reason, while_drawing=bool(self.running))
+            self.health.died(reason, self.running.keys())
         else:
             self.health.start_failed(WorkerState.BROKEN, reason)
         self.end_all(Failed(WorkerDied(self.name)))
