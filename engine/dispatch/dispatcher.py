@@ -174,7 +174,7 @@ class Dispatcher:
                 continue
             job.place = place
             end_s = spans[job.job_id].end_s
-            promise = None if end_s is None else self._calibration.promise(end_s, now_s)
+            promise = self._calibration.promise(end_s, now_s) if math.isfinite(end_s) else None
             job.promise = job.promise or promise
             job.emit(Queued(place, promise.told_s if promise else None))
 
@@ -187,7 +187,8 @@ class Dispatcher:
         order = self._queue.order()
         spans = forecast(self._lanes, order)
         starts = [spans[job.job_id].start_s for job in order if tenant in (None, job.request.tenant)]
-        return min((start_s for start_s in starts if start_s is not None), default=UNKNOWN_ETA_S)
+        soonest_s = min(starts, default=math.inf)
+        return soonest_s if math.isfinite(soonest_s) else UNKNOWN_ETA_S
 
     def _why_not(self, model: str) -> EngineError | None:
         """Return why no worker can draw with the model; None if one can, or may soon."""

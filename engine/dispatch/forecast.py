@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
-from engine.dispatch.jobs import EngineJob
+from engine.dispatch.jobs import EngineJob, Group
 from engine.dispatch.lane import Lane
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """When a job should start and end, in seconds from now; None if unknown."""
+    """When a job should start and end, in seconds from now; infinite if unknown."""
 
-    start_s: float | None
-    end_s: float | None
+    start_s: float
+    end_s: float
 
 
 def forecast(lanes: Sequence[Lane], order: Sequence[EngineJob]) -> dict[str, Span]:
@@ -25,28 +27,28 @@ def forecast(lanes: Sequence[Lane], order: Sequence[EngineJob]) -> dict[str, Spa
         order: the jobs that wait, in the fair order.
     """
     ready = [lane for lane in lanes if lane.is_ready]
+
+    @cache
+    def pace_s(lane: Lane, group: Group) -> float:
+        """Return the time of one row-step on the worker; where that is unknown, on another."""
+        known = (each.meter.rates.seconds_for(group, 1.0) for each in (lane, *ready))
+        return next((seconds for seconds in known if seconds is not None), math.inf)
+
+    @cache
+    def who_draws(model: str) -> list[Lane]:
+        return [lane for lane in ready if lane.can_draw(model)]
+
     free_s = {
-        lane.name: _sum([_seconds(lane, ready, job, job.row_steps) for job in lane.running.values()]) for lane in ready
+        lane: sum(job.row_steps * pace_s(lane, job.group) for job in lane.running.values() if job.row_steps)
+        for lane in ready
     }
     spans: dict[str, Span] = {}
     for job in order:
-        known = [lane for lane in ready if lane.can_draw(job.model) and free_s[lane.name] is not None]
-        if not known:
-            spans[job.job_id] = Span(None, None)
+        lane = min(who_draws(job.model), key=lambda lane: free_s[lane], default=None)
+        if lane is None:
+            spans[job.job_id] = Span(math.inf, math.inf)
             continue
-        lane = min(known, key=lambda lane: free_s[lane.name] or 0.0)
-        start_s = free_s[lane.name]
-        free_s[lane.name] = end_s = _sum([start_s, _seconds(lane, ready, job, job.cost)])
-        spans[job.job_id] = Span(start_s, end_s)
+        start_s = free_s[lane]
+        free_s[lane] += job.cost * pace_s(lane, job.group)
+        spans[job.job_id] = Span(start_s, free_s[lane])
     return spans
-
-
-def _seconds(lane: Lane, others: Sequence[Lane], job: EngineJob, row_steps: float) -> float | None:
-    """Return how long the work should take on the worker; where that is unknown, how long on another."""
-    guesses = (each.meter.rates.seconds_for(job.group, row_steps) for each in (lane, *others))
-    return next((guess for guess in guesses if guess is not None), None)
-
-
-def _sum(seconds: Sequence[float | None]) -> float | None:
-    known = [each for each in seconds if each is not None]
-    return sum(known) if len(known) == len(seconds) else None

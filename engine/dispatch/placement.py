@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from engine.dispatch.jobs import EngineJob
@@ -31,17 +31,14 @@ def choose(lanes: Sequence[Lane], order: Sequence[EngineJob], patience: float) -
     with_room = sorted((lane for lane in lanes if lane.has_room), key=lambda lane: lane.load)
     for leaves in (True, False):
         for lane in with_room:
-            mine = [
-                job
-                for job in order
-                if lane.can_draw(job.model) and not (leaves and any(_nearer(other, lane, job) for other in with_room))
-            ]
+            rivals = [other for other in with_room if leaves and other is not lane]
+            mine = (job for job in order if lane.can_draw(job.model) and not _left(job, lane, rivals))
             if choice := _for_lane(lane, mine, patience):
                 return choice
     return None
 
 
-def _for_lane(lane: Lane, order: Sequence[EngineJob], patience: float) -> Choice | None:
+def _for_lane(lane: Lane, order: Iterable[EngineJob], patience: float) -> Choice | None:
     """Return the first job that goes on with what the worker draws, unless it would overtake one for too long.
 
     A worker in the middle of a batch then gets nothing until it is done; an idle one gets the first job there is.
@@ -54,9 +51,14 @@ def _for_lane(lane: Lane, order: Sequence[EngineJob], patience: float) -> Choice
         if goes_on:
             break
         ahead.append(job)
-    return Choice(lane, order[0]) if order and lane.group is None else None
+    return Choice(lane, ahead[0]) if ahead and lane.group is None else None
 
 
-def _nearer(other: Lane, lane: Lane, job: EngineJob) -> bool:
-    takes_it = other.group in (None, job.group) and other.can_draw(job.model)
-    return takes_it and other.distance(job.model) < lane.distance(job.model)
+def _left(job: EngineJob, lane: Lane, rivals: Sequence[Lane]) -> bool:
+    """Whether another worker that could take the job now is nearer to its model."""
+    return any(
+        other.distance(job.model) < lane.distance(job.model)
+        and other.group in (None, job.group)
+        and other.can_draw(job.model)
+        for other in rivals
+    )

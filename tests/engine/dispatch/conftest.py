@@ -32,6 +32,7 @@ def make_request() -> Callable[..., GenerationRequest]:
         weight: float = 1.0,
         model: str = "pocket",
         side: int = 16,
+        previews: bool = True,
     ) -> GenerationRequest:
         number = next(numbers)
         seeds = tuple(ImageSeed(seed) for seed in range(images))
@@ -44,6 +45,7 @@ def make_request() -> Callable[..., GenerationRequest]:
             tenant=tenant,
             weight=weight,
             deadline=deadline,
+            previews=previews,
         )
 
     return make
