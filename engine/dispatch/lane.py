@@ -99,7 +99,7 @@ class Lane:
     def draw(self, job: EngineJob) -> None:
         """Give the worker a job."""
         if not self.running:
-            self._watch(self._settings.start_timeout_s + self._settings.step_timeout_s)
+            self._watch(self._silence_s())
         self.running[job.job_id] = job
         self._models = [model for model in self._models if model != job.model] + [job.model]
         try:
@@ -160,7 +160,8 @@ class Lane:
                 while True:
                     message = await self._executor.receive()
                     self._hear(message)
-                    self._watch(self._silence_s() if self.running else None)
+                    if self.running:
+                        self._watch(self._silence_s())
         except WorkerGone as error:
             return str(error)
         except TimeoutError:
@@ -222,6 +223,8 @@ class Lane:
     def _end(self, job: EngineJob, event: Event) -> None:
         del self.running[job.job_id]
         self.meter.left(job, is_idle=not self.running)
+        if not self.running:
+            self._watch(None)
         job.emit(event)
         self._changed()
 
