@@ -24,11 +24,11 @@ class Calibration:
         self._of_raw: deque[float] = deque(maxlen=REMEMBERED)
         self._of_told: deque[float] = deque(maxlen=REMEMBERED)
         self._learned = 0
+        self._factor = 1.0
 
     def promise(self, raw_s: float, now_s: float) -> Promise:
         """Return what to tell a job: the forecast times the median of actual over forecast."""
-        factor = median(self._of_raw) if len(self._of_raw) >= FEWEST else 1.0
-        return Promise(now_s, raw_s, raw_s * min(max(factor, 1 / FURTHEST), FURTHEST))
+        return Promise(now_s, raw_s, raw_s * self._factor)
 
     def learn(self, promise: Promise, now_s: float) -> None:
         """Take in a job that finished."""
@@ -38,6 +38,8 @@ class Calibration:
         self._of_raw.append(actual_s / promise.raw_s)
         self._of_told.append(actual_s / promise.told_s)
         self._learned += 1
+        if self._learned >= FEWEST:
+            self._factor = min(max(median(self._of_raw), 1 / FURTHEST), FURTHEST)
         if (ratio := self.ratio()) and self._learned % LOG_EVERY == 0:
             log.info(
                 "jobs took %.2f times as long as they were told (p95 %.2f); the last %.1f s, told %.1f s",

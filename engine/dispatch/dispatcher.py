@@ -143,12 +143,14 @@ class Dispatcher:
         Args:
             now: seconds since the epoch.
         """
-        for job in self._queue.order():
+        waiting = self._queue.order()
+        why_not = {model: self._why_not(model) for model in {job.model for job in waiting}}
+        for job in waiting:
             if job.cancel_asked:
                 self._give_up(job, Cancelled())
             elif job.request.deadline is not None and job.request.deadline <= now:
                 self._give_up(job, Failed(DeadlinePassed()))
-            elif error := self._why_not(job.model):
+            elif error := why_not[job.model]:
                 self._give_up(job, Failed(error))
         for lane in self._lanes:
             lane.cancel_asked()

@@ -37,6 +37,9 @@ def test_cores_are_divided_by_workers_but_each_has_one_thread_at_least() -> None
         {"workers_per_device": 0},
         {"threads": 0},
         {"queue_limit": 0},
+        {"queue_limit_per_tenant": 0},
+        {"patience_row_steps": -1},
+        {"step_timeout_s": 0},
         {"start_timeout_s": 0},
     ],
 )
