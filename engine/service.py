@@ -33,16 +33,16 @@ class EngineService:
         """Return the catalogue, the default model first."""
         return self._catalog.infos()
 
-    def check(self, recipe: Recipe) -> None:
+    def check(self, recipe: Recipe, tenant: str | None = None) -> None:
         """Raise what is wrong with the recipe, or with the engine.
 
         Raises:
-            Refused, ModelUnavailable: as in `check_recipe`.
+            Refused, ModelUnavailable: as in `check_recipe`; or no worker can load the model.
             SafetyUnavailable, EngineStopped: nothing can be drawn now.
             TooBusy: too many jobs wait.
         """
         check_recipe(recipe, self._catalog)
-        self._dispatcher.check()
+        self._dispatcher.check(recipe.model, tenant)
 
     def submit(self, request: GenerationRequest) -> Job:
         """Queue a request.
@@ -51,7 +51,7 @@ class EngineService:
             Refused, Unavailable: as in `check`; nothing was queued.
             ValueError: a live job has this id already.
         """
-        self.check(request.recipe)
+        check_recipe(request.recipe, self._catalog)
         return self._dispatcher.submit(request)
 
     def status(self) -> EngineStatus:
@@ -99,7 +99,7 @@ async def open_engine(
         catalog = load_catalog(settings.models_file)
     if executors is None:
         executors = [ProcessExecutor(spec, settings.models_file) for spec in settings.workers()]
-    dispatcher = Dispatcher(executors, settings.queue_limit, settings.start_timeout_s)
+    dispatcher = Dispatcher(executors, settings)
     dispatcher.open()
     try:
         yield EngineService(catalog, dispatcher)

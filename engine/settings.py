@@ -56,7 +56,12 @@ class EngineSettings(BaseModel):
         threads: CPU threads of each worker; None for cores divided by workers.
         service: class of service of all workers; "auto" for exact on a CPU, fast on a card.
         queue_limit: jobs that may wait before new ones are refused.
+        queue_limit_per_tenant: jobs of one tenant that may wait before its new ones are refused.
+        patience_row_steps: how much work may overtake a waiting job because its model is in memory already, in rows
+            of the UNet's batch times steps; a picture of 25 steps is 50. Less switches models more often.
         start_timeout_s: how long a worker may take to start.
+        step_timeout_s: how long a worker that draws may be silent before it is replaced; `start_timeout_s` is added
+            until its first step, because a model may be loading.
         models_file: the model catalogue.
     """
 
@@ -67,7 +72,10 @@ class EngineSettings(BaseModel):
     threads: int | None = Field(default=None, ge=1, le=256)
     service: Literal["auto"] | Service = "auto"
     queue_limit: int = Field(default=100, ge=1, le=10_000)
+    queue_limit_per_tenant: int = Field(default=20, ge=1, le=10_000)
+    patience_row_steps: float = Field(default=1000.0, ge=0)
     start_timeout_s: float = Field(default=300.0, gt=0)
+    step_timeout_s: float = Field(default=300.0, gt=0)
     models_file: Path = Field(default_factory=default_models_file)
 
     @field_validator("devices")

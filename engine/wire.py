@@ -34,7 +34,10 @@ class Stop(msgspec.Struct, frozen=True, tag="stop"):
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready"):
-    """Worker to engine, first: the gate's floor passed its proof and jobs may come, `rows` of them at once."""
+    """Worker to engine, first: the gate's floor passed its proof and jobs may come.
+
+    `rows` is how many rows of the UNet's batch it has room for; an image takes two.
+    """
 
     worker: str
     device: str

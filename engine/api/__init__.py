@@ -1,6 +1,6 @@
 """The contract between bot and engine: frozen values and one port, on the standard library alone."""
 
-from engine.api.client import EngineClient, EngineStatus, Job
+from engine.api.client import EngineClient, EngineStatus, EtaRatio, Job
 from engine.api.errors import (
     BadPrompt,
     DeadlinePassed,
@@ -38,6 +38,7 @@ __all__ = [
     "EngineError",
     "EngineStatus",
     "EngineStopped",
+    "EtaRatio",
     "Event",
     "Facts",
     "Failed",

@@ -25,13 +25,30 @@ class Job(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class EtaRatio:
+    """Seconds that jobs took over seconds they were told: median and 95th percentile of the last `jobs` jobs."""
+
+    p50: float
+    p95: float
+    jobs: int
+
+
+@dataclass(frozen=True, slots=True)
 class EngineStatus:
-    """Whether the engine can draw. `trouble` says why not, in one sentence; empty when it can."""
+    """How the engine is.
+
+    Args:
+        workers: those that draw, or could at once.
+        queued, running: jobs.
+        trouble: what keeps a worker, or a model, from drawing, in plain sentences; empty when all is well.
+        eta_ratio: how right the ETAs were; None before any could be compared.
+    """
 
     workers: int
     queued: int
     running: int
     trouble: str = ""
+    eta_ratio: EtaRatio | None = None
 
 
 class EngineClient(Protocol):
@@ -40,8 +57,12 @@ class EngineClient(Protocol):
     def models(self) -> tuple[ModelInfo, ...]:
         """Return the catalogue, the default model first."""
 
-    def check(self, recipe: Recipe) -> None:
+    def check(self, recipe: Recipe, tenant: str | None = None) -> None:
         """Raise what `submit` would raise for this recipe now, without queueing anything.
+
+        Args:
+            recipe: what would be asked for.
+            tenant: for whom, as in the request; None leaves out what concerns one tenant.
 
         Raises:
             Refused, Unavailable: see `engine.api.errors`.

@@ -125,7 +125,7 @@ class BadPrompt(Refused):
 
 @dataclass(eq=False)
 class TooBusy(Refused):
-    """The queue is full. `eta_s` is when a place should be free, in seconds."""
+    """The queue, or the tenant's part of it, is full. `eta_s` is when a place should be free, in seconds."""
 
     code = "too_busy"
     eta_s: float

@@ -1,4 +1,4 @@
-"""The order of jobs: one fair queue per worker, and one task that owns each worker."""
+"""The order of jobs: one fair line for all workers, and one task that owns each worker."""
 
 from engine.dispatch.dispatcher import Dispatcher
 from engine.dispatch.jobs import EngineJob

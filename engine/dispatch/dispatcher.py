@@ -1,50 +1,59 @@
-"""Which worker draws a job, and when."""
+"""The line in which jobs wait, and who is served when."""
 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Sequence
 
 from engine.api import (
+    Cancelled,
+    DeadlinePassed,
     EngineError,
     EngineStatus,
     EngineStopped,
+    Event,
     Failed,
     GenerationRequest,
+    ModelUnavailable,
+    Queued,
     SafetyUnavailable,
     TooBusy,
 )
+from engine.dispatch.calibration import Calibration
+from engine.dispatch.forecast import forecast
+from engine.dispatch.health import WorkerState
 from engine.dispatch.jobs import EngineJob
-from engine.dispatch.lane import Lane, WorkerState
+from engine.dispatch.lane import Lane
+from engine.dispatch.placement import choose
+from engine.dispatch.queue import FairQueue
 from engine.executors.port import Executor
+from engine.settings import EngineSettings
 
 UNKNOWN_ETA_S = 30.0
 
 
 class Dispatcher:
-    """Puts every job in the queue of one worker, and sees to it that each ends exactly once.
+    """Lets jobs wait in one fair line, gives each to a worker as late as possible, and sees that it ends once.
 
     `submit` and `EngineJob.cancel` only change structures and wake the dispatcher's task, so they may be called from
     any task, in any context; everything else happens in the tasks that `open` makes.
 
     Args:
         executors: one per worker.
-        queue_limit: how many jobs may wait, over all workers.
-        start_timeout_s: how long a worker's start may take.
+        settings: the bounds of the line, and the patience with workers.
         clock: seconds since the epoch, for deadlines.
     """
 
     def __init__(
-        self,
-        executors: Sequence[Executor],
-        queue_limit: int,
-        start_timeout_s: float,
-        clock: Callable[[], float] = time.time,
+        self, executors: Sequence[Executor], settings: EngineSettings, clock: Callable[[], float] = time.time
     ) -> None:
         self._wake = asyncio.Event()
-        self._lanes = tuple(Lane(executor, start_timeout_s, self._wake.set) for executor in executors)
-        self._queue_limit = queue_limit
+        self._queue = FairQueue()
+        self._calibration = Calibration()
+        self._lanes = tuple(Lane(executor, settings, self._calibration, self._wake.set) for executor in executors)
+        self._settings = settings
         self._clock = clock
         self._tasks: list[asyncio.Task[None]] = []
         self._is_open = False
@@ -59,58 +68,68 @@ class Dispatcher:
     async def close(self) -> None:
         """End every job as retryable, then the workers."""
         self._is_open = False
+        stopped = Failed(EngineStopped())
+        for job in self._queue.order():
+            self._give_up(job, Cancelled() if job.cancel_asked else stopped)
         for lane in self._lanes:
-            lane.end_all(Failed(EngineStopped()))
+            lane.end_all(stopped)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def check(self) -> None:
-        """Raise what keeps the engine from taking any job now.
+    def check(self, model: str, tenant: str | None = None) -> None:
+        """Raise what keeps the engine from taking a job now: a place in the line is the permit to be drawn.
+
+        Args:
+            model: what it would be drawn with.
+            tenant: whose job it would be; None leaves out that one's own bound.
 
         Raises:
             EngineStopped: it is closed, or no worker can be started.
             SafetyUnavailable: no worker passed its safety proof.
+            ModelUnavailable: no worker can load the model.
             TooBusy: too many jobs wait.
         """
         if not self._is_open:
             raise EngineStopped
-        if not any(lane.takes_jobs for lane in self._lanes):
-            raise self._why_not()
-        if sum(len(lane.queue) for lane in self._lanes) >= self._queue_limit:
-            raise TooBusy(self._place_free_in_s())
+        if error := self._why_not(model):
+            raise error
+        if len(self._queue) >= self._settings.queue_limit:
+            raise TooBusy(self._next_start_s(None))
+        if tenant is not None and self._queue.of(tenant) >= self._settings.queue_limit_per_tenant:
+            raise TooBusy(self._next_start_s(tenant))
 
     def submit(self, request: GenerationRequest) -> EngineJob:
-        """Queue a request at the worker with the least work.
+        """Queue a request.
 
         Raises:
-            EngineStopped, SafetyUnavailable, TooBusy: as in `check`.
-            ValueError: a live job has this id already.
+            EngineStopped, SafetyUnavailable, ModelUnavailable, TooBusy: as in `check`.
+            ValueError: a live job has this id already, or the weight is not a number over 0.
         """
-        self.check()
-        jobs = [job for lane in self._lanes for job in (*lane.queue.order(), *lane.running.values())]
-        if any(job.job_id == request.job_id for job in jobs):
+        if not (math.isfinite(request.weight) and request.weight > 0):
+            raise ValueError(f"weight must be a number over 0, not {request.weight!r}")
+        self.check(request.recipe.model, request.tenant)
+        if request.job_id in self._queue or any(request.job_id in lane.running for lane in self._lanes):
             raise ValueError(f"the job {request.job_id!r} is live already")
         job = EngineJob(request, self._wake.set)
-        self._place(job)
+        self._queue.put(job)
         self._wake.set()
         return job
 
     def status(self) -> EngineStatus:
-        """Return a snapshot; `workers` counts those that are ready."""
+        """Return a snapshot."""
         return EngineStatus(
-            workers=sum(self._is_open and lane.state is WorkerState.READY for lane in self._lanes),
-            queued=sum(len(lane.queue) for lane in self._lanes),
+            workers=sum(self._is_open and lane.is_ready for lane in self._lanes),
+            queued=len(self._queue),
             running=sum(len(lane.running) for lane in self._lanes),
             trouble=self._trouble(),
+            eta_ratio=self._calibration.ratio(),
         )
 
     async def _keep_order(self) -> None:
         while True:
-            self._move_stranded()
             now = self._clock()
-            for lane in self._lanes:
-                lane.arrange(now)
+            self._arrange(now)
             try:
                 async with asyncio.timeout(self._next_deadline_in_s(now)):
                     await self._wake.wait()
@@ -118,40 +137,74 @@ class Dispatcher:
                 continue
             self._wake.clear()
 
-    def _move_stranded(self) -> None:
-        for lane in self._lanes:
-            for job in lane.queue.order() if not lane.takes_jobs else ():
-                lane.queue.remove(job)
-                if any(other.takes_jobs for other in self._lanes):
-                    self._place(job)
-                else:
-                    job.emit(Failed(self._why_not()))
+    def _arrange(self, now: float) -> None:
+        """End what need not wait any longer, give the workers what they can take, tell the others their place.
 
-    def _place(self, job: EngineJob) -> None:
-        lanes = (lane for lane in self._lanes if lane.takes_jobs)
-        min(lanes, key=lambda lane: (lane.state is not WorkerState.READY, lane.load)).queue.put(job)
+        Args:
+            now: seconds since the epoch.
+        """
+        waiting = self._queue.order()
+        why_not = {model: self._why_not(model) for model in {job.model for job in waiting}}
+        for job in waiting:
+            if job.cancel_asked:
+                self._give_up(job, Cancelled())
+            elif job.request.deadline is not None and job.request.deadline <= now:
+                self._give_up(job, Failed(DeadlinePassed()))
+            elif error := why_not[job.model]:
+                self._give_up(job, Failed(error))
+        for lane in self._lanes:
+            lane.cancel_asked()
+        while choice := choose(self._lanes, self._queue.order(), self._settings.patience_row_steps):
+            for job in choice.overtaken:
+                job.overtaken += choice.job.cost
+            self._queue.take(choice.job)
+            choice.lane.draw(choice.job)
+        self._tell_places()
+
+    def _give_up(self, job: EngineJob, event: Event) -> None:
+        self._queue.remove(job)
+        job.emit(event)
+
+    def _tell_places(self) -> None:
+        order = self._queue.order()
+        if all(job.place == place for place, job in enumerate(order, start=1)):
+            return
+        now_s = asyncio.get_running_loop().time()
+        spans = forecast(self._lanes, order)
+        for place, job in enumerate(order, start=1):
+            if job.place == place:
+                continue
+            job.place = place
+            end_s = spans[job.job_id].end_s
+            promise = self._calibration.promise(end_s, now_s) if math.isfinite(end_s) else None
+            job.promise = job.promise or promise
+            job.emit(Queued(place, promise.told_s if promise else None))
 
     def _next_deadline_in_s(self, now: float) -> float | None:
-        waiting = (job.request.deadline for lane in self._lanes for job in lane.queue.order())
-        deadlines = [deadline for deadline in waiting if deadline is not None]
+        deadlines = [job.request.deadline for job in self._queue.order() if job.request.deadline is not None]
         return max(0.0, min(deadlines) - now) if deadlines else None
 
-    def _place_free_in_s(self) -> float:
-        known = [eta_s for lane in self._lanes if lane.takes_jobs and (eta_s := lane.free_in_s()) is not None]
-        return min(known, default=UNKNOWN_ETA_S)
+    def _next_start_s(self, tenant: str | None) -> float:
+        """Return when the next job of the tenant, or of anybody, should leave the line."""
+        order = self._queue.order()
+        spans = forecast(self._lanes, order)
+        starts = [spans[job.job_id].start_s for job in order if tenant in (None, job.request.tenant)]
+        soonest_s = min(starts, default=math.inf)
+        return soonest_s if math.isfinite(soonest_s) else UNKNOWN_ETA_S
 
-    def _why_not(self) -> EngineError:
-        unfit = [lane.trouble for lane in self._lanes if lane.state is WorkerState.UNFIT]
+    def _why_not(self, model: str) -> EngineError | None:
+        """Return why no worker can draw with the model; None if one can, or may soon."""
+        working = [lane for lane in self._lanes if lane.health.takes_jobs]
+        if any(lane.can_draw(model) for lane in working):
+            return None
+        if working:
+            return ModelUnavailable(model, working[0].why_not(model))
+        unfit = [lane.health.reason for lane in self._lanes if lane.health.state is WorkerState.UNFIT]
         return SafetyUnavailable(unfit[0]) if unfit else EngineStopped()
 
     def _trouble(self) -> str:
         if not self._is_open:
             return EngineStopped().sentence()
-        if any(lane.takes_jobs for lane in self._lanes):
-            return ""
-        error = self._why_not()
-        if isinstance(error, SafetyUnavailable):
-            return error.sentence()
-        return (
-            f"No worker can be started: {self._lanes[0].trouble.rstrip('.')}." if self._lanes else "There is no worker."
-        )
+        if not self._lanes:
+            return "There is no worker."
+        return " ".join(dict.fromkeys(sentence for lane in self._lanes for sentence in lane.health.sentences()))

@@ -5,9 +5,27 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from engine.api import FINAL, Event, GenerationRequest, Progress, Queued
+
+Group = tuple[str, int, int]
+ROWS_AN_IMAGE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """What a waiting job was told of its end, on the loop's clock in seconds.
+
+    Args:
+        at_s: when it was told.
+        raw_s: how long it should take from then, by the measured rates.
+        told_s: the same after calibration: what the listener read.
+    """
+
+    at_s: float
+    raw_s: float
+    told_s: float
 
 
 class EngineJob:
@@ -28,6 +46,8 @@ class EngineJob:
         self.over = False
         self.done = 0.0
         self.place: int | None = None
+        self.promise: Promise | None = None
+        self.overtaken = 0.0
         self._changed = changed
         self._unread: deque[Event] = deque()
         self._news = asyncio.Event()
@@ -38,11 +58,32 @@ class EngineJob:
         return self.request.job_id
 
     @property
-    def row_steps(self) -> float:
-        """Work left, in rows of the UNet's batch times scheduler steps: the unit of load and of ETA."""
+    def model(self) -> str:
+        """Catalogue id of its model."""
+        return self.request.recipe.model
+
+    @property
+    def group(self) -> Group:
+        """What jobs must have in common to share a worker's batch: model, width, height."""
         recipe = self.request.recipe
-        rows_per_image = 2 if recipe.guidance_scale > 1.0 else 1
-        return len(recipe.images) * rows_per_image * recipe.steps * (1.0 - self.done)
+        return recipe.model, recipe.width, recipe.height
+
+    @property
+    def rows(self) -> int:
+        """The room it takes in a worker's batch; an image without guidance may take less, never more."""
+        return ROWS_AN_IMAGE * len(self.request.recipe.images)
+
+    @property
+    def cost(self) -> float:
+        """Work in all, in rows of the UNet's batch times scheduler steps: the unit of fairness, load and ETA."""
+        recipe = self.request.recipe
+        rows_per_image = ROWS_AN_IMAGE if recipe.guidance_scale > 1.0 else 1
+        return float(len(recipe.images) * rows_per_image * recipe.steps)
+
+    @property
+    def row_steps(self) -> float:
+        """Work left, in the same unit."""
+        return self.cost * (1.0 - self.done)
 
     def cancel(self) -> None:
         """Ask for the job to end. Its stream still ends with one final event, usually Cancelled."""

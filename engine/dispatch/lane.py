@@ -1,71 +1,61 @@
-"""One worker: its queue, the jobs it draws, and its life from start to restart."""
+"""One worker: the jobs it draws, and its life from start to restart."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Callable
-from enum import Enum
 
 from engine.api import (
     Cancelled,
-    DeadlinePassed,
     EngineError,
     Event,
     Failed,
     Finished,
     GenerationFailed,
+    ModelUnavailable,
     Progress,
-    Queued,
     SafetyUnavailable,
     Started,
     WorkerDied,
     error_from_data,
 )
-from engine.dispatch.jobs import EngineJob
-from engine.dispatch.queue import FairQueue
-from engine.dispatch.rate import StepRate
+from engine.dispatch.calibration import Calibration
+from engine.dispatch.health import Health, WorkerState
+from engine.dispatch.jobs import ROWS_AN_IMAGE, EngineJob, Group
+from engine.dispatch.rate import Meter
 from engine.executors.port import Executor, WorkerGone
+from engine.settings import EngineSettings
 from engine.wire import Cancel, Draw, FromWorker, JobCancelled, JobFailed, JobFinished, JobProgress, JobStarted
-
-CAPACITY = 1
-FIRST_DELAY_S = 0.5
-LONGEST_DELAY_S = 30.0
-STARTS_BEFORE_BROKEN = 3
 
 log = logging.getLogger(__name__)
 
 
-class WorkerState(Enum):
-    """Where a worker is in its life. UNFIT and BROKEN workers get no jobs, but go on being restarted."""
-
-    STARTING = "starting"
-    READY = "ready"
-    UNFIT = "unfit"
-    BROKEN = "broken"
-
-
 class Lane:
-    """The queue in front of one worker, and the worker's owner.
+    """A worker's owner.
 
-    The dispatcher's task calls `arrange`; the lane's own task runs `own`. Nobody else changes a lane.
+    The dispatcher's task gives it jobs and cancels them; the lane's own task runs `own`. Nobody else changes a lane.
 
     Args:
         executor: runs the worker; owned by this lane.
-        start_timeout_s: how long a start may take.
-        changed: called without waiting when the dispatcher should arrange again.
+        settings: how long starts and steps may take.
+        calibration: told when a job ended that was told when it would.
+        changed: called without waiting when the dispatcher should look again.
     """
 
-    def __init__(self, executor: Executor, start_timeout_s: float, changed: Callable[[], None]) -> None:
-        self.queue = FairQueue()
+    def __init__(
+        self, executor: Executor, settings: EngineSettings, calibration: Calibration, changed: Callable[[], None]
+    ) -> None:
         self.running: dict[str, EngineJob] = {}
-        self.state = WorkerState.STARTING
-        self.trouble = ""
+        self.health = Health(executor.name)
+        self.meter = Meter()
         self._executor = executor
-        self._start_timeout_s = start_timeout_s
+        self._settings = settings
+        self._calibration = calibration
         self._changed = changed
-        self._failed_starts = 0
-        self._rate = StepRate()
+        self._budget = ROWS_AN_IMAGE
+        self._models: list[str] = []
+        self._watchdog: asyncio.Timeout | None = None
 
     @property
     def name(self) -> str:
@@ -73,44 +63,62 @@ class Lane:
         return self._executor.name
 
     @property
-    def takes_jobs(self) -> bool:
-        """Whether jobs may wait here: the worker is ready, or may soon be."""
-        return self.state in (WorkerState.STARTING, WorkerState.READY)
+    def is_ready(self) -> bool:
+        """Whether the worker draws, or could at once."""
+        return self.health.state is WorkerState.READY
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the worker may be given a job now. Its last one may be larger than the room that is left."""
+        return self.is_ready and sum(job.rows for job in self.running.values()) < self._budget
 
     @property
     def load(self) -> float:
-        """Work waiting and running, in row-steps."""
-        return self._running_row_steps() + sum(job.row_steps for job in self.queue.order())
+        """Work under way, in row-steps."""
+        return sum(job.row_steps for job in self.running.values())
 
-    def free_in_s(self) -> float | None:
-        """Return when the jobs that run now should be done; None if unknown."""
-        return self._rate.seconds_for(self._running_row_steps())
+    @property
+    def group(self) -> Group | None:
+        """What the worker draws now; None when it draws nothing. Only the same may join."""
+        return next((job.group for job in self.running.values()), None)
 
-    def arrange(self, now: float) -> None:
-        """End what need not wait any longer, give the worker what it can take, tell the others their place.
+    def can_draw(self, model: str) -> bool:
+        """Whether the worker may be asked to draw with the model."""
+        return self.health.takes_jobs and not self.why_not(model)
 
-        Args:
-            now: seconds since the epoch.
-        """
-        for job in self.queue.order():
-            if job.cancel_asked:
-                self._give_up(job, Cancelled())
-            elif job.request.deadline is not None and job.request.deadline <= now:
-                self._give_up(job, Failed(DeadlinePassed()))
+    def why_not(self, model: str) -> str:
+        """Return why the worker cannot load the model; empty when it may be asked to."""
+        return self.health.why_not(model, _now_s())
+
+    def distance(self, model: str) -> int:
+        """Return 0 for the model that was drawn with last, 1 for one since the worker's start, 2 for any other."""
+        if model not in self._models:
+            return 2
+        return 0 if model == self._models[-1] else 1
+
+    def draw(self, job: EngineJob) -> None:
+        """Give the worker a job."""
+        if not self.running:
+            self._watch(self._silence_s())
+        self.running[job.job_id] = job
+        self._models = [model for model in self._models if model != job.model] + [job.model]
+        try:
+            self._executor.send(Draw(job.request))
+        except (TypeError, ValueError, OverflowError) as error:
+            # One request that no message can hold must not end the order of all the others.
+            self._end(job, Failed(GenerationFailed(f"the request cannot be sent to a worker: {error}")))
+
+    def cancel_asked(self) -> None:
+        """Tell the worker which of its jobs are not wanted any more."""
         for job in self.running.values():
             if job.cancel_asked and not job.cancel_sent:
                 job.cancel_sent = True
                 self._executor.send(Cancel(job.job_id))
-        while self.state is WorkerState.READY and len(self.running) < CAPACITY and self.queue:
-            self._draw(self.queue.take())
-        self._tell_places()
 
     def end_all(self, event: Event) -> None:
         """End every job here with the event, or as cancelled if that was asked for."""
-        for job in self.queue.order():
-            self.queue.remove(job)
-            job.emit(Cancelled() if job.cancel_asked else event)
-        self._end_running(event)
+        for job in list(self.running.values()):
+            self._end(job, Cancelled() if job.cancel_asked else event)
 
     async def own(self) -> None:
         """Keep the worker alive and hear what it says, until this task is cancelled."""
@@ -120,56 +128,62 @@ class Lane:
                     await self._live_once()
                 except Exception as error:
                     log.exception("worker %s: unexpected", self.name)
-                    self._start_failed(WorkerState.BROKEN, repr(error))
-                if self.state is WorkerState.READY:
-                    self.state = WorkerState.STARTING
-                self._end_running(Failed(WorkerDied(self.name)))
+                    self._is_gone(repr(error))
                 self._changed()
                 await self._executor.stop()
-                await asyncio.sleep(min(FIRST_DELAY_S * 2**self._failed_starts, LONGEST_DELAY_S))
+                await asyncio.sleep(self.health.delay_s)
         finally:
             await self._executor.stop()
 
     async def _live_once(self) -> None:
+        timeout_s = self._settings.start_timeout_s
         try:
-            async with asyncio.timeout(self._start_timeout_s):
+            async with asyncio.timeout(timeout_s):
                 ready = await self._executor.start()
         except SafetyUnavailable as error:
-            self._start_failed(WorkerState.UNFIT, error.reason)
+            self.health.start_failed(WorkerState.UNFIT, error.reason)
         except WorkerGone as error:
-            self._start_failed(WorkerState.BROKEN, str(error))
+            self.health.start_failed(WorkerState.BROKEN, str(error))
         except TimeoutError:
-            reason = f"the worker {self.name} was not ready after {self._start_timeout_s:g} s"
-            self._start_failed(WorkerState.BROKEN, reason)
+            self.health.start_failed(WorkerState.BROKEN, f"the worker {self.name} was not ready after {timeout_s:g} s")
         else:
             log.info("worker %s is ready on %s with %d threads", self.name, ready.device, ready.threads)
-            self.state, self.trouble, self._failed_starts = WorkerState.READY, "", 0
+            self._budget, self._models = ready.rows, []
+            self.health.started()
             self._changed()
-            await self._listen()
+            self._is_gone(await self._listen())
 
-    async def _listen(self) -> None:
-        while True:
-            try:
-                message = await self._executor.receive()
-            except WorkerGone as error:
-                log.warning("worker %s is gone: %s", self.name, error)
-                return
-            self._hear(message)
-            self._changed()
-
-    def _start_failed(self, state: WorkerState, reason: str) -> None:
-        log.error("worker %s could not be started: %s", self.name, reason)
-        self._failed_starts += 1
-        if state is WorkerState.UNFIT or self._failed_starts >= STARTS_BEFORE_BROKEN:
-            self.state, self.trouble = state, reason
-
-    def _draw(self, job: EngineJob) -> None:
-        self.running[job.job_id] = job
+    async def _listen(self) -> str:
+        """Hear the worker until it is gone, or silent for too long while it draws; return why it ended."""
         try:
-            self._executor.send(Draw(job.request))
-        except (TypeError, ValueError, OverflowError) as error:
-            # One request that no message can hold must not end the order of all the others.
-            self._end(job, Failed(GenerationFailed(f"the request cannot be sent to a worker: {error}")))
+            async with asyncio.timeout(None) as self._watchdog:
+                while True:
+                    message = await self._executor.receive()
+                    self._hear(message)
+                    if self.running:
+                        self._watch(self._silence_s())
+        except WorkerGone as error:
+            return str(error)
+        except TimeoutError:
+            return f"{self.name} was silent for {self._silence_s():g} s while drawing"
+        finally:
+            self._watchdog = None
+
+    def _silence_s(self) -> float:
+        """Return how long the worker may be silent: longer before its first step, because a model may be loading."""
+        loading_s = 0.0 if self.meter.is_stepping else self._settings.start_timeout_s
+        return loading_s + self._settings.step_timeout_s
+
+    def _watch(self, silence_s: float | None) -> None:
+        if self._watchdog is not None and not self._watchdog.expired():
+            self._watchdog.reschedule(None if silence_s is None else _now_s() + silence_s)
+
+    def _is_gone(self, reason: str) -> None:
+        if self.is_ready:
+            self.health.died(reason, self.running.keys())
+        else:
+            self.health.start_failed(WorkerState.BROKEN, reason)
+        self.end_all(Failed(WorkerDied(self.name)))
 
     def _hear(self, message: FromWorker) -> None:
         job = self.running.get(getattr(message, "job_id", ""))
@@ -177,14 +191,15 @@ class Lane:
             return
         match message:
             case JobStarted():
+                self.meter.joined(job, _now_s())
                 job.emit(Started(self.name))
             case JobProgress():
-                job.done = message.step / max(message.total, 1)
+                self.meter.stepped(job, message.step / max(message.total, 1), _now_s())
                 job.emit(Progress(message.step, message.total, message.preview))
             case JobFinished():
                 self._finish(job, message)
             case JobFailed():
-                self._end(job, Failed(_error(message)))
+                self._fail(job, _error(message))
             case JobCancelled():
                 self._end(job, Cancelled() if job.cancel_asked else Failed(WorkerDied(self.name)))
 
@@ -194,32 +209,28 @@ class Lane:
             reason = f"worker {self.name} sent {len(message.images)} results for {asked} images"
             self._end(job, Failed(GenerationFailed(reason)))
             return
-        job.done = 0.0
-        self._rate.learn(job.row_steps, message.facts.seconds)
+        self.health.drew(job.model)
+        self.meter.finished(job, _now_s())
+        if job.promise is not None:
+            self._calibration.learn(job.promise, _now_s())
         self._end(job, Finished(message.images, message.grid, message.facts))
+
+    def _fail(self, job: EngineJob, error: EngineError) -> None:
+        if isinstance(error, ModelUnavailable):
+            self.health.model_failed(job.model, error.reason, _now_s())
+        self._end(job, Failed(error))
 
     def _end(self, job: EngineJob, event: Event) -> None:
         del self.running[job.job_id]
+        self.meter.left(job, is_idle=not self.running)
+        if not self.running:
+            self._watch(None)
         job.emit(event)
+        self._changed()
 
-    def _end_running(self, event: Event) -> None:
-        for job in list(self.running.values()):
-            self._end(job, Cancelled() if job.cancel_asked else event)
 
-    def _give_up(self, job: EngineJob, event: Event) -> None:
-        self.queue.remove(job)
-        job.emit(event)
-
-    def _running_row_steps(self) -> float:
-        return sum(job.row_steps for job in self.running.values())
-
-    def _tell_places(self) -> None:
-        ahead = self._running_row_steps()
-        for place, job in enumerate(self.queue.order(), start=1):
-            ahead += job.row_steps
-            if job.place != place:
-                job.place = place
-                job.emit(Queued(place, self._rate.seconds_for(ahead) if self.state is WorkerState.READY else None))
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _error(message: JobFailed) -> EngineError:

@@ -1,55 +1,99 @@
-"""The jobs that wait for one worker."""
+"""The jobs that wait, in the order that is fair."""
 
 from __future__ import annotations
 
 from bisect import insort
-from itertools import zip_longest
+from dataclasses import dataclass, field
 
 from engine.dispatch.jobs import EngineJob
 
 
-class FairQueue:
-    """Tenants take turns; a tenant's own jobs go in the order they were accepted.
+@dataclass(slots=True)
+class _Tenant:
+    """One who has jobs here, or had more than a fair share just now.
 
-    A job that is submitted again keeps its `accepted_at`, and so its place before the tenant's later jobs.
+    Args:
+        weight: share against other tenants.
+        account: row-steps it was given, divided by its weight.
+        jobs: those that wait, by time of acceptance.
+    """
+
+    weight: float
+    account: float
+    jobs: list[EngineJob] = field(default_factory=list)
+
+
+class FairQueue:
+    """Deficit round-robin with the smallest of quanta: whoever was given least for its weight goes next.
+
+    Each tenant has an account of the row-steps it was given, divided by its weight. The smallest account goes first,
+    and pays for a job when the job is taken. The queue's own account grows as that of a tenant who always gets exactly
+    its share; who arrives starts there, so that nobody saves up turns while away, and nobody starves behind a stream
+    of newcomers. A tenant's own jobs go in the order they were accepted, which a job submitted again keeps.
     """
 
     def __init__(self) -> None:
-        self._tenants: dict[str, list[EngineJob]] = {}
+        self._tenants: dict[str, _Tenant] = {}
+        self._jobs: dict[str, EngineJob] = {}
+        self._account = 0.0
 
     def __len__(self) -> int:
-        return sum(map(len, self._tenants.values()))
+        return len(self._jobs)
+
+    def __contains__(self, job_id: str) -> bool:
+        return job_id in self._jobs
+
+    def of(self, tenant: str) -> int:
+        """Return how many jobs of the tenant wait."""
+        return len(self._tenants[tenant].jobs) if tenant in self._tenants else 0
 
     def put(self, job: EngineJob) -> None:
         """Add a job."""
-        insort(self._tenants.setdefault(job.request.tenant, []), job, key=lambda other: other.request.accepted_at)
+        request = job.request
+        tenant = self._tenants.setdefault(request.tenant, _Tenant(request.weight, self._account))
+        if not tenant.jobs:
+            tenant.account = max(tenant.account, self._account)
+        tenant.weight = request.weight
+        insort(tenant.jobs, job, key=lambda other: other.request.accepted_at)
+        self._jobs[job.job_id] = job
 
-    def take(self) -> EngineJob:
-        """Remove and return the next job; its tenant goes to the end of the line.
+    def take(self, job: EngineJob) -> None:
+        """Remove a job that is to be drawn now, at its tenant's cost.
 
         Raises:
-            IndexError: the queue is empty.
+            KeyError: it does not wait here.
         """
-        if not self._tenants:
-            raise IndexError("the queue is empty")
-        tenant = next(iter(self._tenants))
-        first, *rest = self._tenants.pop(tenant)
-        if rest:
-            self._tenants[tenant] = rest
-        return first
+        tenant = self._tenants[job.request.tenant]
+        tenant.account += job.cost / tenant.weight
+        self._account += job.cost / sum(each.weight for each in self._tenants.values())
+        self.remove(job)
 
     def remove(self, job: EngineJob) -> None:
         """Remove a job that waits here.
 
         Raises:
-            KeyError, ValueError: it does not.
+            KeyError: it does not.
         """
-        jobs = self._tenants[job.request.tenant]
-        jobs.remove(job)
-        if not jobs:
-            del self._tenants[job.request.tenant]
+        del self._jobs[job.job_id]
+        self._tenants[job.request.tenant].jobs.remove(job)
+        waiting = [tenant.account for tenant in self._tenants.values() if tenant.jobs]
+        self._account = max(self._account, min(waiting, default=self._account))
+        self._forget()
 
     def order(self) -> list[EngineJob]:
-        """Return the jobs in the order in which `take` would."""
-        turns = zip_longest(*self._tenants.values())
-        return [job for turn in turns for job in turn if job is not None]
+        """Return the jobs in the order in which they should be taken."""
+        turns: list[tuple[float, float, int, EngineJob]] = []
+        for tenant in self._tenants.values():
+            account = tenant.account
+            for job in tenant.jobs:
+                turns.append((account, job.request.accepted_at, len(turns), job))
+                account += job.cost / tenant.weight
+        return [job for *_, job in sorted(turns, key=lambda turn: turn[:3])]
+
+    def _forget(self) -> None:
+        """Drop the tenants who have no job here and no more than their share; all of them when nobody waits."""
+        self._tenants = {
+            name: tenant
+            for name, tenant in self._tenants.items()
+            if tenant.jobs or (self._jobs and tenant.account > self._account)
+        }

@@ -72,6 +72,9 @@ class FakeExecutor:
         name: name of the worker.
         plan: chooses what becomes of a job; may be replaced at any time.
         starts: how the first starts go, in order; later ones are good.
+        rows: how much it takes at once, two for an image.
+        step_s: how long a step of a job takes, whatever else is drawn.
+        load_s: how long the first job of a model waits for it, since the last start.
     """
 
     def __init__(
@@ -79,11 +82,18 @@ class FakeExecutor:
         name: str = "fake-0",
         plan: Callable[[GenerationRequest], Plan] = lambda request: Plan(),
         starts: Iterable[Start] = (),
+        rows: int = 2,
+        step_s: float = 0.0,
+        load_s: float = 0.0,
     ) -> None:
         self.plan = plan
         self.requests: list[GenerationRequest] = []
         self._name = name
         self._starts: Iterator[Start] = iter(starts)
+        self._rows = rows
+        self._step_s = step_s
+        self._load_s = load_s
+        self._loaded: set[str] = set()
         self._inbox: asyncio.Queue[FromWorker | WorkerGone] = asyncio.Queue()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._hold_at_step: int | None = None
@@ -138,7 +148,8 @@ class FakeExecutor:
                 await asyncio.Event().wait()
         self._inbox = asyncio.Queue()
         self._is_alive = True
-        return Ready(self._name, "fake", 1)
+        self._loaded.clear()
+        return Ready(self._name, "fake", 1, self._rows)
 
     def send(self, message: ToWorker) -> None:
         """Take a message; lost when the worker is dead."""
@@ -170,11 +181,14 @@ class FakeExecutor:
     async def _draw(self, request: GenerationRequest) -> None:
         plan, recipe = self.plan(request), request.recipe
         self._tell(JobStarted(request.job_id))
+        if recipe.model not in self._loaded:
+            await asyncio.sleep(self._load_s)
+            self._loaded.add(recipe.model)
         for step in range(1, recipe.steps + 1):
             await self._wait_while_held(request.job_id, step - 1)
             if plan.die_at_step == step:
                 self.die(f"it died at step {step}")
-            await asyncio.sleep(0)
+            await asyncio.sleep(self._step_s)
             self._tell(_progress(request, step, plan.previews and request.previews))
         await self._wait_while_held(request.job_id, recipe.steps)
         if plan.fail is not None:

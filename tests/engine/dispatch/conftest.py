@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 
 from engine.api import GenerationRequest, ImageSeed, Recipe
+from engine.dispatch import Dispatcher
+from engine.executors.port import Executor
+from engine.settings import EngineSettings
 
 
 @pytest.fixture
@@ -26,17 +29,23 @@ def make_request() -> Callable[..., GenerationRequest]:
         images: int = 1,
         accepted_at: float | None = None,
         deadline: float | None = None,
+        weight: float = 1.0,
+        model: str = "pocket",
+        side: int = 16,
+        previews: bool = True,
     ) -> GenerationRequest:
         number = next(numbers)
         seeds = tuple(ImageSeed(seed) for seed in range(images))
-        recipe = Recipe("pocket", "1", "a red apple", "", 16, 16, steps, 4.5, "Euler", seeds)
+        recipe = Recipe(model, "1", "a red apple", "", side, side, steps, 4.5, "Euler", seeds)
         return GenerationRequest(
             recipe,
             job_id=job_id or f"job-{number}",
             attempt=1,
             accepted_at=float(number) if accepted_at is None else accepted_at,
             tenant=tenant,
+            weight=weight,
             deadline=deadline,
+            previews=previews,
         )
 
     return make
@@ -74,5 +83,24 @@ def simulate() -> Callable[[Coroutine[Any, Any, None]], None]:
     def run(coroutine: Coroutine[Any, Any, None]) -> None:
         with asyncio.Runner(loop_factory=JumpingLoop) as runner:
             runner.run(coroutine)
+
+    return run
+
+
+@pytest.fixture
+def run(simulate: Callable[[Coroutine[Any, Any, None]], None]) -> Callable[..., None]:
+    """Return a runner of scenarios: `run(scenario, executor, ..., setting=value)` hands each an open dispatcher."""
+
+    def run(scenario: Callable[[Dispatcher], Coroutine[Any, Any, None]], *executors: Executor, **changes: Any) -> None:
+        async def whole() -> None:
+            settings = EngineSettings(start_timeout_s=60).model_copy(update=changes)
+            dispatcher = Dispatcher(executors, settings, asyncio.get_running_loop().time)
+            dispatcher.open()
+            try:
+                await scenario(dispatcher)
+            finally:
+                await dispatcher.close()
+
+        simulate(whole())
 
     return run

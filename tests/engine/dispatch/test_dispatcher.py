@@ -30,14 +30,16 @@ from engine.api import (
 from engine.dispatch import Dispatcher
 from engine.executors.fake import FakeExecutor, Plan, Start
 from engine.executors.port import Executor
+from engine.settings import EngineSettings
 
+SETTINGS = EngineSettings(start_timeout_s=60)
 Simulate = Callable[[Coroutine[Any, Any, None]], None]
 MakeRequest = Callable[..., GenerationRequest]
 
 
 @asynccontextmanager
-async def opened(*executors: Executor, queue_limit: int = 100) -> AsyncIterator[Dispatcher]:
-    dispatcher = Dispatcher(executors, queue_limit, start_timeout_s=60, clock=asyncio.get_running_loop().time)
+async def opened(*executors: Executor, **changes: Any) -> AsyncIterator[Dispatcher]:
+    dispatcher = Dispatcher(executors, SETTINGS.model_copy(update=changes), asyncio.get_running_loop().time)
     dispatcher.open()
     try:
         yield dispatcher
@@ -133,9 +135,9 @@ def test_places_are_told_again_when_they_change(make_request: MakeRequest, simul
 
 def test_the_eta_is_learned_from_what_was_finished(make_request: MakeRequest, simulate: Simulate) -> None:
     async def scenario() -> None:
-        fake = FakeExecutor()
+        fake = FakeExecutor(step_s=0.1)
         async with opened(fake) as dispatcher:
-            await last(dispatcher.submit(make_request(steps=10)))  # the fake says that every job takes 1 s
+            await last(dispatcher.submit(make_request(steps=10)))
             fake.hold()
             dispatcher.submit(make_request(steps=10))
             await fake.held()
@@ -149,7 +151,7 @@ def test_the_eta_is_learned_from_what_was_finished(make_request: MakeRequest, si
 
 def test_steps_already_done_shorten_the_eta(make_request: MakeRequest, simulate: Simulate) -> None:
     async def scenario() -> None:
-        fake = FakeExecutor()
+        fake = FakeExecutor(step_s=0.1)
         async with opened(fake) as dispatcher:
             await last(dispatcher.submit(make_request(steps=10)))
             fake.hold(at_step=5)
@@ -165,7 +167,7 @@ def test_steps_already_done_shorten_the_eta(make_request: MakeRequest, simulate:
 
 def test_a_full_queue_refuses_and_says_when_to_come_back(make_request: MakeRequest, simulate: Simulate) -> None:
     async def scenario() -> None:
-        fake = FakeExecutor()
+        fake = FakeExecutor(step_s=0.1)
         async with opened(fake, queue_limit=2) as dispatcher:
             await last(dispatcher.submit(make_request(steps=10)))
             fake.hold()
@@ -176,7 +178,7 @@ def test_a_full_queue_refuses_and_says_when_to_come_back(make_request: MakeReque
                 dispatcher.submit(make_request())
             assert refused.value.eta_s == pytest.approx(3.0)
             with pytest.raises(TooBusy):
-                dispatcher.check()
+                dispatcher.check("pocket")
             waiting[0].cancel()
             await settle()
             dispatcher.submit(make_request())

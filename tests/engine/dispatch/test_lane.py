@@ -21,8 +21,10 @@ from engine.api import (
 from engine.dispatch import Dispatcher
 from engine.executors.fake import FakeExecutor
 from engine.executors.port import WorkerGone
+from engine.settings import EngineSettings
 from engine.wire import Draw, FromWorker, JobCancelled, JobFailed, JobFinished, JobProgress, Ready, ToWorker
 
+SETTINGS = EngineSettings(queue_limit=10, start_timeout_s=60)
 FACTS = Facts("w", "cpu", 1, "float32", (), 1.0)
 BLOCKED = ImageResult(0, Verdict.BLOCK, "planned")
 
@@ -52,7 +54,7 @@ class Scripted:
 
 
 async def error_of(request: GenerationRequest, *answers: Callable[[str], FromWorker]) -> EngineError:
-    dispatcher = Dispatcher([Scripted(lambda job_id: [answer(job_id) for answer in answers])], 10, 60)
+    dispatcher = Dispatcher([Scripted(lambda job_id: [answer(job_id) for answer in answers])], SETTINGS)
     dispatcher.open()
     async with asyncio.timeout(5):
         events = [event async for event in dispatcher.submit(request)]
@@ -119,7 +121,7 @@ class Crashing(Scripted):
 async def test_a_bug_in_an_executor_fails_the_job_as_a_death_does(
     make_request: Callable[..., GenerationRequest],
 ) -> None:
-    dispatcher = Dispatcher([Crashing(lambda job_id: [JobProgress(job_id, 1, 2)])], 10, 60)
+    dispatcher = Dispatcher([Crashing(lambda job_id: [JobProgress(job_id, 1, 2)])], SETTINGS)
     dispatcher.open()
     async with asyncio.timeout(5):
         events = [event async for event in dispatcher.submit(make_request())]
@@ -137,7 +139,7 @@ async def test_an_executor_that_is_gone_is_no_bug(
             await super().receive()
             raise WorkerGone("w was ended by SIGKILL")
 
-    dispatcher = Dispatcher([Gone(lambda job_id: [JobProgress(job_id, 1, 2)])], 10, 60)
+    dispatcher = Dispatcher([Gone(lambda job_id: [JobProgress(job_id, 1, 2)])], SETTINGS)
     dispatcher.open()
     async with asyncio.timeout(5):
         events = [event async for event in dispatcher.submit(make_request())]
@@ -148,7 +150,7 @@ async def test_an_executor_that_is_gone_is_no_bug(
 
 
 async def test_a_request_that_no_message_can_hold_fails_alone(make_request: Callable[..., GenerationRequest]) -> None:
-    dispatcher = Dispatcher([FakeExecutor()], 10, 60)
+    dispatcher = Dispatcher([FakeExecutor()], SETTINGS)
     dispatcher.open()
     async with asyncio.timeout(5):
         bad = [event async for event in dispatcher.submit(make_request(job_id="\ud800"))]

@@ -109,6 +109,15 @@ async def test_while_no_worker_is_fit_every_recipe_is_refused() -> None:
             engine.check(RECIPE)
 
 
+async def test_a_model_that_could_not_be_loaded_is_refused_with_the_reason(
+    engine: EngineClient, fake: FakeExecutor
+) -> None:
+    fake.plan = lambda request: Plan(fail=ModelUnavailable(INFO.id, "a tensor is missing"))
+    await read(engine.submit(request()))
+    with pytest.raises(ModelUnavailable, match="a tensor is missing"):
+        engine.check(RECIPE)
+
+
 async def test_a_closed_engine_refuses() -> None:
     async with open_engine(SETTINGS, executors=[FakeExecutor()]) as engine:
         pass

@@ -1,0 +1,179 @@
+"""Which worker draws what, when there are several models, sizes and workers, in jumping time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from engine.api import Event, Failed, Finished, GenerationRequest, Job, WorkerDied
+from engine.dispatch import Dispatcher
+from engine.executors.fake import FakeExecutor, Start
+
+MakeRequest = Callable[..., GenerationRequest]
+Run = Callable[..., None]
+
+
+async def last(job: Job) -> Event:
+    return [event async for event in job][-1]
+
+
+async def until(dispatcher: Dispatcher, **wanted: Any) -> None:
+    while any(getattr(dispatcher.status(), name) != value for name, value in wanted.items()):  # noqa: ASYNC110
+        await asyncio.sleep(0.1)
+
+
+def models(fake: FakeExecutor) -> str:
+    """Return the initials of the models in the order they were asked of the worker."""
+    return "".join(request.recipe.model[0] for request in fake.requests)
+
+
+def test_a_worker_stays_on_its_model_while_others_have_patience(make_request: MakeRequest, run: Run) -> None:
+    fake = FakeExecutor()
+
+    async def scenario(dispatcher: Dispatcher) -> None:
+        for number in range(30):
+            dispatcher.submit(make_request("ann", model="ab"[number % 2]))
+        await until(dispatcher, workers=1, queued=0, running=0)
+        # Every job costs 8 row-steps, so that 5 may overtake.
+        assert models(fake).startswith("aaaaaa" + "b")
+        assert sum(left != right for left, right in zip(models(fake), models(fake)[1:], strict=False)) <= 6
+        assert Counter(models(fake)) == {"a": 15, "b": 15}
+
+    run(scenario, fake, patience_row_steps=40, queue_limit_per_tenant=100)
+
+
+def test_without_patience_the_order_is_the_fair_one(make_request: MakeRequest, run: Run) -> None:
+    fake = FakeExecutor()
+
+    async def scenario(dispatcher: Dispatcher) -> None:
+        for number in range(10):
+            dispatcher.submit(make_request("ann", model="ab"[number % 2]))
+        await until(dispatcher, workers=1, queued=0, running=0)
+        assert models(fake) == "abababababab"[:10]
+
+    run(scenario, fake, patience_row_steps=0)
+
+
+def test_a_flood_in_one_size_does_not_block_another_size(make_request: MakeRequest, run: Run) -> None:
+    fake = FakeExecutor(rows=8, step_s=1)
+
+    async def scenario(dispatcher: Dispatcher) -> None:
+        for _ in range(50):
+            dispatcher.submit(make_request("ann", side=16))
+        await until(dispatcher, running=4)
+        dispatcher.submit(make_request("bob", job_id="large", side=32))
+        await until(dispatcher, queued=0, running=0)
+        sent = [request.job_id for request in fake.requests]
+        assert sent.index("large") <= 4 + 5
+
+    run(scenario, fake, patience_row_steps=40, queue_limit_per_tenant=100)
+
+
+def test_a_batch_holds_one_model_and_size_and_no_more_rows_than_the_worker_has(
+    make_request: MakeRequest, run: Run
+) -> None:
+    fake = FakeExecutor(rows=8, step_s=1)
+
+    async def scenario(dispatcher: Dispatcher) -> None:
+        waiting = {
+            job.job_id: asyncio.create_task(last(job))
+            for job in [dispatcher.submit(make_request(side=16 * (1 + number % 2))) for number in range(12)]
+        }
+        most = 0
+        while waiting:
+            await asyncio.sleep(0.5)
+            waiting = {job_id: task for job_id, task in waiting.items() if not task.done()}
+            sent = [request for request in fake.requests if request.job_id in waiting]
+            assert len({request.recipe.width for request in sent}) <= 1
+            most = max(most, len(sent))
+        assert most == 4
+
+    run(scenario, fake)
+
+
+def test_one_job_may_be_larger_than_the_room_a_worker_has(make_request: MakeRequest, run: Run) -> None:
+    async def scenario(dispatcher: Dispatcher) -> None:
+        assert isinstance(await last(dispatcher.submit(make_request(images=4))), Finished)
+
+    run(scenario, FakeExecutor(rows=2))
+
+
+def test_a_job_goes_where_its_model_is_loaded(make_request: MakeRequest, run: Run) -> None:
+    left, right = FakeExecutor("left", step_s=1), FakeExecutor("right", step_s=1)
+
+    async def scenario(dispatcher: Dispatcher) -> None:
+        await until(dispatcher, workers=2)
+        for model in "ab":
+            dispatcher.submit(make_request(model=model))
+        await until(dispatcher, queued=0, running=0)
+        for model in "ba":
+            dispatcher.submit(make_request(model=model))
+            await until(dispatcher, queued=0, running=0)
+        for model in "ba":
+            dispatcher.submit(make_request(model=model))
+        await until(dispatcher, queued=0, running=0)
+        assert {models(left), models(right)} == {"aaa", "bbb"}
+
+    run(scenario, left, right)
+
+
+def test_an_idle_worker_loads_a_model_rather_than_let_its_job_wait_for_another(
+    make_request: MakeRequest, run: Run
+) -> None:
+    left, right = FakeExecutor("left", step_s=1), FakeExecutor("right", step_s=1)
+
+    async def scenario(dispatcher: Dispatcher) -> None:
+        await until(dispatcher, workers=2)
+        await last(dispatcher.submit(make_request(model="a")))
+        jobs = [dispatcher.submit(make_request(model="a")) for _ in range(2)]
+        await until(dispatcher, queued=0, running=2)
+        for job in jobs:
+            assert isinstance(await last(job), Finished)
+        assert {models(left), models(right)} == {"aa", "a"}
+
+    run(scenario, left, right)
+
+
+def test_the_emptier_of_two_batches_is_filled_first(make_request: MakeRequest, run: Run) -> None:
+    left, right = FakeExecutor("left", rows=16, step_s=1), FakeExecutor("right", rows=16, step_s=1)
+
+    async def scenario(dispatcher: Dispatcher) -> None:
+        await until(dispatcher, workers=2)
+        for jobs in (16, 8):
+            for _ in range(jobs):
+                dispatcher.submit(make_request())
+            await until(dispatcher, queued=0, running=0)
+        assert len(left.requests) == len(right.requests) == 8 + 4
+
+    run(scenario, left, right)
+
+
+def test_a_killed_workers_jobs_submitted_again_and_those_that_wait_finish_on_the_other(
+    make_request: MakeRequest, run: Run
+) -> None:
+    left, right = FakeExecutor("left", starts=[Start.READY, Start.HANG], step_s=1), FakeExecutor("right", step_s=1)
+
+    async def see_through(dispatcher: Dispatcher, request: GenerationRequest) -> Event:
+        """Do as the ledger does: submit again what a worker's death ended."""
+        while True:
+            final = await last(dispatcher.submit(request))
+            if not (isinstance(final, Failed) and final.error.retryable):
+                return final
+            assert isinstance(final.error, WorkerDied)
+
+    async def scenario(dispatcher: Dispatcher) -> None:
+        await until(dispatcher, workers=2)
+        async with asyncio.TaskGroup() as group:
+            jobs = [group.create_task(see_through(dispatcher, make_request())) for _ in range(8)]
+            await until(dispatcher, running=2)
+            await asyncio.sleep(2.5)
+            assert left.requests
+            assert right.requests
+            killed = left.requests[-1].job_id
+            left.die()
+        assert all(isinstance(job.result(), Finished) for job in jobs)
+        assert killed in [request.job_id for request in right.requests]
+
+    run(scenario, left, right)
