@@ -58,7 +58,7 @@ class JobStarted(msgspec.Struct, frozen=True, tag="started"):
 
 
 class JobProgress(msgspec.Struct, frozen=True, tag="progress"):
-    """Worker to engine: `step` of `total` scheduler steps are done."""
+    """Worker to engine: `step` of `total` scheduler steps are done. A preview may come later, as one message more."""
 
     job_id: str
     step: int

@@ -11,10 +11,9 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from types import MappingProxyType
 from typing import Any, Protocol
 
 import torch
@@ -25,6 +24,8 @@ from engine.worker.seeds import seeded
 PAIR = 2
 BUCKETS = (2, 4, 8, 16, 32)
 PROOF_LIMIT_S = 10.0
+LEAST_FULL = 0.75
+"""Share of a bucket that images must fill, so that a call with padding beats two smaller ones."""
 _ROW_DEPENDENT = ("time_embedding.linear_1", "time_embedding.linear_2", "time_emb_proj")
 _PROOF_SEED = 0
 _MAX_TIMESTEP = 1000
@@ -62,19 +63,16 @@ class ProvenRows:
     """For `exact`, where every image needs two rows: one of the proven buckets.
 
     Args:
-        seconds: what a call takes, by proven number of rows; 2 is always there.
+        buckets: the proven numbers of rows, rising from 2.
     """
 
-    seconds: Mapping[int, float]
+    buckets: Sequence[int]
 
     def fit(self, costs: Sequence[int], cap: int) -> tuple[int, int]:
-        """See `RowRule`. The bucket is the one that does most rows a second, padding not counted as rows."""
+        """See `RowRule`. The largest bucket that the images fill, or all but fill: the rest of it is padding."""
         wanted = PAIR * len(costs)
-
-        def worth(bucket: int) -> tuple[float, int, int]:
-            return min(bucket, wanted) / self.seconds[bucket], -max(0, bucket - wanted), bucket
-
-        bucket = max((bucket for bucket in self.seconds if bucket <= max(cap, PAIR)), key=worth)
+        worth_it = [bucket for bucket in self.buckets if bucket <= cap and wanted >= LEAST_FULL * bucket]
+        bucket = max(worth_it, default=PAIR)
         return min(bucket // PAIR, len(costs)), bucket
 
 
@@ -105,9 +103,9 @@ class Proofs:
     def get(self, shape: RowShape) -> ProvenRows:
         """Return what is proven of a shape, proving it the first time."""
         if shape not in self._rules:
-            seconds = prove_buckets(self._unet, shape, self._most_rows)
-            _log.info("rows of %dx%d latents proven in calls of %d", shape.width, shape.height, max(seconds))
-            self._rules[shape] = ProvenRows(seconds)
+            buckets = prove_buckets(self._unet, shape, self._most_rows)
+            _log.info("rows of %dx%d latents are proven in calls of %d", shape.width, shape.height, buckets[-1])
+            self._rules[shape] = ProvenRows(buckets)
         return self._rules[shape]
 
 
@@ -128,7 +126,7 @@ def _in_pairs(forward: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def prove_buckets(unet: Any, shape: RowShape, most_rows: int, limit_s: float = PROOF_LIMIT_S) -> Mapping[int, float]:
+def prove_buckets(unet: Any, shape: RowShape, most_rows: int, limit_s: float = PROOF_LIMIT_S) -> Sequence[int]:
     """Compare calls of each bucket with calls of two, on random rows.
 
     Args:
@@ -138,26 +136,25 @@ def prove_buckets(unet: Any, shape: RowShape, most_rows: int, limit_s: float = P
         limit_s: a bucket whose proof would end later is not tried: where calls are that slow, more rows gain nothing.
 
     Returns:
-        Seconds of a call, by bucket: 2, and every one up to the first that differs.
+        2, and every bucket up to the first that differs.
     """
     started = time.monotonic()
     proof = _Proof(unet, shape, min(most_rows, BUCKETS[-1]))
-    seconds = {PAIR: math.inf}
-    _, seconds[PAIR] = proof.call(0, PAIR)
+    proven = [PAIR]
+    proof.pairs(0, PAIR)
     for bucket in BUCKETS[1:]:
-        projected = time.monotonic() - started + 2 * proof.rows / PAIR * seconds[PAIR]
+        projected = time.monotonic() - started + 2 * proof.rows / PAIR * proof.pair_s
         if bucket > proof.rows or projected > limit_s:
             break
         try:
-            equal, took = proof.holds(bucket)
+            holds = proof.holds(bucket)
         except torch.OutOfMemoryError:
             break
-        if not equal:
+        if not holds:
             _log.info("calls of %d rows differ from calls of two", bucket)
             break
-        seconds[bucket] = took
-        seconds[PAIR] = min(seconds[PAIR], proof.pair_s)
-    return MappingProxyType(seconds)
+        proven.append(bucket)
+    return tuple(proven)
 
 
 class _Proof:
@@ -175,28 +172,23 @@ class _Proof:
         self._times = pairs.repeat_interleave(PAIR).to(unet.device, torch.float32)
         self._expected: list[Tensor] = []
 
-    def call(self, first: int, count: int) -> tuple[Tensor, float]:
-        """Return the UNet's answer to some rows, on the CPU, and how long it took."""
+    def holds(self, bucket: int) -> bool:
+        """Say whether all rows come out of calls of this size as they come out of calls of two."""
+        return all(
+            torch.equal(self._call(first, bucket), self.pairs(first, bucket))
+            for first in range(0, self.rows - bucket + 1, bucket)
+        )
+
+    def pairs(self, first: int, count: int) -> Tensor:
+        """Return what calls of two make of some rows, on the CPU."""
+        for start in range(PAIR * len(self._expected), first + count, PAIR):
+            started = time.monotonic()
+            self._expected.append(self._call(start, PAIR))
+            self.pair_s = min(self.pair_s, time.monotonic() - started)
+        return torch.cat(self._expected[first // PAIR : (first + count) // PAIR])
+
+    def _call(self, first: int, count: int) -> Tensor:
         rows = slice(first, first + count)
-        started = time.monotonic()
-        answer = self._unet(
+        return self._unet(  # type: ignore[no-any-return]
             self._samples[rows], self._times[rows], encoder_hidden_states=self._contexts[rows], return_dict=False
         )[0].cpu()
-        return answer, time.monotonic() - started
-
-    def holds(self, bucket: int) -> tuple[bool, float]:
-        """Return whether all rows come out of calls of this size as out of calls of two, and how long a call took."""
-        fastest = math.inf
-        for first in range(0, self.rows - bucket + 1, bucket):
-            answer, seconds = self.call(first, bucket)
-            if not torch.equal(answer, self._pairs(first, bucket)):
-                return False, seconds
-            fastest = min(fastest, seconds)
-        return True, fastest
-
-    def _pairs(self, first: int, count: int) -> Tensor:
-        for start in range(PAIR * len(self._expected), first + count, PAIR):
-            answer, seconds = self.call(start, PAIR)
-            self._expected.append(answer)
-            self.pair_s = min(self.pair_s, seconds)
-        return torch.cat(self._expected[first // PAIR : (first + count) // PAIR])

@@ -13,7 +13,7 @@ import torch
 
 from engine.worker.channel import Answer, Inbox
 
-CLOSE_S = 2.0
+CLOSE_S = 1.0
 Result = TypeVar("Result")
 
 

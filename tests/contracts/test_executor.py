@@ -126,7 +126,9 @@ async def test_a_job_is_started_progresses_step_by_step_and_finishes(executor: E
     executor.send(draw)
     started, *progress, finished = await hear_until(executor, JobFinished, draw.request.job_id)
     assert started == JobStarted(draw.request.job_id)
-    assert [(step.step, step.total) for step in progress if isinstance(step, JobProgress)] == [(1, 3), (2, 3), (3, 3)]
+    steps = [(step.step, step.total) for step in progress if isinstance(step, JobProgress)]
+    assert list(dict.fromkeys(steps)) == [(1, 3), (2, 3), (3, 3)]
+    assert steps == sorted(steps)
     assert isinstance(finished, JobFinished)
     assert finished.facts.worker == NAME
 

@@ -56,6 +56,14 @@ def test_a_batch_of_four_equals_each_seed_alone(scheduler: str, draw: Draw, reci
     assert len({picture.tobytes() for picture in together}) == 4
 
 
+def test_without_guidance_a_picture_is_within_one_level_of_the_stock_pipelines(
+    draw: Draw, stock: Callable[..., Any], recipe: Recipe
+) -> None:
+    wanted = replace(recipe, guidance_scale=1.0)
+    difference = draw(wanted)[0].astype(int) - np.asarray(stock(wanted)).astype(int)
+    assert np.abs(difference).max() <= 1
+
+
 def test_without_guidance_the_negative_prompt_changes_nothing(draw: Draw, recipe: Recipe) -> None:
     plain = draw(replace(recipe, guidance_scale=1.0))[0]
     negative = draw(replace(recipe, guidance_scale=1.0, negative_prompt="blue"))[0]

@@ -89,7 +89,7 @@ def test_eight_images_that_join_and_leave_equal_each_alone(begin: Begin) -> None
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
 def test_calls_of_every_proven_size_equal_calls_of_two(scheduler: str, begin: Begin) -> None:
     alone = [finish([begin(seed, scheduler=scheduler)], 2)[0] for seed in range(8)]
-    for rows in begin().row_rule.seconds:  # type: ignore[attr-defined]
+    for rows in begin().row_rule.buckets:  # type: ignore[attr-defined]
         together = [begin(seed, scheduler=scheduler) for seed in range(8)]
         for pixels, one in zip(finish(together, rows), alone, strict=True):
             assert torch.equal(pixels, one)
