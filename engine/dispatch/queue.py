@@ -51,8 +51,6 @@ class FairQueue:
         """Add a job."""
         request = job.request
         tenant = self._tenants.setdefault(request.tenant, _Tenant(request.weight, self._account))
-        if not tenant.jobs:
-            tenant.account = max(tenant.account, self._account)
         tenant.weight = request.weight
         insort(tenant.jobs, job, key=lambda other: other.request.accepted_at)
         self._jobs[job.job_id] = job

@@ -125,6 +125,17 @@ def test_nobody_starves_behind_a_stream_of_newcomers() -> None:
     assert "ann's second" in served[:20]
 
 
+def test_who_was_alone_with_large_jobs_owes_nothing_for_it_to_those_who_come_later() -> None:
+    queue = filled(*(job("ann", at, steps=50) for at in range(60)))
+    for number in range(20):
+        queue.put(job(f"passer-by {number}", 100 + number, steps=1))
+        drain(queue, row_steps=102)
+    for at in range(20):
+        queue.put(job("bob", 200 + at, f"bob {at}", steps=50))
+    taken = drain(queue, row_steps=1000)
+    assert work(taken, "ann") == pytest.approx(work(taken, "bob"), abs=200)
+
+
 def test_a_tenant_without_jobs_is_forgotten_once_others_have_had_as_much() -> None:
     queue = filled(*(job(f"tenant {number}", number) for number in range(50)), *(job("ann", at) for at in range(9)))
     drain(queue)
