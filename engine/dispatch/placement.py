@@ -21,7 +21,8 @@ class Choice:
 def choose(lanes: Sequence[Lane], order: Sequence[EngineJob], patience: float) -> Choice | None:
     """Return what to do next; None when no worker with room can be given any of these jobs.
 
-    The worker with the least work chooses first, and leaves a job to another with room that is nearer to its model.
+    The worker with the least work chooses first, and leaves a job to an idle one that is nearer to its model. Beside a
+    busy one it loads the model too: an idle worker helps nobody.
 
     Args:
         lanes: all workers.
@@ -58,7 +59,7 @@ def _left(job: EngineJob, lane: Lane, rivals: Sequence[Lane]) -> bool:
     """Whether another worker that could take the job now is nearer to its model."""
     return any(
         other.distance(job.model) < lane.distance(job.model)
-        and other.group in (None, job.group)
+        and other.group is None
         and other.can_draw(job.model)
         for other in rivals
     )
