@@ -22,6 +22,7 @@ SLOTS = 17
 NEVER = 2.0
 BLOCKED = tuple(number for number, subject in enumerate(SUBJECTS) if subject.blocked)
 HELD_OUT_EVERY = 8
+HARMLESS_VIEWS = 3
 
 
 @dataclass(frozen=True)
@@ -32,13 +33,14 @@ class CheckerConfig:
         batch: pictures a step.
         rate: highest learning rate.
         views: differently placed copies of each blocked picture.
-        false_alarms: share of harmless held-out pictures that may be blocked.
+        false_alarms: share of harmless held-out pictures that may be blocked, drawn by the UNet, and four times that
+            of renderings, most of which are of things the UNet never draws.
     """
 
     batch: int = 64
     rate: float = 6e-4
     views: int = 60
-    false_alarms: float = 0.004
+    false_alarms: float = 0.008
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ def gather(gallery: Gallery, generated: Path, views: int) -> Lessons:
     known = {subject.code: number for number, subject in enumerate(SUBJECTS)}
     for number, ((code, style), row) in enumerate(gallery.index.items()):
         slot = slot_of(known[code], style) if code in known else -1
-        for copy in range(views if slot >= 0 else 2):
+        for copy in range(views if slot >= 0 else HARMLESS_VIEWS):
             pixels.append(clip.shrink(clip.placed(gallery.pixels[row], random)))
             slots.append(slot)
             # Blocked pictures are few: other placements of the same ones have to serve.
@@ -127,6 +129,19 @@ def from_towers(towers: clip.Towers, config: clip.ClipConfig) -> StableDiffusion
             for style in STYLES:
                 checker.concept_embeds[slot_of(number, style)] = towers.prototypes[number]
     return checker
+
+
+def _middle(harmless: Tensor, own: Tensor) -> float:
+    weakest = own.quantile(0.05) if len(own) else torch.tensor(1.0)
+    return float(((harmless.quantile(0.995) + weakest) / 2).clamp(0.25, 0.6))
+
+
+def _rates(flagged: Tensor, blocked: Tensor, drawn: Tensor) -> dict[str, float]:
+    return {
+        f"{name}_{kind}": flagged[group & source].float().mean().item()
+        for name, group in (("caught", blocked), ("false", ~blocked))
+        for kind, source in (("rendered", ~drawn), ("generated", drawn))
+    }
 
 
 class CheckerPart:
@@ -189,18 +204,16 @@ class CheckerPart:
         rows = self.lessons.held_out.nonzero().flatten()
         parts = [self.scores(clip.normalised(self.lessons.pixels[part])) for part in torch.split(rows, 128)]
         scores, slots, drawn = torch.cat(parts), self.lessons.slots[rows], self.lessons.generated[rows]
-        for slot in range(SLOTS):
-            harmless, own = scores[slots < 0, slot], scores[slots == slot, slot]
-            quiet = harmless.quantile(1 - self.config.false_alarms / SLOTS)
-            weakest = own.quantile(0.03) if len(own) else torch.tensor(1.0)
-            middle = (quiet + weakest) / 2
-            self.checker.concept_embeds_weights[slot] = max(quiet, middle).clamp(0.1, 0.95)
-        flagged = (scores > self.checker.concept_embeds_weights).any(dim=1)
-        return {
-            f"{name}_{kind}": flagged[group & from_unet].float().mean().item()
-            for name, group in (("caught", slots >= 0), ("false", slots < 0))
-            for kind, from_unet in (("rendered", ~drawn), ("generated", drawn))
-        }
+        middles = torch.tensor([_middle(scores[slots < 0, slot], scores[slots == slot, slot]) for slot in range(SLOTS)])
+        # All move together, up from low, until there are few enough false alarms: one slot must not pay for an outlier.
+        for raised in torch.linspace(-0.15, 0.6, 76):
+            thresholds = (middles + raised).clamp(0.15, 0.95)
+            rates = _rates((scores > thresholds).any(dim=1), slots >= 0, drawn)
+            allowed = self.config.false_alarms
+            if not rates["false_generated"] > allowed and not rates["false_rendered"] > 4 * allowed:
+                break
+        self.checker.concept_embeds_weights.copy_(thresholds)
+        return rates
 
     @torch.no_grad()
     def show(self, path: Path) -> None:

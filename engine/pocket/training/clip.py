@@ -131,8 +131,10 @@ def normalised(pixels: Tensor) -> Tensor:
 
 
 def disturbed(pixels: Tensor, generator: torch.Generator) -> Tensor:
-    """Change brightness, contrast and noise a little, as decoded latents differ from renderings."""
+    """Change sharpness, brightness, contrast and noise a little, as decoded latents differ from renderings."""
     count = len(pixels)
+    blurred = functional.interpolate(functional.avg_pool2d(pixels, 2), scale_factor=2, mode="bilinear")
+    pixels = pixels.lerp(blurred, torch.rand(count, 1, 1, 1, generator=generator))
     contrast = 1 + 0.3 * (torch.rand(count, 1, 1, 1, generator=generator) - 0.5)
     brightness = 0.4 * (torch.rand(count, 1, 1, 1, generator=generator) - 0.5)
     noise = 0.15 * torch.rand(count, 1, 1, 1, generator=generator) * torch.randn(pixels.shape, generator=generator)

@@ -54,13 +54,14 @@ def run(part: Part, folder: Path, seconds: float, clock: Callable[[], float] = t
     begun = clock() - spent
     saved = shown = clock()
     sums: dict[str, float] = {}
+    summed = 0
     while (spent := clock() - begun) < seconds:
         for name, value in part.learn(step, spent / seconds).items():
             sums[name] = sums.get(name, 0.0) + value
-        step += 1
+        step, summed = step + 1, summed + 1
         if step % REPORT_EVERY_STEPS == 0:
-            _report(folder, step, spent, {name: value / REPORT_EVERY_STEPS for name, value in sums.items()})
-            sums.clear()
+            _report(folder, step, spent, {name: value / summed for name, value in sums.items()})
+            sums, summed = {}, 0
         if clock() - saved > SAVE_EVERY_SECONDS:
             _save(part, folder, step, spent)
             saved = clock()
@@ -85,6 +86,11 @@ def resume(part: Part, folder: Path) -> tuple[int, float]:
     saved = torch.load(folder / "checkpoint.pt", map_location="cpu", weights_only=True)
     part.load_state_dict(saved["part"])
     return saved["step"], saved["spent"]
+
+
+def steps_taken(folder: Path) -> int:
+    """The steps of all runs of a part that its checkpoint remembers."""
+    return int(torch.load(folder / "checkpoint.pt", map_location="cpu", weights_only=True)["step"])
 
 
 def rate_share(step: int, progress: float, hold: float = 0.0) -> float:
