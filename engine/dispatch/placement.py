@@ -58,8 +58,6 @@ def _for_lane(lane: Lane, order: Iterable[EngineJob], patience: float) -> Choice
 def _left(job: EngineJob, lane: Lane, rivals: Sequence[Lane]) -> bool:
     """Whether another worker that could take the job now is nearer to its model."""
     return any(
-        other.distance(job.model) < lane.distance(job.model)
-        and other.group is None
-        and other.can_draw(job.model)
+        other.distance(job.model) < lane.distance(job.model) and other.group is None and other.can_draw(job.model)
         for other in rivals
     )
