@@ -1,4 +1,4 @@
-"""The command line: `easel run`, `demo`, `migrate`, `check-config`; `draw` and `models` are the engine's own."""
+"""The command line: `easel run`, `demo`, `migrate`, `check-config`; `draw`, `models`, `bench` are the engine's own."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from engine.__main__ import main as engine_main
 from engine.catalog import CatalogError, load_catalog
 
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
-ENGINE_COMMANDS = ("draw", "models")
+ENGINE_COMMANDS = ("draw", "models", "bench")
 DEMO_PORT = 8765
 
 WRONG = (SettingsError, StorageError, CatalogError, SandboxUnavailable, discord.LoginFailure)

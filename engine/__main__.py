@@ -1,4 +1,4 @@
-"""The engine's command line: `python -m engine draw` and `python -m engine models`."""
+"""The engine's command line: `python -m engine draw`, `models` and `bench`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from engine.api import EngineError, ModelInfo, Refused
+from engine.bench import add_options, bench, options_from
 from engine.catalog import CatalogError, load_catalog
 from engine.draw import DONE, FAILED, WRONG_INPUT, DrawError, DrawOptions, draw
 from engine.settings import EngineSettings
@@ -56,6 +57,8 @@ def _run(options: argparse.Namespace) -> int:
             for info in load_catalog(settings.models_file).infos():
                 print(_model_line(info))
             return DONE
+        if options.command == "bench":
+            return asyncio.run(bench(options_from(options), settings, sys.stdout, sys.stderr))
         return asyncio.run(draw(_draw_options(options), settings, sys.stdout, sys.stderr))
     except DrawError as error:
         print(error, file=sys.stderr)
@@ -74,6 +77,8 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     models_file = _Parser(add_help=False)
     models_file.add_argument("--models-file", type=Path, metavar="FILE", help="the model catalogue (models.toml)")
     commands.add_parser("models", parents=[models_file], help="list the models", description="List the models.")
+    what = "Compare Easel with stock diffusers and static batching on this machine."
+    add_options(commands.add_parser("bench", parents=[models_file], help="measure this machine", description=what))
     options = commands.add_parser("draw", parents=[models_file], help="draw pictures", description="Draw pictures.")
     options.add_argument("prompt", metavar="PROMPT", help='what to draw, in quotes: "a red apple"')
     options.add_argument("--seed", type=_whole, help="same seed, same picture; random if not given")

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from engine.catalog import CatalogError, load_catalog
 from engine.wire import Stop
-from engine.worker.channel import Inbox, open_channel
+from engine.worker.channel import Channel, Inbox, open_channel
 
-_ENVIRONMENT = {
+ENVIRONMENT = {
     "OMP_WAIT_POLICY": "PASSIVE",  # a spinning OpenMP thread beside a busy process makes a step up to 50 times slower
     "TOKENIZERS_PARALLELISM": "false",
     "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -28,14 +28,27 @@ _ENVIRONMENT = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a worker until its parent says Stop, is gone, or sends SIGTERM; return the exit code."""
-    options = _parser().parse_args(arguments)
+    options = worker_options("python -m engine.worker").parse_args(arguments)
     try:
         catalog = load_catalog(options.models)
     except CatalogError as error:
         print(error, file=sys.stderr)
         return 2
-    os.environ.update(_ENVIRONMENT)
-    logging.basicConfig(level=logging.INFO, format=f"%(asctime)s {options.name} %(levelname)s %(message)s")
+    inbox, channel = open_process(options.name)
+    from engine.worker.device import open_device
+    from engine.worker.loop import run_worker
+
+    device = open_device(options.device, options.threads, options.service)
+    try:
+        return run_worker(options.name, device, catalog, inbox, channel.send)
+    except BrokenPipeError:
+        return 0  # the parent is gone
+
+
+def open_process(name: str) -> tuple[Inbox, Channel]:
+    """Make this process a worker's: environment, log, pipes, signals. Call it before anything imports torch."""
+    os.environ.update(ENVIRONMENT)
+    logging.basicConfig(level=logging.INFO, format=f"%(asctime)s {name} %(levelname)s %(message)s")
     inbox: Inbox = queue.SimpleQueue()
     channel = open_channel(inbox)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the parent decides
@@ -45,29 +58,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from diffusers.utils import logging as diffusers_logging
     from transformers.utils import logging as transformers_logging
 
-    from engine.worker.device import open_device
-    from engine.worker.loop import run_worker
-
     diffusers_logging.disable_progress_bar()
     transformers_logging.disable_progress_bar()
-    device = open_device(options.device, options.threads, options.service)
-    try:
-        return run_worker(options.name, device, catalog, inbox, channel.send)
-    except BrokenPipeError:
-        return 0  # the parent is gone
+    return inbox, channel
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m engine.worker", description="Draw what stdin asks for.")
+def worker_options(prog: str) -> argparse.ArgumentParser:
+    """Return the parser of a worker's options, as the engine gives them."""
+    parser = argparse.ArgumentParser(prog=prog, description="Draw what stdin asks for.")
     parser.add_argument("--name", required=True, help="name of this worker, unique in the engine")
     parser.add_argument("--device", required=True, help='torch device: "cpu" or "cuda:0"')
-    parser.add_argument("--threads", required=True, type=_positive, help="CPU threads of torch")
+    parser.add_argument("--threads", required=True, type=positive, help="CPU threads of torch")
     parser.add_argument("--service", required=True, choices=("exact", "fast"), help="class of service")
     parser.add_argument("--models", required=True, type=Path, help="the model catalogue, models.toml")
     return parser
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """Read a whole number from 1."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"must be a whole number from 1, not {text!r}")
     return int(text)

@@ -1,0 +1,80 @@
+"""`python -m engine.worker.bench`: `serve` as a contender, measure the row `ceiling`, `write` a model."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from engine.catalog import load_catalog
+from engine.worker.__main__ import ENVIRONMENT, open_process, positive, worker_options
+from engine.worker.bench.contenders import Contender
+from engine.worker.bench.tally import Tally
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command and return the exit code."""
+    command, *rest = arguments
+    run = {"serve": _serve, "ceiling": _ceiling, "write": _write}[command]
+    return run(rest)
+
+
+def _serve(arguments: Sequence[str]) -> int:
+    parser = worker_options("python -m engine.worker.bench serve")
+    parser.add_argument("--contender", required=True, type=Contender, choices=tuple(Contender))
+    parser.add_argument("--tally", required=True, type=Path)
+    options = parser.parse_args(arguments)
+    catalog = load_catalog(options.models)
+    inbox, channel = open_process(options.name)
+    from engine.worker.bench.serve import serve
+    from engine.worker.device import open_device
+
+    device = open_device(options.device, options.threads, options.service)
+    with suppress(BrokenPipeError):  # the parent is gone
+        serve(options.contender, options.name, device, catalog, inbox, channel.send, Tally(options.tally))
+    return 0
+
+
+def _ceiling(arguments: Sequence[str]) -> int:
+    """Print a row ceiling for each line that comes on stdin."""
+    parser = argparse.ArgumentParser(prog="python -m engine.worker.bench ceiling")
+    parser.add_argument("--device", required=True)
+    parser.add_argument("--threads", required=True, type=positive)
+    parser.add_argument("--models", required=True, type=Path)
+    parser.add_argument("--seconds", required=True, type=float, help="for each measurement")
+    options = parser.parse_args(arguments)
+    os.environ.update(ENVIRONMENT)
+    from engine.worker.bench.rates import row_ceiling
+    from engine.worker.device import open_device
+    from engine.worker.pipelines import load_pipeline
+
+    device = open_device(options.device, options.threads, "fast")
+    entry = load_catalog(options.models).entries[0]
+    pipeline, size = load_pipeline(entry, device), entry.info.sizes[0]
+    for _ in sys.stdin:
+        print(row_ceiling(pipeline, device, size.width, size.height, options.seconds), flush=True)
+    return 0
+
+
+def _write(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m engine.worker.bench write")
+    parser.add_argument("shape")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--half", action="store_true", help="16-bit weights")
+    options = parser.parse_args(arguments)
+    os.environ.update(ENVIRONMENT)
+    import torch
+
+    from engine.worker.bench.weights import write_model
+
+    write_model(options.shape, options.folder, torch.float16 if options.half else torch.float32)
+    return 0
+
+
+if __name__ == "__main__":
+    code = main(sys.argv[1:])
+    sys.stdout.flush()
+    os._exit(code)  # a detector that hangs has a thread that nothing else ends

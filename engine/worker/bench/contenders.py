@@ -1,0 +1,35 @@
+"""Who competes in the bench, by name; standard library only, so that the bench need not load torch to know."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from enum import StrEnum
+
+from engine.api import Recipe
+
+
+class Contender(StrEnum):
+    """A way to serve requests on one device.
+
+    SEQUENTIAL: diffusers' own pipeline, one request after the other.
+    STATIC_STRICT: the same pipeline on batches of whole requests that agree in everything but prompts and seed.
+    STATIC_STEPS: batches of whole requests that agree in model, size, scheduler and steps; guidance may differ.
+    FAST, EXACT: Easel's two classes of service.
+    """
+
+    SEQUENTIAL = "sequential"
+    STATIC_STRICT = "static-strict"
+    STATIC_STEPS = "static-steps"
+    FAST = "fast"
+    EXACT = "exact"
+
+    @property
+    def is_easel(self) -> bool:
+        """Whether this is the worker's own loop behind the dispatcher."""
+        return self in (Contender.FAST, Contender.EXACT)
+
+
+def batch_key(contender: Contender, recipe: Recipe) -> Hashable:
+    """Return what requests must have in common to share a batch of whole requests."""
+    key = (recipe.model, recipe.width, recipe.height, recipe.scheduler, recipe.steps)
+    return key if contender is Contender.STATIC_STEPS else (*key, recipe.guidance_scale)
