@@ -156,6 +156,8 @@ def _bad_prompt(error: api.BadPrompt) -> str:
         return texts.prompt_too_long(error.length, error.limit)
     if error.reason == "unreadable":
         return texts.PROMPT_UNREADABLE
+    if error.reason == "permutations":
+        return texts.too_many_permutations(error.limit)
     return texts.PROMPT_FORBIDDEN
 
 

@@ -202,6 +202,13 @@ def prompt_too_long(length: int, limit: int) -> str:
     return f"A prompt may have {limit} characters, and this one has {length}. Please shorten it."
 
 
+def too_many_permutations(limit: int) -> str:
+    return (
+        f"The braces of this prompt stand for more than {limit} prompts. Please give fewer alternatives, or put a "
+        "backslash before braces that belong to the text."
+    )
+
+
 def unknown_model(model: str, known: Sequence[str]) -> str:
     return f"There is no model called {inert(model, WORD_LENGTH)}. Choose one of: {choices(known)}."
 

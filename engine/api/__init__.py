@@ -23,8 +23,10 @@ from engine.api.errors import (
 )
 from engine.api.events import FINAL, Cancelled, Event, Failed, Finished, Progress, Queued, Started
 from engine.api.models import ModelInfo, Size
+from engine.api.permutations import expand_permutations
 from engine.api.requests import MAX_IMAGES, MAX_SEED, MAX_VARIATIONS, GenerationRequest, ImageSeed, Recipe, Variation
 from engine.api.results import Facts, ImageResult, ReviewedImage, Verdict, pixel_sha256
+from engine.api.syntax import LoraTag, Passage, Prompt, parse_prompt, split_loras
 
 __all__ = [
     "FINAL",
@@ -50,10 +52,13 @@ __all__ = [
     "InvalidSize",
     "Job",
     "JobFailed",
+    "LoraTag",
     "ModelInfo",
     "ModelUnavailable",
     "OutOfRange",
+    "Passage",
     "Progress",
+    "Prompt",
     "Queued",
     "Recipe",
     "Refused",
@@ -70,5 +75,8 @@ __all__ = [
     "WorkerDied",
     "error_classes",
     "error_from_data",
+    "expand_permutations",
+    "parse_prompt",
     "pixel_sha256",
+    "split_loras",
 ]

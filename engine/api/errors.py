@@ -106,7 +106,11 @@ class OutOfRange(Refused):
 
 @dataclass(eq=False)
 class BadPrompt(Refused):
-    """The prompt cannot be drawn. `reason`: empty, too_long, unreadable (no valid text), forbidden (on any server)."""
+    """The prompt cannot be drawn.
+
+    `reason`: empty, too_long, unreadable (no valid text), forbidden (on any server), permutations (its braces stand for
+    more than `limit` prompts).
+    """
 
     code = "bad_prompt"
     reason: str
@@ -120,6 +124,8 @@ class BadPrompt(Refused):
             return f"The prompt has {self.length} characters; at most {self.limit} are taken."
         if self.reason == "unreadable":
             return "The prompt holds characters that are no text. Type it again."
+        if self.reason == "permutations":
+            return f"The braces of this prompt stand for more than {self.limit} prompts. Give fewer alternatives."
         return "This prompt asks for something that is never drawn here."
 
 

@@ -67,7 +67,7 @@ class Recipe:
         guidance_scale: classifier-free guidance; 1.0 or less means none.
         scheduler: noise scheduler by the name people know, e.g. "DPM++ 2M".
         images: one entry per image, 1 to MAX_IMAGES.
-        parser_version: version of the prompt syntax that reads the prompts.
+        parser_version: version of the prompt syntax (`engine.api.syntax`) that reads the prompts; 1 has none.
 
     Raises:
         ValueError: a field is not a finite number, or outside what any model could take.

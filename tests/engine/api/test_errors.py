@@ -36,6 +36,7 @@ ONE_OF_EACH: list[EngineError] = [
     GenerationFailed("out of memory"),
     DeadlinePassed(),
 ]
+REASONS = ("empty", "too_long", "unreadable", "forbidden", "permutations")
 RETRYABLE = {"worker_died", "engine_stopped"}
 
 
@@ -74,7 +75,7 @@ def test_an_unknown_code_is_an_error() -> None:
         error_from_data("from_the_future", {})
 
 
-@pytest.mark.parametrize("reason", ["empty", "too_long", "unreadable", "forbidden"])
+@pytest.mark.parametrize("reason", REASONS)
 def test_each_reason_against_a_prompt_has_its_own_sentence(reason: str) -> None:
-    others = {str(BadPrompt(other)) for other in ("empty", "too_long", "unreadable", "forbidden") if other != reason}
+    others = {str(BadPrompt(other)) for other in REASONS if other != reason}
     assert str(BadPrompt(reason)) not in others

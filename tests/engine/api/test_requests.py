@@ -22,6 +22,7 @@ RECIPE = Recipe(
     guidance_scale=7,
     scheduler="DPM++ 2M",
     images=(ImageSeed(7), ImageSeed(8, (Variation(9, 0.15),))),
+    parser_version=1,
 )
 seeds = st.builds(
     ImageSeed,
