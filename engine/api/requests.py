@@ -12,7 +12,7 @@ from typing import Any
 MAX_SEED = 2**32 - 1
 MAX_IMAGES = 4
 MAX_VARIATIONS = 64
-PARSER_VERSION = 1
+PARSER_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
