@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -12,11 +14,14 @@ from engine.api import Recipe, parse_prompt
 from engine.worker.conditioning import Added, Conditioning, join
 from engine.worker.encoders import text_encoders
 
+NO_INVERSIONS: Mapping[str, Path] = MappingProxyType({})
 _WITHOUT_SYNTAX = 1
 
 
 @torch.no_grad()
-def encode_prompts(pipeline: Any, recipe: Recipe, exact: bool) -> Conditioning:
+def encode_prompts(
+    pipeline: Any, recipe: Recipe, exact: bool, inversions: Mapping[str, Path] = NO_INVERSIONS
+) -> Conditioning:
     """Return the rows of conditioning that every UNet call of an image takes.
 
     Args:
@@ -25,21 +30,25 @@ def encode_prompts(pipeline: Any, recipe: Recipe, exact: bool) -> Conditioning:
             part.
         exact: then the positive prompt stands twice without guidance, because one row alone would be computed by other
             kernels and differ in its last bits.
+        inversions: files of the recipe's textual inversions by the word that stands for them.
 
     Returns:
         Two rows: unconditional, then conditional; one without guidance, if not exact.
+
+    Raises:
+        InversionError: one of the files is not for this model.
     """
     guided = recipe.guidance_scale > 1.0
     if recipe.parser_version == _WITHOUT_SYNTAX:
         rows = _encode_as_written(pipeline, recipe, guided)
     else:
-        rows = _encode(pipeline, recipe, guided)
+        rows = _encode(pipeline, recipe, guided, inversions)
     return join(rows * 2 if exact and not guided else rows)
 
 
-def _encode(pipeline: Any, recipe: Recipe, guided: bool) -> list[Conditioning]:
+def _encode(pipeline: Any, recipe: Recipe, guided: bool, inversions: Mapping[str, Path]) -> list[Conditioning]:
     """Encode the prompts by their syntax; the shorter is made as long as the longer."""
-    encoders = text_encoders(pipeline)
+    encoders = text_encoders(pipeline, inversions)
     prompts = [parse_prompt(recipe.negative_prompt)] * guided + [parse_prompt(recipe.prompt)]
     encoded = [[encoder.encode(prompt) for encoder in encoders] for prompt in prompts]
     tokens = max(part.context.shape[1] for parts in encoded for part in parts)
