@@ -21,6 +21,22 @@ class Size:
 
 
 @dataclass(frozen=True, slots=True)
+class SchedulerInfo:
+    """A noise scheduler as a model offers it.
+
+    Args:
+        name: as people know it, e.g. "DPM++ 2M".
+        note: its trade-off in one line.
+        min_steps, max_steps: range of steps in which it gives a picture.
+    """
+
+    name: str
+    note: str = ""
+    min_steps: int = 1
+    max_steps: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
 class ModelInfo:
     """A model of the catalogue as the bot sees it.
 
@@ -38,8 +54,8 @@ class ModelInfo:
         min_steps, max_steps: range of steps.
         guidance_scale: default.
         min_guidance, max_guidance: range of guidance_scale.
-        schedulers: names of the noise schedulers offered.
-        scheduler: the default one.
+        schedulers: the noise schedulers offered.
+        scheduler: name of the default one.
         negative_prompt: default negative prompt.
     """
 
@@ -59,7 +75,7 @@ class ModelInfo:
     guidance_scale: float
     min_guidance: float
     max_guidance: float
-    schedulers: tuple[str, ...]
+    schedulers: tuple[SchedulerInfo, ...]
     scheduler: str
     negative_prompt: str = ""
 
@@ -72,8 +88,10 @@ class ModelInfo:
         self.check_size(recipe.width, recipe.height)
         _check_range("steps", recipe.steps, self.min_steps, self.max_steps)
         _check_range("guidance", recipe.guidance_scale, self.min_guidance, self.max_guidance)
-        if recipe.scheduler not in self.schedulers:
-            raise UnknownScheduler(recipe.scheduler, self.schedulers)
+        scheduler = next((each for each in self.schedulers if each.name == recipe.scheduler), None)
+        if scheduler is None:
+            raise UnknownScheduler(recipe.scheduler, tuple(each.name for each in self.schedulers))
+        _check_range(f"steps with {scheduler.name}", recipe.steps, scheduler.min_steps, scheduler.max_steps)
 
     def check_size(self, width: int, height: int) -> None:
         """Raise InvalidSize, naming the nearest right sizes, unless this model can draw width x height pixels."""

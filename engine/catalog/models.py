@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from engine.api import ModelInfo
+from engine.api import ModelInfo, SchedulerInfo
 from engine.catalog.schedulers import SCHEDULERS
 from engine.pocket import WEIGHTS
 
@@ -97,6 +97,7 @@ def _entry(path: Path, model: str, table: Any) -> ModelEntry:
     if unknown := sorted(set(table) - allowed):
         raise CatalogError(f"{where}: unknown key {unknown[0]!r}; known keys are {', '.join(sorted(allowed))}.")
     values = dict(table, id=model)
+    values["schedulers"] = _schedulers(where, values.get("schedulers", tuple(SCHEDULERS)))
     source = _source(where, "source", values.pop("source", None))
     checker = _source(where, "safety_checker", values.pop("safety_checker", None))
     try:
@@ -105,6 +106,12 @@ def _entry(path: Path, model: str, table: Any) -> ModelEntry:
         raise CatalogError(f"{where}: {error}.") from error
     _check(where, info)
     return ModelEntry(info, source, checker)
+
+
+def _schedulers(where: str, names: Any) -> tuple[SchedulerInfo, ...]:
+    if not isinstance(names, list | tuple) or not names or any(name not in SCHEDULERS for name in names):
+        raise CatalogError(f"{where}: schedulers must be among {', '.join(SCHEDULERS)}; leave the key out for all.")
+    return tuple(SCHEDULERS[name].info for name in names)
 
 
 def _source(where: str, key: str, value: Any) -> Source:
@@ -122,6 +129,7 @@ def _source(where: str, key: str, value: Any) -> Source:
 
 
 def _check(where: str, info: ModelInfo) -> None:
+    default = next((each for each in info.schedulers if each.name == info.scheduler), None)
     problems: Mapping[str, bool] = {
         "sizes must name at least one size": not info.sizes,
         f"size_step must be a multiple of {_SIDE_STEP}": info.size_step < 1 or info.size_step % _SIDE_STEP != 0,
@@ -130,9 +138,9 @@ def _check(where: str, info: ModelInfo) -> None:
         "guidance_scale must lie between min_guidance and max_guidance": not info.min_guidance
         <= info.guidance_scale
         <= info.max_guidance,
-        f"schedulers must be among {', '.join(SCHEDULERS)}": not info.schedulers
-        or not set(info.schedulers) <= set(SCHEDULERS),
-        "scheduler must be one of schedulers": info.scheduler not in info.schedulers,
+        "scheduler must be one of schedulers": default is None,
+        "steps must be in the range of the default scheduler": default is not None
+        and not default.min_steps <= info.steps <= default.max_steps,
         "every size must be a multiple of size_step between min_side and max_side": any(
             side % info.size_step or not info.min_side <= side <= info.max_side
             for size in info.sizes

@@ -108,7 +108,7 @@ def expected_latents(drawing: Drawing) -> Tensor:
     estimate is made from that.
     """
     last: Any = drawing.last
-    share = drawing.scheduler.alphas_cumprod[int(last.timestep)]
+    share = _signal_share(drawing.scheduler, float(last.timestep))
     signal, noise = share.sqrt(), (1 - share).sqrt()
     kind = drawing.scheduler.config.prediction_type
     if kind == "v_prediction":
@@ -116,3 +116,12 @@ def expected_latents(drawing: Drawing) -> Tensor:
     if kind == "epsilon":
         return (last.model_input - noise * last.prediction) / signal  # type: ignore[no-any-return]
     return last.prediction  # type: ignore[no-any-return]
+
+
+def _signal_share(scheduler: Any, timestep: float) -> Tensor:
+    """Return how much of the UNet's input is picture and not noise, as alphas_cumprod; between two timesteps too."""
+    below = int(timestep)
+    shares = scheduler.alphas_cumprod[below : below + 2]
+    noises = ((1 - shares) / shares).sqrt()
+    noise = torch.lerp(noises[0], noises[-1], timestep - below)
+    return 1 / (1 + noise**2)

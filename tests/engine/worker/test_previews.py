@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -25,13 +27,19 @@ from engine.worker.seeds import seeded
 CONFIG = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 
 
+def noise_of(scheduler: Any, timestep: float) -> torch.Tensor:
+    """The noise of a timestep that may lie between two of the model's, as k-diffusion's samplers count."""
+    noises = ((1 - scheduler.alphas_cumprod) / scheduler.alphas_cumprod).sqrt()
+    return torch.tensor(np.interp(timestep, range(len(noises)), noises), dtype=torch.float32)
+
+
 def drawing(scheduler: str, kind: str) -> tuple[Drawing, torch.Tensor]:
     """A drawing whose last step predicted perfectly, and the finished latents it was heading for."""
     built = build_scheduler(scheduler, CONFIG | {"prediction_type": kind}, 10)
     generator = seeded(3)
     target, noise = (torch.randn(1, 4, 16, 16, generator=generator) for _ in range(2))
     timestep = built.timesteps[4]
-    share = built.alphas_cumprod[int(timestep)]
+    share = 1 / (1 + noise_of(built, float(timestep)) ** 2)
     signal, spread = share.sqrt(), (1 - share).sqrt()
     predictions = {"epsilon": noise, "v_prediction": signal * noise - spread * target, "sample": target}
     last = LastStep(timestep, signal * target + spread * noise, predictions[kind])
