@@ -19,6 +19,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from engine.worker.conditioning import Added, Conditioning
 from engine.worker.seeds import seeded
 
 PAIR = 2
@@ -26,9 +27,13 @@ BUCKETS = (2, 4, 8, 16, 32)
 PROOF_LIMIT_S = 10.0
 LEAST_FULL = 0.75
 """Share of a bucket that images must fill, so that a call with padding beats two smaller ones."""
-_ROW_DEPENDENT = ("time_embedding.linear_1", "time_embedding.linear_2", "time_emb_proj")
+_ROW_DEPENDENT = (
+    *("time_embedding.linear_1", "time_embedding.linear_2", "time_emb_proj"),
+    *("add_embedding.linear_1", "add_embedding.linear_2"),
+)
 _PROOF_SEED = 0
 _MAX_TIMESTEP = 1000
+_MAX_PIXELS = 2048
 
 _log = logging.getLogger(__name__)
 
@@ -78,13 +83,30 @@ class ProvenRows:
 
 @dataclass(frozen=True, slots=True)
 class RowShape:
-    """The shape of one row: latents (channels, height, width) and context (tokens, features)."""
+    """The shape of one row: latents (channels, height, width) and conditioning.
+
+    Args:
+        channels, height, width: of the latents.
+        tokens, features: of the context.
+        pooled: features of SDXL's pooled text; 0 without.
+        time_ids: how many; 0 without.
+    """
 
     channels: int
     height: int
     width: int
     tokens: int
     features: int
+    pooled: int = 0
+    time_ids: int = 0
+
+    @classmethod
+    def of(cls, channels: int, height: int, width: int, conditioning: Conditioning) -> RowShape:
+        """Return the shape of rows with this conditioning."""
+        tokens, features = conditioning.context.shape[1:]
+        added = conditioning.added
+        sizes = (added.text_embeds.shape[1], added.time_ids.shape[1]) if added else ()
+        return cls(channels, height, width, tokens, features, *sizes)
 
 
 class Proofs:
@@ -167,7 +189,7 @@ class _Proof:
         self._unet = unet
         where = {"device": unet.device, "dtype": unet.dtype}
         self._samples = torch.randn(rows, shape.channels, shape.height, shape.width, generator=generator).to(**where)
-        self._contexts = torch.randn(rows, shape.tokens, shape.features, generator=generator).to(**where)
+        self._conditioning = _random_conditioning(rows, shape, generator, **where)
         pairs = torch.randint(_MAX_TIMESTEP, (rows // PAIR,), generator=generator)
         self._times = pairs.repeat_interleave(PAIR).to(unet.device, torch.float32)
         self._expected: list[Tensor] = []
@@ -190,5 +212,14 @@ class _Proof:
     def _call(self, first: int, count: int) -> Tensor:
         rows = slice(first, first + count)
         return self._unet(  # type: ignore[no-any-return]
-            self._samples[rows], self._times[rows], encoder_hidden_states=self._contexts[rows], return_dict=False
+            self._samples[rows], self._times[rows], **self._conditioning[rows].arguments(), return_dict=False
         )[0].cpu()
+
+
+def _random_conditioning(rows: int, shape: RowShape, generator: torch.Generator, **where: Any) -> Conditioning:
+    context = torch.randn(rows, shape.tokens, shape.features, generator=generator).to(**where)
+    if not shape.pooled:
+        return Conditioning(context)
+    text_embeds = torch.randn(rows, shape.pooled, generator=generator).to(**where)
+    time_ids = torch.randint(_MAX_PIXELS, (rows, shape.time_ids), generator=generator).to(**where)
+    return Conditioning(context, Added(text_embeds, time_ids))

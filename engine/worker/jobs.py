@@ -79,11 +79,10 @@ def begin_job(request: GenerationRequest, model: LoadedModel) -> Job:
     """Encode the prompts, prove the images' size if it is new, and set every image to its initial noise."""
     recipe, pipeline = request.recipe, model.pipeline
     exact = model.proofs is not None
-    embeddings = encode_prompts(pipeline, recipe.prompt, recipe.negative_prompt, recipe.guidance_scale, exact)
+    conditioning = encode_prompts(pipeline, recipe, exact)
     height, width = (side // pipeline.vae_scale_factor for side in (recipe.height, recipe.width))
-    tokens, features = embeddings.shape[1:]
-    shape = RowShape(pipeline.unet.config.in_channels, height, width, tokens, features)
+    shape = RowShape.of(pipeline.unet.config.in_channels, height, width, conditioning)
     rule = model.proofs.get(shape) if model.proofs else AnyRows()
-    group = Group(recipe.model, height, width, tokens)
-    drawings = [begin_drawing(pipeline, recipe, seed, embeddings, rule, group) for seed in recipe.images]
+    group = Group(recipe.model, height, width, shape.tokens)
+    drawings = [begin_drawing(pipeline, recipe, seed, conditioning, rule, group) for seed in recipe.images]
     return Job(request, model, drawings, request.previews, time.monotonic())

@@ -13,6 +13,7 @@ import torch
 from engine.catalog import SCHEDULERS
 from engine.worker.batch import Drawing, Group, LastStep
 from engine.worker.buckets import AnyRows
+from engine.worker.conditioning import Conditioning
 from engine.worker.previews import (
     SD1_COLOURS,
     LatentColours,
@@ -48,7 +49,7 @@ def drawing(scheduler: str, kind: str) -> tuple[Drawing, torch.Tensor]:
         group=Group("tiny", 16, 16, 77),
         row_rule=AnyRows(),
         latents=target,
-        embeddings=torch.zeros(2, 1, 1),
+        conditioning=Conditioning(torch.zeros(2, 1, 1)),
         guidance_scale=3.0,
         scheduler=built,
         unet_timesteps=built.timesteps.float(),

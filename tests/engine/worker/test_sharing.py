@@ -204,7 +204,7 @@ def test_a_job_whose_images_raise_fails_alone_in_a_shared_call(
     wanted = [replace(recipe, steps=20, images=(ImageSeed(number),)) for number in range(2)]
     expected = [alone(recipe) for recipe in wanted]
     model, odd = models.get("tiny"), replace(recipe, prompt="odd")
-    context = denoise(model, odd).drawings[0].embeddings[1]
+    context = denoise(model, odd).drawings[0].conditioning.context[1]
     shared: list[bool] = []
 
     def refuse(unet: Any, arguments: Any, options: Any) -> None:
