@@ -43,7 +43,7 @@ class ModelInfo:
     Args:
         id: short name people type.
         title: name people read.
-        family: architecture: "sd1".
+        family: architecture: "sd1", "sd2" or "sdxl".
         revision: revision of its files; part of every recipe.
         licence: name of the licence and its use restrictions, one line.
         description: what it draws well, one line.
@@ -57,6 +57,9 @@ class ModelInfo:
         schedulers: the noise schedulers offered.
         scheduler: name of the default one.
         negative_prompt: default negative prompt.
+        trigger_words: words that bring out what the model was trained for; shown to members.
+        restrictions: what its licence forbids, one line.
+        vram_gb: memory that it takes on a card, in gigabytes, with a picture of its default size; 0 if unknown.
     """
 
     id: str
@@ -78,6 +81,9 @@ class ModelInfo:
     schedulers: tuple[SchedulerInfo, ...]
     scheduler: str
     negative_prompt: str = ""
+    trigger_words: tuple[str, ...] = ()
+    restrictions: str = ""
+    vram_gb: float = 0.0
 
     def check(self, recipe: Recipe) -> None:
         """Raise the first thing in the recipe that this model cannot take.
