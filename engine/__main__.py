@@ -53,7 +53,7 @@ def _run(options: argparse.Namespace) -> int:
     settings = EngineSettings(models_file=options.models_file) if options.models_file else EngineSettings()
     try:
         if options.command == "models":
-            for info in load_catalog(settings.models_file).infos():
+            for info in load_catalog(settings.models_file, settings.models_dir).infos():
                 print(_model_line(info))
             return DONE
         return asyncio.run(draw(_draw_options(options), settings, sys.stdout, sys.stderr))

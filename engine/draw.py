@@ -90,7 +90,7 @@ async def draw(
     Raises:
         CatalogError, DrawError, EngineError: nothing was written.
     """
-    catalog = load_catalog(settings.models_file)
+    catalog = load_catalog(settings.models_file, settings.models_dir)
     recipe = recipe_for(options, catalog)
     _make_writable(options.output_dir)
     settings = settings.model_copy(update={"devices": (settings.workers()[0].device,), "workers_per_device": 1})

@@ -89,16 +89,16 @@ async def open_engine(
 
     Args:
         settings: what to run.
-        catalog: the models; None for those of `settings.models_file`.
+        catalog: the models; None for those of the settings.
         executors: one per worker; None for one process per worker of the settings.
 
     Raises:
         CatalogError: the models file cannot be used.
     """
     if catalog is None:
-        catalog = load_catalog(settings.models_file)
+        catalog = load_catalog(settings.models_file, settings.models_dir)
     if executors is None:
-        executors = [ProcessExecutor(spec, settings.models_file) for spec in settings.workers()]
+        executors = [ProcessExecutor(spec, settings.models_file, settings.models_dir) for spec in settings.workers()]
     dispatcher = Dispatcher(executors, settings)
     dispatcher.open()
     try:

@@ -13,6 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Literal
 
+import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 Service = Literal["exact", "fast"]
@@ -47,6 +48,12 @@ def default_models_file() -> Path:
     return Path(sys.prefix) / "share" / "easel" / "config" / "models.toml"
 
 
+def default_models_dir() -> Path:
+    """Return the folder `models` of EASEL_DATA_DIR, or else of the platform's data folder."""
+    folder = os.environ.get("EASEL_DATA_DIR")
+    return (Path(folder).expanduser() if folder else platformdirs.user_data_path("easel")) / "models"
+
+
 class EngineSettings(BaseModel):
     """The `[engine]` table of the configuration.
 
@@ -63,6 +70,7 @@ class EngineSettings(BaseModel):
         step_timeout_s: how long a worker that draws may be silent before it is replaced; `start_timeout_s` is added
             until its first step, because a model may be loading.
         models_file: the model catalogue.
+        models_dir: folder of pulled, added and merged models, with a catalogue of their own.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -77,6 +85,7 @@ class EngineSettings(BaseModel):
     start_timeout_s: float = Field(default=300.0, gt=0)
     step_timeout_s: float = Field(default=300.0, gt=0)
     models_file: Path = Field(default_factory=default_models_file)
+    models_dir: Path = Field(default_factory=default_models_dir)
 
     @field_validator("devices")
     @classmethod

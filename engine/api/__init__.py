@@ -22,7 +22,7 @@ from engine.api.errors import (
     error_from_data,
 )
 from engine.api.events import FINAL, Cancelled, Event, Failed, Finished, Progress, Queued, Started
-from engine.api.models import ModelInfo, Size
+from engine.api.models import ModelInfo, SchedulerInfo, Size
 from engine.api.permutations import expand_permutations
 from engine.api.requests import MAX_IMAGES, MAX_SEED, MAX_VARIATIONS, GenerationRequest, ImageSeed, Recipe, Variation
 from engine.api.results import Facts, ImageResult, ReviewedImage, Verdict, pixel_sha256
@@ -64,6 +64,7 @@ __all__ = [
     "Refused",
     "ReviewedImage",
     "SafetyUnavailable",
+    "SchedulerInfo",
     "Size",
     "Started",
     "TooBusy",

@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a worker until its parent says Stop, is gone, or sends SIGTERM; return the exit code."""
     options = _parser().parse_args(arguments)
     try:
-        catalog = load_catalog(options.models)
+        catalog = load_catalog(options.models, options.models_dir)
     except CatalogError as error:
         print(error, file=sys.stderr)
         return 2
@@ -64,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--threads", required=True, type=_positive, help="CPU threads of torch")
     parser.add_argument("--service", required=True, choices=("exact", "fast"), help="class of service")
     parser.add_argument("--models", required=True, type=Path, help="the model catalogue, models.toml")
+    parser.add_argument("--models-dir", required=True, type=Path, help="folder of pulled, added and merged models")
     return parser
 
 

@@ -9,15 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from diffusers import StableDiffusionPipeline
+import diffusers
+import torch
 
 from engine.api import ModelUnavailable, UnknownModel
 from engine.catalog import Catalog, ModelEntry, Source
+from engine.catalog.contents import Contents, check_family, inspect
 from engine.worker.buckets import Proofs, work_in_pairs
 from engine.worker.device import Device
 from engine.worker.faults import one_line
 from engine.worker.previews import LatentColours, read_latent_colours
 from engine.worker.safety import Detector, ProofFailed, SafetyGate, load_checker, proof_pictures
+from engine.worker.single_file import load_single_file
 
 _log = logging.getLogger(__name__)
 
@@ -27,7 +30,8 @@ class LoadedModel:
     """A model ready to draw.
 
     Args:
-        pipeline: its `StableDiffusionPipeline`, without safety checker: the gate has it, out of the pipeline's reach.
+        pipeline: its `StableDiffusionPipeline` or `StableDiffusionXLPipeline`, without safety checker: the gate has it,
+            out of the pipeline's reach.
         gate: judges every picture of this model.
         colours: how its latents look.
         proofs: which numbers of rows change nothing; None in the class `fast`, where that does not matter.
@@ -86,7 +90,7 @@ class Models:
             raise ModelUnavailable(model, f"its safety checker cannot be trusted: {error}") from error
         try:
             pipeline = load_pipeline(entry, self._device)
-            colours = read_latent_colours(entry.source.folder)
+            colours = read_latent_colours(entry.source.folder, entry.info.family)
         except Exception as error:
             _log.exception("%s could not be loaded", model)
             raise ModelUnavailable(model, one_line(error)) from error
@@ -101,20 +105,35 @@ class Models:
 
 
 def load_pipeline(entry: ModelEntry, device: Device) -> Any:
-    """Load a model's `StableDiffusionPipeline` from safetensors files onto a device, in the device's number type."""
+    """Load a model's pipeline from safetensors files onto a device, in the device's number type.
+
+    Raises:
+        ContentsError: the files are missing, incomplete, or not of the family that the entry names.
+    """
     source = entry.source
-    pipeline = StableDiffusionPipeline.from_pretrained(
-        source.folder or source.hub,
-        revision=source.revision,
-        local_files_only=source.folder is not None,
-        dtype=device.dtype,
-        use_safetensors=True,
-        low_cpu_mem_usage=True,
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-    )
+    found = inspect(source)
+    check_family(found, entry.info.family)
+    pipeline = load_single_file(source, found.family, device) if source.file else _load_folder(source, found, device)
+    if prediction := entry.prediction_type or found.prediction_type:
+        pipeline.scheduler = pipeline.scheduler.from_config(pipeline.scheduler.config, prediction_type=prediction)
     pipeline.to(device.where)
+    if found.family.id == "sdxl" and pipeline.vae.config.force_upcast and device.dtype == torch.float16:
+        pipeline.vae.to(torch.float32)  # SDXL's VAE passes the largest number that float16 has
     for part in (pipeline.unet, pipeline.vae):
         part.to(memory_format=device.memory_format)
     return pipeline
+
+
+def _load_folder(source: Source, found: Contents, device: Device) -> Any:
+    # The gate has the safety checker, out of the pipeline's reach; SDXL's class has no place for one.
+    without = {} if found.family.id == "sdxl" else {"safety_checker": None, "requires_safety_checker": False}
+    return getattr(diffusers, found.family.pipeline).from_pretrained(
+        source.folder,
+        variant=source.variant,
+        local_files_only=True,
+        dtype=device.dtype,
+        use_safetensors=True,
+        low_cpu_mem_usage=True,
+        feature_extractor=None,
+        **without,
+    )

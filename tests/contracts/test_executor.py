@@ -35,7 +35,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 NAME = "worker-under-test"
 SETTINGS = EngineSettings()
-INFO = load_catalog(SETTINGS.models_file).infos()[0]
+INFO = load_catalog(SETTINGS.models_file, SETTINGS.models_dir).infos()[0]
 RECIPE = Recipe(INFO.id, INFO.revision, "a red apple", "", 64, 64, 3, 4.5, "Euler", (ImageSeed(7),))
 LONG = replace(RECIPE, steps=60)
 NUMBERS = count(1)
@@ -56,7 +56,7 @@ def fake() -> Subject:
 
 
 def process() -> Subject:
-    executor = ProcessExecutor(WorkerSpec(NAME, "cpu", 1), SETTINGS.models_file)
+    executor = ProcessExecutor(WorkerSpec(NAME, "cpu", 1), SETTINGS.models_file, SETTINGS.models_dir)
 
     def kill() -> None:
         assert executor.pid is not None

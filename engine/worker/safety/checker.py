@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
-from huggingface_hub import snapshot_download
 from PIL import Image
 from torch import Tensor
 from torch.nn import functional
@@ -29,14 +28,6 @@ from engine.worker.safety.proof import ProofFailed, prove
 UNUSED = 2.0
 """Threshold of an empty concept slot: a cosine never reaches it."""
 _SPECIAL_CARE = 0.01
-_HUB_FILES = (
-    "safety_checker/*.json",
-    "safety_checker/*.safetensors",
-    "feature_extractor/*.json",
-    "config.json",
-    "preprocessor_config.json",
-    "model*.safetensors",
-)
 
 
 class Checker:
@@ -113,7 +104,7 @@ def load_checker(source: Source, device: Device, proof: Path | None) -> Checker:
         ProofFailed: a file or tensor is missing or odd, a threshold is out of range, or the proof failed.
     """
     try:
-        checker = _load(_folder(source), device)
+        checker = _load(source.folder, device)
         _check_tables(checker)
     except ProofFailed:
         raise
@@ -124,16 +115,6 @@ def load_checker(source: Source, device: Device, proof: Path | None) -> Checker:
     else:
         prove(checker, proof)
     return checker
-
-
-def _folder(source: Source) -> Path:
-    if source.folder is not None:
-        return source.folder
-    return Path(
-        snapshot_download(
-            str(source.hub), revision=source.revision, allow_patterns=list(_HUB_FILES), ignore_patterns=["*.fp16.*"]
-        )
-    )
 
 
 def _load(folder: Path, device: Device) -> Checker:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from engine.api import ImageSeed, InvalidSize, ModelInfo, OutOfRange, Recipe, Size, UnknownScheduler
+from engine.api import ImageSeed, InvalidSize, ModelInfo, OutOfRange, Recipe, SchedulerInfo, Size, UnknownScheduler
 
 MODEL = ModelInfo(
     id="pocket",
@@ -24,7 +24,7 @@ MODEL = ModelInfo(
     guidance_scale=4.5,
     min_guidance=1.0,
     max_guidance=15.0,
-    schedulers=("DPM++ 2M", "Euler"),
+    schedulers=(SchedulerInfo("DPM++ 2M"), SchedulerInfo("Euler", min_steps=2, max_steps=40)),
     scheduler="DPM++ 2M",
 )
 RECIPE = Recipe("pocket", "1", "a red apple", "", 128, 128, 20, 4.5, "Euler", (ImageSeed(7),))
@@ -32,7 +32,7 @@ RECIPE = Recipe("pocket", "1", "a red apple", "", 128, 128, 20, 4.5, "Euler", (I
 
 def test_a_recipe_within_the_models_ranges_passes() -> None:
     MODEL.check(RECIPE)
-    MODEL.check(replace(RECIPE, width=64, height=256, steps=60, guidance_scale=15))
+    MODEL.check(replace(RECIPE, width=64, height=256, steps=60, guidance_scale=15, scheduler="DPM++ 2M"))
 
 
 @pytest.mark.parametrize(
@@ -55,6 +55,8 @@ def test_a_wrong_size_names_the_two_nearest_right_ones(size: tuple[int, int], ne
     ("change", "field", "low", "high"),
     [
         ({"steps": 61}, "steps", 1, 60),
+        ({"steps": 41}, "steps with Euler", 2, 40),
+        ({"steps": 1}, "steps with Euler", 2, 40),
         ({"guidance_scale": 15.1}, "guidance", 1.0, 15.0),
         ({"guidance_scale": 0.9}, "guidance", 1.0, 15.0),
     ],

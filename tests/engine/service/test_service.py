@@ -32,7 +32,7 @@ from engine.service import open_engine
 from engine.settings import EngineSettings
 
 SETTINGS = EngineSettings()
-INFO = load_catalog(SETTINGS.models_file).infos()[0]
+INFO = load_catalog(SETTINGS.models_file, SETTINGS.models_dir).infos()[0]
 RECIPE = Recipe(INFO.id, INFO.revision, "a red apple", "", 128, 128, 4, 4.5, "Euler", (ImageSeed(7),))
 caller: ContextVar[str] = ContextVar("caller", default="the engine's own")
 

@@ -93,7 +93,7 @@ def make_catalog() -> Callable[..., Catalog]:
         sizes = (Size("square", SIDE, SIDE),)
         info = ModelInfo(
             *("tiny", "Tiny", "sd1", "1", "none", "random", sizes, 8, 8, 256, 4, 1, 60, 3.0, 1.0, 15.0),
-            *(tuple(SCHEDULERS), "DPM++ 2M"),
+            *(tuple(spec.info for spec in SCHEDULERS.values()), "DPM++ 2M"),
         )
         return Catalog((ModelEntry(info, Source(folder=folder), Source(folder=safety_checker or folder)),))
 

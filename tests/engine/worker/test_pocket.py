@@ -25,7 +25,7 @@ RECIPE = Recipe("pocket", "1", "red apple", "", 128, 128, 5, 4.5, "DPM++ 2M", (I
 
 @pytest.fixture(scope="module")
 def pocket(device: Device, floor: Detector) -> LoadedModel:
-    return Models(load_catalog(MODELS), device, floor).get("pocket")
+    return Models(load_catalog(MODELS, MODELS.parent), device, floor).get("pocket")
 
 
 @pytest.mark.parametrize("scheduler", SCHEDULERS)

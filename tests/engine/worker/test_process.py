@@ -61,7 +61,8 @@ def models(tiny_folder: Path, tmp_path: Path) -> Path:
 
 
 async def start(models: Path, **environment: str) -> Process:
-    options = ("--name", "cpu-0", "--device", "cpu", "--threads", "1", "--service", "exact", "--models", str(models))
+    options = ["--name", "cpu-0", "--device", "cpu", "--threads", "1", "--service", "exact", "--models", str(models)]
+    options += ["--models-dir", str(models.parent / "models")]
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
