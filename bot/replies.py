@@ -165,6 +165,7 @@ REPLIES: Mapping[type[BaseException], Callable[[Any], str]] = {
     # the engine
     api.UnknownModel: lambda e: texts.unknown_model(e.model, e.known),
     api.UnknownScheduler: lambda e: texts.unknown_scheduler(e.scheduler, e.known),
+    api.UnknownInversion: lambda e: texts.unknown_inversion(e.word, e.known),
     api.InvalidSize: lambda e: texts.invalid_size(e.width, e.height, e.nearest),
     api.OutOfRange: lambda e: texts.out_of_range(e.field, e.value, e.low, e.high),
     api.BadPrompt: _bad_prompt,

@@ -217,6 +217,11 @@ def unknown_scheduler(scheduler: str, known: Sequence[str]) -> str:
     return f"There is no scheduler called {inert(scheduler, WORD_LENGTH)}. Choose one of: {choices(known)}."
 
 
+def unknown_inversion(word: str, known: Sequence[str]) -> str:
+    have = f"It has: {choices(known)}." if known else "It has none."
+    return f"This model no longer has what {inert(word, WORD_LENGTH)} stood for. {have} Please type the prompt again."
+
+
 def invalid_size(width: int, height: int, nearest: Sequence[str]) -> str:
     return f"{width}x{height} is not a size this model can draw. The nearest it can: {choices(nearest, 'or')}."
 

@@ -15,6 +15,7 @@ from engine.api.errors import (
     SafetyUnavailable,
     TooBusy,
     Unavailable,
+    UnknownInversion,
     UnknownModel,
     UnknownScheduler,
     WorkerDied,
@@ -24,9 +25,18 @@ from engine.api.errors import (
 from engine.api.events import FINAL, Cancelled, Event, Failed, Finished, Progress, Queued, Started
 from engine.api.models import ModelInfo, SchedulerInfo, Size
 from engine.api.permutations import expand_permutations
-from engine.api.requests import MAX_IMAGES, MAX_SEED, MAX_VARIATIONS, GenerationRequest, ImageSeed, Recipe, Variation
+from engine.api.requests import (
+    MAX_IMAGES,
+    MAX_SEED,
+    MAX_VARIATIONS,
+    GenerationRequest,
+    ImageSeed,
+    Inversion,
+    Recipe,
+    Variation,
+)
 from engine.api.results import Facts, ImageResult, ReviewedImage, Verdict, pixel_sha256
-from engine.api.syntax import LoraTag, Passage, Prompt, parse_prompt, split_loras
+from engine.api.syntax import LoraTag, Passage, Prompt, parse_prompt, split_loras, words_pattern
 
 __all__ = [
     "FINAL",
@@ -50,6 +60,7 @@ __all__ = [
     "ImageResult",
     "ImageSeed",
     "InvalidSize",
+    "Inversion",
     "Job",
     "JobFailed",
     "LoraTag",
@@ -69,6 +80,7 @@ __all__ = [
     "Started",
     "TooBusy",
     "Unavailable",
+    "UnknownInversion",
     "UnknownModel",
     "UnknownScheduler",
     "Variation",
@@ -80,4 +92,5 @@ __all__ = [
     "parse_prompt",
     "pixel_sha256",
     "split_loras",
+    "words_pattern",
 ]

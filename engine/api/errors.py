@@ -4,6 +4,7 @@
     ├── Refused                     the request itself is wrong; nothing was queued
     │   ├── UnknownModel
     │   ├── UnknownScheduler
+    │   ├── UnknownInversion
     │   ├── InvalidSize
     │   ├── OutOfRange
     │   ├── BadPrompt
@@ -74,6 +75,19 @@ class UnknownScheduler(Refused):
 
     def sentence(self) -> str:
         return f"There is no scheduler called {self.scheduler!r}. Choose one of: {', '.join(self.known)}."
+
+
+@dataclass(eq=False)
+class UnknownInversion(Refused):
+    """The recipe names a textual inversion, or a revision of one, that the model does not have."""
+
+    code = "unknown_inversion"
+    word: str
+    known: tuple[str, ...] = ()
+
+    def sentence(self) -> str:
+        known = ", ".join(self.known) or "none"
+        return f"This model does not have the textual inversion {self.word!r} as it was. It has: {known}."
 
 
 @dataclass(eq=False)

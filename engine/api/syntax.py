@@ -106,6 +106,12 @@ def split_loras(prompt: str) -> tuple[str, tuple[LoraTag, ...]]:
     return rest, tuple(_lora(tag) for tag in tags)
 
 
+def words_pattern(words: Sequence[str]) -> re.Pattern[str]:
+    """Return what finds any of the words whole, in any case, and the longest of those that begin alike."""
+    longest_first = sorted(words, key=len, reverse=True)
+    return re.compile("|".join(rf"(?<!\w){re.escape(word)}(?!\w)" for word in longest_first) or r"(?!)", re.IGNORECASE)
+
+
 def _lora(mark: re.Match[str]) -> LoraTag:
     return LoraTag(mark["lora"].strip(), float(mark["strength"] or 1.0))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from engine.api import Passage, Prompt
+from engine.api import Passage, Prompt, words_pattern
 from engine.worker.inversions import placed, read_vectors
 
 _LEAST_WEIGHT = 1e-5
@@ -66,7 +65,7 @@ class TextEncoder:
     def __init__(self, tokenizer: Any, model: Any, penultimate: bool, words: Mapping[str, Tensor]) -> None:
         self._tokenizer = tokenizer
         self._words = words
-        self._word = re.compile("|".join(rf"(?<!\w){re.escape(word)}(?!\w)" for word in words), re.IGNORECASE)
+        self._word = words_pattern(list(words))
         self._model = model
         self._penultimate = penultimate
         self._length: int = tokenizer.model_max_length
@@ -115,7 +114,7 @@ class TextEncoder:
     def _pieces(self, text: str) -> Iterator[tuple[str, Tensor | None]]:
         """Yield the words that stand for vectors, and the text between them."""
         end = 0
-        for word in self._word.finditer(text) if self._words else ():
+        for word in self._word.finditer(text):
             yield text[end : word.start()], None
             yield word[0], self._words[word[0].lower()]
             end = word.end()

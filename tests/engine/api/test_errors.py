@@ -15,6 +15,7 @@ from engine.api import (
     OutOfRange,
     SafetyUnavailable,
     TooBusy,
+    UnknownInversion,
     UnknownModel,
     UnknownScheduler,
     WorkerDied,
@@ -25,6 +26,7 @@ from engine.api import (
 ONE_OF_EACH: list[EngineError] = [
     UnknownModel("nope", ("pocket", "sd15")),
     UnknownScheduler("Fast", ("Euler", "DDIM")),
+    UnknownInversion("toy", ("cat-toy",)),
     InvalidSize(100, 128, ("128x128", "128x192")),
     OutOfRange("steps", 900, 1, 60),
     BadPrompt("too_long", 4000, 1000),

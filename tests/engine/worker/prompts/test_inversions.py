@@ -12,9 +12,15 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from engine.api import Inversion, Recipe
+from engine.catalog import Catalog
 from engine.worker.conditioning import Conditioning
+from engine.worker.device import Device
 from engine.worker.inversions import InversionError, read_vectors
+from engine.worker.jobs import Job
+from engine.worker.pipelines import LoadedModel, Models
 from engine.worker.prompts import encode_prompts
+from engine.worker.safety import Detector
 
 if TYPE_CHECKING:
     from tests.engine.worker.prompts.conftest import Family
@@ -107,6 +113,25 @@ def test_pooled_text_is_found_beside_vectors(sdxl: Family, write: Callable[..., 
     assert plain
     assert not torch.equal(first.text_embeds[1], second.text_embeds[1])
     assert not torch.equal(first.text_embeds[1], plain.text_embeds[1])
+
+
+def test_a_worker_draws_what_the_recipe_names_and_nothing_else(
+    tiny_folder: Path,
+    make_catalog: Callable[..., Catalog],
+    device: Device,
+    floor: Detector,
+    recipe: Recipe,
+    denoise: Callable[[LoadedModel, Recipe], Job],
+    tmp_path: Path,
+) -> None:
+    save_file({"emb_params": torch.randn(2, 32)}, tmp_path / "toy.safetensors")
+    (entry,), toy = make_catalog(tiny_folder).entries, Inversion("toy", "1")
+    entry = replace(entry, inversions={toy: tmp_path / "toy.safetensors"})
+    model = Models(Catalog((entry,)), device, floor).get("tiny")
+    plain, named = replace(recipe, prompt="a toy"), replace(recipe, prompt="a toy", inversions=(toy,))
+    contexts = [denoise(model, wanted).drawings[0].conditioning.context for wanted in (plain, named, plain)]
+    assert torch.equal(contexts[0], contexts[2])
+    assert not torch.equal(contexts[0], contexts[1])
 
 
 @pytest.mark.parametrize(
