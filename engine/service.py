@@ -14,10 +14,11 @@ from engine.api import (
     Recipe,
     UnknownModel,
 )
-from engine.catalog import Catalog, load_catalog
+from engine.catalog import Catalog, ModelEntry, load_catalog
 from engine.dispatch import Dispatcher
 from engine.executors.port import Executor
 from engine.executors.process import ProcessExecutor
+from engine.hub import PIPELINE, SAFETY_CHECKER, is_here
 from engine.prompt_floor import check_negative_prompt, check_prompt
 from engine.settings import EngineSettings
 
@@ -30,8 +31,8 @@ class EngineService:
         self._dispatcher = dispatcher
 
     def models(self) -> tuple[ModelInfo, ...]:
-        """Return the catalogue, the default model first."""
-        return self._catalog.infos()
+        """Return the models whose files are here, the default model first."""
+        return tuple(entry.info for entry in self._catalog.entries if _is_here(entry))
 
     def check(self, recipe: Recipe, tenant: str | None = None) -> None:
         """Raise what is wrong with the recipe, or with the engine.
@@ -64,7 +65,8 @@ def check_recipe(recipe: Recipe, catalog: Catalog) -> None:
 
     Raises:
         UnknownModel, InvalidSize, OutOfRange, UnknownScheduler, BadPrompt: the recipe is wrong.
-        ModelUnavailable: the recipe is of another revision of the model than the catalogue has.
+        ModelUnavailable: the recipe is of another revision of the model than the catalogue has, or its files are not
+            here.
     """
     entry = catalog.get(recipe.model)
     if entry is None:
@@ -75,6 +77,14 @@ def check_recipe(recipe: Recipe, catalog: Catalog) -> None:
     if recipe.model_revision != entry.info.revision:
         reason = f"revision {recipe.model_revision} was asked for, and the catalogue has {entry.info.revision}"
         raise ModelUnavailable(recipe.model, reason)
+    if not _is_here(entry):
+        raise ModelUnavailable(
+            recipe.model, f"its files are not here yet; easel models pull {recipe.model} brings them"
+        )
+
+
+def _is_here(entry: ModelEntry) -> bool:
+    return is_here(entry.source, PIPELINE) and is_here(entry.safety_checker, SAFETY_CHECKER)
 
 
 @asynccontextmanager

@@ -68,7 +68,10 @@ def truncated(folder: Path) -> None:
         (shards_elsewhere, "names files outside of its folder"),
         (truncated, "is incomplete: 10 bytes are missing"),
         (lambda folder: edit(folder, "model_index.json", _class_name="FluxPipeline"), "made for FluxPipeline"),
-        (lambda folder: edit(folder, "model_index.json", unet=["my_code", "MyUNet"]), "unet must be of the class UNet2DCondition"),
+        (
+            lambda folder: edit(folder, "model_index.json", unet=["my_code", "MyUNet"]),
+            "unet must be of the class UNet2DCondition",
+        ),
         (lambda folder: edit(folder, "model_index.json", vae=[None, None]), "vae must be of the class AutoencoderKL"),
         (lambda folder: edit(folder, "unet/config.json", in_channels=9), "its UNet takes 9 channels"),
     ],
