@@ -129,7 +129,7 @@ def _load_folder(source: Source, found: Contents, device: Device) -> Any:
     without = {} if found.family.id == "sdxl" else {"safety_checker": None, "requires_safety_checker": False}
     return getattr(diffusers, found.family.pipeline).from_pretrained(
         source.folder,
-        variant=source.variant,
+        variant=found.variant,
         local_files_only=True,
         dtype=device.dtype,
         use_safetensors=True,
