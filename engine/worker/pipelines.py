@@ -116,7 +116,9 @@ def load_pipeline(entry: ModelEntry, device: Device) -> Any:
     source = entry.source
     found = inspect(source)
     check_family(found, entry.info.family)
-    pipeline = load_single_file(source, found.family, device) if source.file else _load_folder(source, found, device)
+    pipeline = (
+        load_single_file(source, found.family, device.dtype) if source.file else _load_folder(source, found, device)
+    )
     if prediction := entry.prediction_type or found.prediction_type:
         pipeline.scheduler = pipeline.scheduler.from_config(pipeline.scheduler.config, prediction_type=prediction)
     pipeline.to(device.where)
@@ -132,7 +134,7 @@ def _load_folder(source: Source, found: Contents, device: Device) -> Any:
     without = {} if found.family.id == "sdxl" else {"safety_checker": None, "requires_safety_checker": False}
     return getattr(diffusers, found.family.pipeline).from_pretrained(
         source.folder,
-        variant=source.variant,
+        variant=found.variant,
         local_files_only=True,
         dtype=device.dtype,
         use_safetensors=True,
