@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.api.errors import InvalidSize, OutOfRange, UnknownScheduler
-from engine.api.requests import Recipe
+from engine.api.errors import InvalidSize, OutOfRange, UnknownInversion, UnknownScheduler
+from engine.api.requests import Inversion, Recipe
+from engine.api.syntax import parse_prompt, words_pattern
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class ModelInfo:
         negative_prompt: default negative prompt.
         trigger_words: words that bring out what the model was trained for; shown to members.
         restrictions: what its licence forbids, one line.
+        inversions: textual inversions that it understands.
         vram_gb: memory that it takes on a card, in gigabytes, with a picture of its default size; 0 if unknown.
     """
 
@@ -84,12 +86,13 @@ class ModelInfo:
     trigger_words: tuple[str, ...] = ()
     restrictions: str = ""
     vram_gb: float = 0.0
+    inversions: tuple[Inversion, ...] = ()
 
     def check(self, recipe: Recipe) -> None:
         """Raise the first thing in the recipe that this model cannot take.
 
         Raises:
-            InvalidSize, OutOfRange, UnknownScheduler: see their fields.
+            InvalidSize, OutOfRange, UnknownScheduler, UnknownInversion: see their fields.
         """
         self.check_size(recipe.width, recipe.height)
         _check_range("steps", recipe.steps, self.min_steps, self.max_steps)
@@ -98,6 +101,17 @@ class ModelInfo:
         if scheduler is None:
             raise UnknownScheduler(recipe.scheduler, tuple(each.name for each in self.schedulers))
         _check_range(f"steps with {scheduler.name}", recipe.steps, scheduler.min_steps, scheduler.max_steps)
+
+        for inversion in recipe.inversions:
+            if inversion not in self.inversions:
+                raise UnknownInversion(inversion.word, tuple(each.word for each in self.inversions))
+
+    def inversions_in(self, *prompts: str) -> tuple[Inversion, ...]:
+        """Return the textual inversions that the prompts name; a recipe has to say which."""
+        pattern = words_pattern([inversion.word for inversion in self.inversions])
+        texts = [passage.text for prompt in prompts for section in parse_prompt(prompt).sections for passage in section]
+        named = {word.lower() for text in texts for word in pattern.findall(text)}
+        return tuple(inversion for inversion in self.inversions if inversion.word.lower() in named)
 
     def check_size(self, width: int, height: int) -> None:
         """Raise InvalidSize, naming the nearest right sizes, unless this model can draw width x height pixels."""

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from engine.api import ModelInfo, SchedulerInfo
+from engine.api import Inversion, ModelInfo, SchedulerInfo
 from engine.catalog.families import FAMILIES
+from engine.catalog.inversions import INVERSIONS, InversionEntry, of_family, read_inversions
 from engine.catalog.schedulers import SCHEDULERS
 from engine.catalog.sources import Source, SourceError, read_source
 
@@ -23,7 +24,8 @@ CHECKER = {
 }
 """The safety checker of every model that names no other: the one that Stable Diffusion 1.5 comes with."""
 PREDICTIONS = ("epsilon", "v_prediction")
-_KEYS = {field.name for field in fields(ModelInfo)} - {"id"} | {"source", "safety_checker", "prediction_type"}
+_OTHER_KEYS = {"source", "safety_checker", "prediction_type"}
+_KEYS = {field.name for field in fields(ModelInfo)} - {"id", "inversions"} | _OTHER_KEYS
 _FIRST_REVISION = "1"
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _SIDE_STEP = 8
@@ -43,12 +45,14 @@ class ModelEntry:
         safety_checker: files of its `StableDiffusionSafetyChecker`: a folder or repository that is one, or that has one
             as its subfolder `safety_checker`.
         prediction_type: what the UNet predicts; None for what the files say, or else the family's public model.
+        inversions: files of the textual inversions that the model understands.
     """
 
     info: ModelInfo
     source: Source
     safety_checker: Source
     prediction_type: str | None = None
+    inversions: Mapping[Inversion, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +86,25 @@ def load_catalog(models_file: Path, models_dir: Path) -> Catalog:
         raise CatalogError(f"{models_file}: holds no model; add a table such as [pocket].")
     own_file = models_dir / OWN_FILE
     own = _tables(own_file) if own_file.exists() else {}
+    inversions = [
+        *_inversions(models_file, tables.pop(INVERSIONS, {}), models_dir),
+        *_inversions(own_file, own.pop(INVERSIONS, {}), models_dir),
+    ]
     files = dict.fromkeys(tables, models_file) | dict.fromkeys(own, own_file)
-    return Catalog(tuple(_entry(file, model, (tables | own)[model], models_dir) for model, file in files.items()))
+    entries = (_entry(file, model, (tables | own)[model], models_dir) for model, file in files.items())
+    return Catalog(tuple(_with_inversions(entry, inversions) for entry in entries))
+
+
+def _inversions(path: Path, tables: Any, models_dir: Path) -> Sequence[InversionEntry]:
+    try:
+        return list(read_inversions(tables, path.parent, models_dir))
+    except ValueError as error:
+        raise CatalogError(f"{path}: {error}.") from error
+
+
+def _with_inversions(entry: ModelEntry, inversions: Sequence[InversionEntry]) -> ModelEntry:
+    files = of_family(inversions, entry.info.family)
+    return replace(entry, info=replace(entry.info, inversions=tuple(files)), inversions=files)
 
 
 def _tables(path: Path) -> dict[str, Any]:

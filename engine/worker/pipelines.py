@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import diffusers
 import torch
 
-from engine.api import ModelUnavailable, UnknownModel
+from engine.api import Inversion, ModelUnavailable, UnknownModel
 from engine.catalog import Catalog, ModelEntry, Source
 from engine.catalog.contents import Contents, check_family, inspect
 from engine.worker.buckets import Proofs, work_in_pairs
@@ -35,12 +35,14 @@ class LoadedModel:
         gate: judges every picture of this model.
         colours: how its latents look.
         proofs: which numbers of rows change nothing; None in the class `fast`, where that does not matter.
+        inversions: files of the textual inversions that it understands.
     """
 
     pipeline: Any
     gate: SafetyGate
     colours: LatentColours
     proofs: Proofs | None
+    inversions: Mapping[Inversion, Path] = field(default_factory=dict)
 
 
 class Models:
@@ -95,7 +97,8 @@ class Models:
             _log.exception("%s could not be loaded", model)
             raise ModelUnavailable(model, one_line(error)) from error
         _log.info("loaded %s in %.1f s", model, time.monotonic() - started)
-        return LoadedModel(pipeline, SafetyGate(self._floor, checker), colours, self._proofs(pipeline.unet))
+        gate, proofs = SafetyGate(self._floor, checker), self._proofs(pipeline.unet)
+        return LoadedModel(pipeline, gate, colours, proofs, entry.inversions)
 
     def _proofs(self, unet: Any) -> Proofs | None:
         if self._device.service == "fast":

@@ -5,7 +5,18 @@ from typing import Any
 
 import pytest
 
-from engine.api import ImageSeed, InvalidSize, ModelInfo, OutOfRange, Recipe, SchedulerInfo, Size, UnknownScheduler
+from engine.api import (
+    ImageSeed,
+    InvalidSize,
+    Inversion,
+    ModelInfo,
+    OutOfRange,
+    Recipe,
+    SchedulerInfo,
+    Size,
+    UnknownInversion,
+    UnknownScheduler,
+)
 
 MODEL = ModelInfo(
     id="pocket",
@@ -71,3 +82,22 @@ def test_a_scheduler_the_model_does_not_offer_names_those_it_does() -> None:
     with pytest.raises(UnknownScheduler) as refused:
         MODEL.check(replace(RECIPE, scheduler="DDIM"))
     assert refused.value.known == ("DPM++ 2M", "Euler")
+
+
+def test_a_recipe_names_the_inversions_that_its_prompts_do() -> None:
+    toy, small, bad = Inversion("<toy>", "1"), Inversion("Toy", "1"), Inversion("toy-2", "1")
+    model = replace(MODEL, inversions=(toy, small, bad))
+    assert model.inversions_in("a <toy>, a tree", "a toybox") == (toy,)
+    assert model.inversions_in("a tree", "a (TOY-2:1.2)") == (bad,)
+    assert model.inversions_in("a toy", "toy-2") == (small, bad)
+    assert model.inversions_in("<lora:toy:1> a (to)y") == ()
+    assert MODEL.inversions_in("a toy") == ()
+
+
+def test_an_inversion_that_is_gone_or_changed_is_refused() -> None:
+    model = replace(MODEL, inversions=(Inversion("toy", "2"),))
+    model.check(replace(RECIPE, inversions=(Inversion("toy", "2"),)))
+    for inversion in (Inversion("toy", "1"), Inversion("boy", "2")):
+        with pytest.raises(UnknownInversion) as refused:
+            model.check(replace(RECIPE, inversions=(inversion,)))
+        assert (refused.value.word, refused.value.known) == (inversion.word, ("toy",))

@@ -100,6 +100,12 @@ def make_family(tiny: LoadedModel, recipe: Recipe) -> Callable[[str], Family]:
     return make
 
 
+@pytest.fixture
+def make_stock() -> Callable[[str], Any]:
+    """Give back the stock pipeline of a family for a test to change."""
+    return _pipeline
+
+
 @pytest.fixture(scope="session")
 def draw_together(request_for: Callable[..., GenerationRequest]) -> Callable[..., tuple[list[Tensor], list[Tensor]]]:
     """Draw the recipes' images in one batch, each joining one step after the one before; give back latents, pixels."""
