@@ -69,6 +69,8 @@ class EngineSettings(BaseModel):
         start_timeout_s: how long a worker may take to start.
         step_timeout_s: how long a worker that draws may be silent before it is replaced; `start_timeout_s` is added
             until its first step, because a model may be loading.
+        pull_on_demand: whether members are offered models whose files are not here; the first request for one waits
+            while they are pulled.
         models_file: the model catalogue.
         models_dir: folder of pulled, added and merged models, with a catalogue of their own.
     """
@@ -84,6 +86,7 @@ class EngineSettings(BaseModel):
     patience_row_steps: float = Field(default=1000.0, ge=0)
     start_timeout_s: float = Field(default=300.0, gt=0)
     step_timeout_s: float = Field(default=300.0, gt=0)
+    pull_on_demand: bool = False
     models_file: Path = Field(default_factory=default_models_file)
     models_dir: Path = Field(default_factory=default_models_dir)
 

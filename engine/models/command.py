@@ -15,7 +15,18 @@ from engine.catalog import FAMILIES, ModelEntry, Source, load_catalog
 from engine.catalog.additions import write_entry
 from engine.catalog.contents import ContentsError, check_family, inspect
 from engine.catalog.sources import SourceError, read_source
-from engine.hub import PIPELINE, SAFETY_CHECKER, HubError, Progress, check, is_here, licence_of, missing, pull
+from engine.hub import (
+    PIPELINE,
+    SAFETY_CHECKER,
+    HubError,
+    Progress,
+    check,
+    is_here,
+    licence_of,
+    missing,
+    pull,
+    sources_of,
+)
 from engine.models.errors import DONE, FAILED, ModelsError, check_new_id
 from engine.models.merge import add_merge_command, merge
 from engine.settings import EngineSettings
@@ -71,11 +82,6 @@ def run(options: argparse.Namespace, settings: EngineSettings, out: TextIO, err:
     for entry in load_catalog(settings.models_file, settings.models_dir).entries:
         print(_line(entry), file=out)
     return DONE
-
-
-def sources_of(entry: ModelEntry) -> list[tuple[Source, str]]:
-    """Return what a model needs, each with what it is for."""
-    return [(entry.safety_checker, SAFETY_CHECKER), (entry.source, PIPELINE)]
 
 
 def _line(entry: ModelEntry) -> str:
