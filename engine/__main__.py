@@ -1,4 +1,4 @@
-"""The engine's command line: `python -m engine draw` and `python -m engine models`."""
+"""The engine's command line: `python -m engine draw`, `models` and `models score pocket`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import logging
 import os
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -52,6 +53,8 @@ def main(argv: Sequence[str], prog: str = "python -m engine") -> int:
 def _run(options: argparse.Namespace) -> int:
     settings = EngineSettings(models_file=options.models_file) if options.models_file else EngineSettings()
     try:
+        if options.command == "models" and options.models_command == "score":
+            return _score(options.arguments)
         if options.command == "models":
             for info in load_catalog(settings.models_file).infos():
                 print(_model_line(info))
@@ -68,12 +71,25 @@ def _run(options: argparse.Namespace) -> int:
         return FAILED
 
 
+def _score(arguments: Sequence[str]) -> int:
+    """Score in a process of its own: it needs torch, which this one does without."""
+    quiet = {"TRANSFORMERS_VERBOSITY": "error", "DIFFUSERS_VERBOSITY": "error"}
+    return subprocess.run(
+        [sys.executable, "-m", "engine.pocket.scoring", *arguments], env=os.environ | quiet
+    ).returncode
+
+
 def _parser(prog: str) -> argparse.ArgumentParser:
     parser = _Parser(prog=prog, description="Draw pictures from words, without Discord.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     models_file = _Parser(add_help=False)
     models_file.add_argument("--models-file", type=Path, metavar="FILE", help="the model catalogue (models.toml)")
-    commands.add_parser("models", parents=[models_file], help="list the models", description="List the models.")
+    models = commands.add_parser(
+        "models", parents=[models_file], help="list the models", description="List the models."
+    )
+    models_commands = models.add_subparsers(dest="models_command", metavar="COMMAND")
+    score = models_commands.add_parser("score", help="say how well the built-in model draws", add_help=False)
+    score.add_argument("arguments", nargs=argparse.REMAINDER)
     options = commands.add_parser("draw", parents=[models_file], help="draw pictures", description="Draw pictures.")
     options.add_argument("prompt", metavar="PROMPT", help='what to draw, in quotes: "a red apple"')
     options.add_argument("--seed", type=_whole, help="same seed, same picture; random if not given")
