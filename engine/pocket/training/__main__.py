@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from pathlib import Path
 
 import torch
@@ -12,9 +13,16 @@ from engine.pocket import WEIGHTS
 from engine.pocket.training import loop
 from engine.pocket.training.workshop import SHARES, Workshop
 
+# Memory that is kept and not given back to the system makes a step a tenth faster; read by the allocator at its start.
+_ALLOCATOR = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "20000000000"}
+
 
 def main() -> None:
     given = _arguments()
+    if not os.environ.keys() >= _ALLOCATOR.keys():
+        os.execve(
+            sys.executable, [sys.executable, "-m", "engine.pocket.training", *sys.argv[1:]], os.environ | _ALLOCATOR
+        )
     torch.set_num_threads(given.threads)
     workshop = Workshop(given.work_dir, given.device, given.start_from)
     # A model that is trained further keeps its latents, and so its encoder.

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import resvg_py
 from PIL import Image
 
 from engine.pocket.training import data
@@ -126,6 +125,9 @@ def _codes(labels: Path) -> list[str]:
 
 
 def _render_vector(icon: dict[str, Any], pack: dict[str, Any]) -> Bytes:
+    # Only here, so that a machine that was given the caches needs no renderer.
+    import resvg_py
+
     width, height = icon.get("width", pack.get("width", 16)), icon.get("height", pack.get("height", 16))
     box = f"{icon.get('left', 0)} {icon.get('top', 0)} {width} {height}"
     svg = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box}" width="{SIZE}" height="{SIZE}">{icon["body"]}</svg>'

@@ -200,9 +200,8 @@ class Workshop:
 
     def _unet_part(self) -> unet.UnetPart:
         lessons = pairs.open_pairs(self.folder / "unet" / "latents.pt", self.gallery, self._normalised())
-        part = unet.UnetPart(
-            lessons, unet.UnetConfig(), self.autoencoder(), self.words, self.towers().text, self.device
-        )
+        config = unet.UnetConfig() if self.device == "cpu" else unet.ON_CARD
+        part = unet.UnetPart(lessons, config, self.autoencoder(), self.words, self.towers().text, self.device)
         if self.start:
             part.start_from(UNet2DConditionModel.from_pretrained(self.start / "unet"))
         return part
