@@ -12,12 +12,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from engine.pocket.scoring import namer
-from engine.pocket.training import clip, loop, sheets
+from engine.pocket.training import clip, loop, render, sheets
 from engine.pocket.training.paint import PAINTS, painted
 from engine.pocket.training.render import Gallery
-from engine.pocket.training.subjects import SUBJECTS
+from engine.pocket.training.subjects import SUBJECTS, Subject
 
-VIEWS = 16
+VIEWS = 12
 BATCH = 64
 RATE = 2e-3
 _TURN = 0.25
@@ -33,8 +33,8 @@ class NamerPart:
     """
 
     def __init__(self, unseen: Gallery, familiar: Gallery) -> None:
-        self.pixels, self.labels = _views(unseen, VIEWS)
-        self.strange_pixels, self.strange_labels = _views(familiar, 1)
+        self.pixels, self.labels, _ = _views(unseen, VIEWS)
+        self.familiar_pixels, self.familiar_labels, self.styles = _views(familiar, 0)
         self.namer = namer.Namer(len(namer.kinds()))
         self.optimiser = torch.optim.AdamW(self.namer.parameters(), weight_decay=0.05)
 
@@ -43,7 +43,8 @@ class NamerPart:
         rows = torch.from_numpy(random.integers(0, len(self.labels), BATCH))
         torch.manual_seed(step)
         pictures = clip.disturbed(_scaled(self.pixels[rows]), torch.default_generator)
-        scores = self.namer(_turned(pictures))
+        with torch.autocast("cpu", torch.bfloat16):
+            scores = self.namer(_turned(pictures)).float()
         loss = functional.cross_entropy(scores, self.labels[rows], label_smoothing=0.05)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -62,31 +63,40 @@ class NamerPart:
     def show(self, path: Path) -> None:
         """Print how well it names what the UNet learns from, and write what it names wrongly."""
         self.namer.eval()
-        parts = [self.namer(_scaled(part)) for part in torch.split(self.strange_pixels, 128)]
+        parts = [self.namer(_scaled(part)) for part in torch.split(self.familiar_pixels, 128)]
         self.namer.train()
         scores = torch.cat(parts)
-        print(f"names {_right(scores, self.strange_labels):.3f} of what the UNet learns from", flush=True)
-        wrong = (scores.argmax(dim=1) != self.strange_labels).nonzero().flatten()[:96]
+        right = (scores.argmax(dim=1) == self.familiar_labels).float()
+        shares = {
+            style: round(right[[own == style for own in self.styles]].mean().item(), 3) for style in set(self.styles)
+        }
+        print(f"of what the UNet learns from, names {shares}", flush=True)
+        wrong = (scores.argmax(dim=1) != self.familiar_labels).nonzero().flatten()[:96]
         names = [namer.kinds()[guess][:10] for guess in scores[wrong].argmax(dim=1).tolist()]
         if len(wrong):
-            sheets.save([self.strange_pixels[row].numpy() for row in wrong], path, columns=16, labels=names)
+            sheets.save([self.familiar_pixels[row].numpy() for row in wrong], path, columns=16, labels=names)
 
 
-def _views(gallery: Gallery, count: int) -> tuple[Tensor, Tensor]:
+def _views(gallery: Gallery, count: int) -> tuple[Tensor, Tensor, list[str]]:
+    """Small pictures, their kinds' numbers, their styles: each as it is, and `count` times placed and painted."""
     random = np.random.default_rng(62)
     kinds = {name: number for number, name in enumerate(namer.kinds())}
     known = {subject.code: subject for subject in SUBJECTS}
-    pixels, labels = [], []
+    pixels, labels, styles = [], [], []
     for (code, style), row in gallery.index.items():
         if code not in known or style == "line art":
             continue
-        for _ in range(count):
-            picture = np.asarray(gallery.pixels[row])
-            if known[code].paintable and random.random() < 0.5:
-                picture = painted(picture, PAINTS[str(random.choice(list(PAINTS)))])
-            pixels.append(_small(clip.placed(picture, random)))
-            labels.append(kinds[known[code].names[0]])
-    return torch.from_numpy(np.stack(pixels)), torch.tensor(labels)
+        picture = np.asarray(gallery.pixels[row])
+        pixels += [_small(render.compose(picture)), *(_varied(picture, known[code], random) for _ in range(count))]
+        labels += [kinds[known[code].names[0]]] * (1 + count)
+        styles += [style] * (1 + count)
+    return torch.from_numpy(np.stack(pixels)), torch.tensor(labels), styles
+
+
+def _varied(picture: render.Bytes, subject: Subject, random: np.random.Generator) -> Any:
+    if subject.paintable and random.random() < 0.5:
+        picture = painted(picture, PAINTS[str(random.choice(list(PAINTS)))])
+    return _small(clip.placed(picture, random))
 
 
 def _small(picture: Any) -> Any:

@@ -21,7 +21,12 @@ Bytes = npt.NDArray[np.uint8]
 
 # Each style's pictures, and the package that knows which picture belongs to which code: not all say it of themselves.
 _VECTORS = {"flat": (data.FLAT, data.FLAT), "noto": (data.NOTO, data.NOTO), "line art": (data.LINE, data.LINE)}
-_UNSEEN = {"shaded": (data.SHADED, data.FLAT), "blob": (data.BLOB, data.NOTO)}
+_UNSEEN = {
+    "shaded": (data.SHADED, data.FLAT),
+    "blob": (data.BLOB, data.NOTO),
+    "twemoji": (data.TWEMOJI, data.NOTO),
+    "emojione": (data.EMOJIONE, data.NOTO),
+}
 # Flags, keycaps, clock faces and skin tones are many pictures of nearly the same thing.
 _LEFT_OUT_GROUPS = frozenset({2, 9})
 
