@@ -1,4 +1,4 @@
-"""The command `models`: list, pull, check, add and merge what can be drawn with."""
+"""The command `models`: list, pull, check, add, merge and score what can be drawn with."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ from engine.hub import (
 )
 from engine.models.errors import DONE, FAILED, ModelsError, check_new_id
 from engine.models.merge import add_merge_command, merge
+from engine.models.score import add_score_command, score
 from engine.settings import EngineSettings
 
 TOLD_EVERY_S = 0.5
@@ -56,6 +57,7 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     one.add_argument("--file", metavar="NAME", help="a .safetensors file of the repository, instead of its folders")
     one.add_argument("--variant", metavar="WORD", help='of the weights, e.g. "fp16"')
     add_merge_command(commands)
+    add_score_command(commands)
 
 
 def run(options: argparse.Namespace, settings: EngineSettings, out: TextIO, err: TextIO) -> int:
@@ -79,6 +81,8 @@ def run(options: argparse.Namespace, settings: EngineSettings, out: TextIO, err:
             return _add(options, settings, out, err)
         case "merge":
             return merge(options, settings, out, err)
+        case "score":
+            return score(options)
     for entry in load_catalog(settings.models_file, settings.models_dir).entries:
         print(_line(entry), file=out)
     return DONE
