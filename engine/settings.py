@@ -29,12 +29,14 @@ class WorkerSpec:
         device: torch device, e.g. "cpu" or "cuda:0".
         threads: CPU threads for its torch.
         service: whether a picture may depend, in its last bits, on what is drawn beside it ("fast") or not ("exact").
+        ram_gb: most RAM that its models may take; None for what is free.
     """
 
     name: str
     device: str
     threads: int
     service: Service = "exact"
+    ram_gb: float | None = None
 
 
 def default_models_file() -> Path:
@@ -55,6 +57,8 @@ class EngineSettings(BaseModel):
         workers_per_device: worker processes on each device.
         threads: CPU threads of each worker; None for cores divided by workers.
         service: class of service of all workers; "auto" for exact on a CPU, fast on a card.
+        ram_gb: most RAM that the models of each worker may take, in gigabytes: on a CPU all of them, beside a card
+            those that wait for their next turn on it. None for what is free.
         queue_limit: jobs that may wait before new ones are refused.
         queue_limit_per_tenant: jobs of one tenant that may wait before its new ones are refused.
         patience_row_steps: how much work may overtake a waiting job because its model is in memory already, in rows
@@ -71,6 +75,7 @@ class EngineSettings(BaseModel):
     workers_per_device: int = Field(default=1, ge=1, le=16)
     threads: int | None = Field(default=None, ge=1, le=256)
     service: Literal["auto"] | Service = "auto"
+    ram_gb: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     queue_limit: int = Field(default=100, ge=1, le=10_000)
     queue_limit_per_tenant: int = Field(default=20, ge=1, le=10_000)
     patience_row_steps: float = Field(default=1000.0, ge=0)
@@ -91,7 +96,7 @@ class EngineSettings(BaseModel):
         names = [(device, number) for device in devices for number in range(self.workers_per_device)]
         threads = self.threads or max(1, _cores() // len(names))
         return tuple(
-            WorkerSpec(f"{device.replace(':', '')}-{number}", device, threads, self._service_on(device))
+            WorkerSpec(f"{device.replace(':', '')}-{number}", device, threads, self._service_on(device), self.ram_gb)
             for device, number in names
         )
 

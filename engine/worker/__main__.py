@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import os
 import queue
@@ -47,10 +48,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     from engine.worker.device import open_device
     from engine.worker.loop import run_worker
+    from engine.worker.memory import GB
 
     diffusers_logging.disable_progress_bar()
     transformers_logging.disable_progress_bar()
-    device = open_device(options.device, options.threads, options.service)
+    gc.freeze()  # the libraries stay; what models leave behind is found faster without them
+    ram_bytes = None if options.ram_gb is None else int(GB * options.ram_gb)
+    device = open_device(options.device, options.threads, options.service, ram_bytes)
     try:
         return run_worker(options.name, device, catalog, inbox, channel.send)
     except BrokenPipeError:
@@ -64,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--threads", required=True, type=_positive, help="CPU threads of torch")
     parser.add_argument("--service", required=True, choices=("exact", "fast"), help="class of service")
     parser.add_argument("--models", required=True, type=Path, help="the model catalogue, models.toml")
+    parser.add_argument("--ram-gb", type=float, metavar="GB", help="RAM for models; what is free if not given")
     return parser
 
 
