@@ -26,7 +26,7 @@ from engine.dispatch.forecast import forecast
 from engine.dispatch.health import WorkerState
 from engine.dispatch.jobs import EngineJob
 from engine.dispatch.lane import Lane
-from engine.dispatch.placement import choose
+from engine.dispatch.placement import choose, look_ahead
 from engine.dispatch.queue import FairQueue
 from engine.executors.port import Executor
 from engine.settings import EngineSettings
@@ -159,6 +159,8 @@ class Dispatcher:
                 job.overtaken += choice.job.cost
             self._queue.take(choice.job)
             choice.lane.draw(choice.job)
+        for lane, model in look_ahead(self._lanes, self._queue.order()):
+            lane.prefetch(model)
         self._tell_places()
 
     def _give_up(self, job: EngineJob, event: Event) -> None:
