@@ -48,6 +48,7 @@ class ProcessExecutor:
             *command,
             *("--name", spec.name, "--device", spec.device),
             *("--threads", str(spec.threads), "--service", spec.service, "--models", str(models_file)),
+            *("--memory", spec.memory),
             *(() if spec.ram_gb is None else ("--ram-gb", str(spec.ram_gb))),
         )
         self._process: Process | None = None

@@ -128,11 +128,11 @@ def begin_drawing(
         pipeline=pipeline,
         group=group,
         row_rule=row_rule,
-        latents=noise.to(pipeline.device, embeddings.dtype) * scheduler.init_noise_sigma,
+        latents=noise.to(embeddings.device, embeddings.dtype) * scheduler.init_noise_sigma,
         embeddings=embeddings,
         guidance_scale=recipe.guidance_scale,
         scheduler=scheduler,
-        unet_timesteps=scheduler.timesteps.to(pipeline.device, torch.float32),
+        unet_timesteps=scheduler.timesteps.to(embeddings.device, torch.float32),
         generator=generator,
         takes_generator="generator" in inspect.signature(scheduler.step).parameters,
     )

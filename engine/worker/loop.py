@@ -305,4 +305,5 @@ class Loop:
             seconds=time.monotonic() - job.started,
             service=self._device.service,
             bucket=job.bucket,
+            memory=job.model.memory,
         )

@@ -31,14 +31,15 @@ class Memory:
     reserve_bytes: int = 0
     budget_bytes: int | None = None
 
-    def free(self, taken: int, spare: bool = True) -> int:
+    def free(self, taken: int, spare: bool = True, promised: int = 0) -> int:
         """Return the bytes that models may still take; less than 0 when they have taken too much.
 
         Args:
             taken: bytes that models have here already.
             spare: whether to leave the reserve alone.
+            promised: of them, those that are given away, but not in use now.
         """
-        measured = self.measure() - (self.reserve_bytes if spare else 0)
+        measured = self.measure() - promised - (self.reserve_bytes if spare else 0)
         return measured if self.budget_bytes is None else min(measured, self.budget_bytes - taken)
 
 

@@ -13,6 +13,7 @@ from torch.nn import Module
 
 from engine.api import ModelUnavailable
 from engine.catalog import ModelEntry
+from engine.settings import MemoryProfile
 from engine.worker.buckets import Proofs
 from engine.worker.device import Device
 from engine.worker.faults import one_line
@@ -33,12 +34,14 @@ class LoadedModel:
         gate: judges every picture of this model.
         colours: how its latents look.
         proofs: which numbers of rows change nothing; None in the class `fast`, where that does not matter.
+        memory: its memory profile.
     """
 
     pipeline: Any
     gate: SafetyGate
     colours: LatentColours
     proofs: Proofs | None
+    memory: MemoryProfile = "high"
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,10 @@ from engine.worker.faults import one_line
 from engine.worker.jobs import begin_job
 from engine.worker.memory import GB, Memory, card_memory, ram
 from engine.worker.pipelines import LoadedModel, Parts, load_parts
+from engine.worker.profiles import Need, Profile, choose, decode_bytes
 from engine.worker.safety import Detector, ProofFailed, SafetyGate, proof_pictures, prove_checker
-from engine.worker.weights import copy_to, count_bytes, estimate_bytes
+from engine.worker.turns import Turns
+from engine.worker.weights import copy_to, count_bytes, estimate_bytes, modules_of
 
 _RAM = torch.device("cpu")
 
@@ -44,7 +46,9 @@ class Resident:
         parts: what was loaded.
         size: bytes of all its tensors.
         on_device: whether it lies on the device now, or waits in RAM.
-        model: what jobs draw with; None before it was on the device for the first time.
+        profile: how it saves memory; None before it was on the device for the first time, like what follows.
+        turns: what brings its parts to the device, if they take turns.
+        model: what jobs draw with.
         jobs: how many have it in use.
     """
 
@@ -52,8 +56,40 @@ class Resident:
     parts: Parts
     size: int
     on_device: bool
+    profile: Profile | None = None
+    turns: Turns | None = None
     model: LoadedModel | None = None
     jobs: int = 0
+
+    @property
+    def takes_turns(self) -> bool:
+        """Whether only one of its parts is on the device at a time."""
+        return self.profile is not None and self.profile.takes_turns
+
+    @property
+    def size_on_device(self) -> int:
+        """Bytes that it takes there: for one that takes turns those of its largest part, and of its checker."""
+        if not self.takes_turns:
+            return self.size
+        parts = modules_of(self.parts.pipeline).values()
+        return max(count_bytes([part]) for part in parts) + count_bytes([self.parts.checker.module])
+
+    @property
+    def size_in_ram(self) -> int:
+        """Bytes that it takes beside the device."""
+        return self.size if self.takes_turns or not self.on_device else 0
+
+    @property
+    def promised(self) -> int:
+        """Of the bytes that it takes on the device, those of a part whose turn it is not."""
+        if self.turns is None:
+            return 0
+        present = [self.turns.present] if self.turns.present is not None else []
+        return self.size_on_device - count_bytes([*present, self.parts.checker.module])
+
+    def move(self, where: torch.device) -> None:
+        """Copy what does not take turns."""
+        copy_to([self.parts.checker.module] if self.takes_turns else self.parts.modules(), where)
 
 
 class Models:
@@ -163,15 +199,16 @@ class Models:
         model = resident.entry.info.id
         del self._residents[model]  # whatever has to leave for it, it is not in the way itself
         try:
+            resident.profile = resident.profile or self._choose_profile(resident)
             if resident.on_device:
                 self._clear_device(0, resident.size)  # what was told from its files may have been too little
             else:
-                self._claim_device(model, resident.size)
+                self._claim_device(model, resident.size_on_device)
         finally:
             self._residents[model] = resident
         try:
             if not resident.on_device:
-                copy_to(resident.parts.modules(), self._device.where)
+                resident.move(self._device.where)
                 resident.on_device = True
             prove_checker(resident.parts.checker, self._proof_pictures(resident.entry.safety_checker))
             resident.model = resident.model or self._make_ready(resident)
@@ -184,12 +221,25 @@ class Models:
             _log.exception("%s cannot be drawn with", model)
             raise ModelUnavailable(model, one_line(error)) from error
 
+    def _choose_profile(self, resident: Resident) -> Profile:
+        info, vae = resident.entry.info, resident.parts.pipeline.vae
+        need = Need(resident.size, decode_bytes(vae, max(size.width * size.height for size in info.sizes)))
+        others = sum(each.size_on_device for each in self._residents.values() if each.on_device)
+        own = resident.size if resident.on_device else 0
+        return choose(info.id, self._device, need, self._free_on_device() + others + own, self._in_ram is not None)
+
     def _make_ready(self, resident: Resident) -> LoadedModel:
+        assert resident.profile is not None
         parts, exact = resident.parts, self._device.service == "exact"
+        resident.profile.apply(parts.pipeline)
+        if resident.profile.takes_turns:
+            resident.turns = Turns(modules_of(parts.pipeline).values(), self._device.where)
         if exact:
             work_in_pairs(parts.pipeline.unet)
         proofs = Proofs(parts.pipeline.unet, self._device.rows) if exact else None
-        model = LoadedModel(parts.pipeline, SafetyGate(self._floor, parts.checker), parts.colours, proofs)
+        model = LoadedModel(
+            parts.pipeline, SafetyGate(self._floor, parts.checker), parts.colours, proofs, resident.profile.name
+        )
         begin_job(_first_request(resident.entry.info), model)
         return model
 
@@ -218,10 +268,13 @@ class Models:
         return True
 
     def _leave_device(self, model: str) -> None:
-        if self._in_ram is None or not self._clear_ram(self._residents[model].size, before=model):
+        more = self._residents[model].size - self._residents[model].size_in_ram
+        if self._in_ram is None or not self._clear_ram(more, before=model):
             self._drop(model)
             return
-        copy_to(self._residents[model].parts.modules(), _RAM)
+        if (turns := self._residents[model].turns) is not None:
+            turns.rest()
+        self._residents[model].move(_RAM)
         self._residents[model].on_device = False
         self._clean_up()
         _log.info("%s leaves the device and waits in RAM", model)
@@ -229,7 +282,7 @@ class Models:
     def _clear_ram(self, size: int, before: str | None = None) -> bool:
         """Let models leave the RAM until so many bytes are free: only those used longer ago than another, if named."""
         assert self._in_ram is not None
-        while self._in_ram.free(self._taken(on_device=False)) < size:
+        while self._in_ram.free(sum(each.size_in_ram for each in self._residents.values())) < size:
             older = takewhile(lambda name: name != before, self._residents)
             if (oldest := next((name for name in older if not self._residents[name].on_device), None)) is None:
                 return False
@@ -248,10 +301,9 @@ class Models:
             torch.cuda.empty_cache()
 
     def _free_on_device(self, taken: int = 0, spare: bool = True) -> int:
-        return self._on_device.free(taken + self._taken(on_device=True), spare)
-
-    def _taken(self, on_device: bool) -> int:
-        return sum(each.size for each in self._residents.values() if each.on_device is on_device)
+        residents = [each for each in self._residents.values() if each.on_device]
+        taken += sum(each.size_on_device for each in residents)
+        return self._on_device.free(taken, spare, sum(each.promised for each in residents))
 
 
 def _first_request(info: ModelInfo) -> GenerationRequest:

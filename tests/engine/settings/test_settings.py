@@ -49,6 +49,7 @@ def test_cores_are_divided_by_workers_but_each_has_one_thread_at_least() -> None
         {"queue_limit_per_tenant": 0},
         {"patience_row_steps": -1},
         {"step_timeout_s": 0},
+        {"memory": "small"},
         {"ram_gb": -1},
         {"ram_gb": float("inf")},
         {"start_timeout_s": 0},

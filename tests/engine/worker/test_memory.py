@@ -48,6 +48,7 @@ def test_what_is_free_leaves_the_reserve_alone_and_keeps_to_the_budget() -> None
     assert Memory(lambda: 100, 30, 50).free(20) == 30
     assert Memory(lambda: 100, 30, 50).free(60) == -10
     assert Memory(lambda: 20, 30, 50).free(0) == -10
+    assert Memory(lambda: 100, 30, 50).free(0, promised=60) == 10
 
 
 def test_this_machine_has_memory_for_models() -> None:
