@@ -17,6 +17,8 @@ import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 Service = Literal["exact", "fast"]
+MemoryProfile = Literal["high", "balanced", "low"]
+MemorySetting = Literal["auto", "high", "balanced", "low"]
 DeviceName = Annotated[str, Field(pattern=r"^(cpu|cuda:\d{1,2})$")]
 NVIDIA_SMI_TIMEOUT_S = 10.0
 
@@ -30,12 +32,16 @@ class WorkerSpec:
         device: torch device, e.g. "cpu" or "cuda:0".
         threads: CPU threads for its torch.
         service: whether a picture may depend, in its last bits, on what is drawn beside it ("fast") or not ("exact").
+        memory: the memory profile of its models; "auto" to choose one for each.
+        ram_gb: most RAM that its models may take; None for what is free.
     """
 
     name: str
     device: str
     threads: int
     service: Service = "exact"
+    memory: MemorySetting = "auto"
+    ram_gb: float | None = None
 
 
 def default_models_file() -> Path:
@@ -62,6 +68,10 @@ class EngineSettings(BaseModel):
         workers_per_device: worker processes on each device.
         threads: CPU threads of each worker; None for cores divided by workers.
         service: class of service of all workers; "auto" for exact on a CPU, fast on a card.
+        memory: what is done so that models take less memory: "high" (there is plenty) nothing, "balanced" little,
+            "low" what makes large models fit at all; "auto" for the first that fits, chosen for each model.
+        ram_gb: most RAM that the models of each worker may take, in gigabytes: on a CPU all of them, beside a card
+            those that wait for their next turn on it. None for what is free.
         queue_limit: jobs that may wait before new ones are refused.
         queue_limit_per_tenant: jobs of one tenant that may wait before its new ones are refused.
         patience_row_steps: how much work may overtake a waiting job because its model is in memory already, in rows
@@ -81,6 +91,8 @@ class EngineSettings(BaseModel):
     workers_per_device: int = Field(default=1, ge=1, le=16)
     threads: int | None = Field(default=None, ge=1, le=256)
     service: Literal["auto"] | Service = "auto"
+    memory: MemorySetting = "auto"
+    ram_gb: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     queue_limit: int = Field(default=100, ge=1, le=10_000)
     queue_limit_per_tenant: int = Field(default=20, ge=1, le=10_000)
     patience_row_steps: float = Field(default=1000.0, ge=0)
@@ -103,7 +115,14 @@ class EngineSettings(BaseModel):
         names = [(device, number) for device in devices for number in range(self.workers_per_device)]
         threads = self.threads or max(1, _cores() // len(names))
         return tuple(
-            WorkerSpec(f"{device.replace(':', '')}-{number}", device, threads, self._service_on(device))
+            WorkerSpec(
+                name=f"{device.replace(':', '')}-{number}",
+                device=device,
+                threads=threads,
+                service=self._service_on(device),
+                memory=self.memory,
+                ram_gb=self.ram_gb,
+            )
             for device, number in names
         )
 

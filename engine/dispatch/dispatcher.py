@@ -26,7 +26,7 @@ from engine.dispatch.forecast import forecast
 from engine.dispatch.health import WorkerState
 from engine.dispatch.jobs import EngineJob
 from engine.dispatch.lane import Lane
-from engine.dispatch.placement import choose
+from engine.dispatch.placement import choose, look_ahead
 from engine.dispatch.pulls import Pulls
 from engine.dispatch.queue import FairQueue
 from engine.executors.port import Executor, Puller
@@ -169,6 +169,8 @@ class Dispatcher:
                 job.overtaken += choice.job.cost
             self._queue.take(choice.job)
             choice.lane.draw(choice.job)
+        for lane, model in look_ahead(self._lanes, self._drawable()):
+            lane.prefetch(model)
         self._tell_places()
 
     def _pull_what_is_missing(self) -> None:

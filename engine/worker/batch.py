@@ -123,17 +123,18 @@ def begin_drawing(
     pipeline: Any, recipe: Recipe, seed: ImageSeed, conditioning: Conditioning, row_rule: RowRule, group: Group
 ) -> Drawing:
     """Return an image at its initial noise, drawn on the CPU in float32 and then moved."""
+    context = conditioning.context
     scheduler = build_scheduler(recipe.scheduler, pipeline.scheduler.config, recipe.steps)
     noise, generator = initial_noise(seed, (1, pipeline.unet.config.in_channels, group.height, group.width))
     return Drawing(
         pipeline=pipeline,
         group=group,
         row_rule=row_rule,
-        latents=noise.to(pipeline.device, conditioning.context.dtype) * scheduler.init_noise_sigma,
+        latents=noise.to(context.device, context.dtype) * scheduler.init_noise_sigma,
         conditioning=conditioning,
         guidance_scale=recipe.guidance_scale,
         scheduler=scheduler,
-        unet_timesteps=scheduler.timesteps.to(pipeline.device, torch.float32),
+        unet_timesteps=scheduler.timesteps.to(context.device, torch.float32),
         generator=generator,
         takes_generator="generator" in inspect.signature(scheduler.step).parameters,
     )

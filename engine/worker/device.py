@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 import torch
 
-from engine.settings import Service
+from engine.settings import MemorySetting, Service
 
 ROWS = MappingProxyType({"cpu": 16, "cuda": 32})
 """Rows that a worker takes at once: beyond these a step gets longer and hardly a row cheaper."""
@@ -25,6 +25,8 @@ class Device:
         threads: CPU threads of torch; the count changes the last bits of a picture.
         service: "exact": a picture does not depend on what is drawn beside it. "fast": it may, in its last bits.
         rows: that one UNet call may have.
+        memory: the memory profile that the settings name.
+        ram_bytes: most RAM that models may take; None for what is free.
     """
 
     where: torch.device
@@ -34,9 +36,17 @@ class Device:
     threads: int
     service: Service
     rows: int
+    memory: MemorySetting = "auto"
+    ram_bytes: int | None = None
 
 
-def open_device(device: str, threads: int, service: Service = "exact") -> Device:
+def open_device(
+    device: str,
+    threads: int,
+    service: Service = "exact",
+    memory: MemorySetting = "auto",
+    ram_bytes: int | None = None,
+) -> Device:
     """Fix torch's threads for the life of the process and describe the device, e.g. "cpu" or "cuda:0"."""
     torch.set_num_threads(threads)
     torch.backends.cudnn.benchmark = False  # it picks kernels by timing, so that equal recipes could differ
@@ -44,5 +54,5 @@ def open_device(device: str, threads: int, service: Service = "exact") -> Device
     rows = ROWS[where.type]
     if where.type == "cuda":
         name = torch.cuda.get_device_name(where)
-        return Device(where, name, torch.float16, torch.channels_last, threads, service, rows)
-    return Device(where, device, torch.float32, torch.contiguous_format, threads, service, rows)
+        return Device(where, name, torch.float16, torch.channels_last, threads, service, rows, memory, ram_bytes)
+    return Device(where, device, torch.float32, torch.contiguous_format, threads, service, rows, memory, ram_bytes)

@@ -16,7 +16,8 @@ from engine.catalog import SCHEDULERS, Catalog
 from engine.worker.batch import Drawing, decode, pack
 from engine.worker.device import open_device
 from engine.worker.jobs import Job, begin_job
-from engine.worker.pipelines import LoadedModel, Models
+from engine.worker.pipelines import LoadedModel
+from engine.worker.residency import Models
 from engine.worker.safety import Detector
 from engine.worker.steps import advance
 
