@@ -49,6 +49,7 @@ class ProcessExecutor:
             *("--name", spec.name, "--device", spec.device),
             *("--threads", str(spec.threads), "--service", spec.service, "--models", str(models_file)),
             *("--memory", spec.memory),
+            *(("--compile",) if spec.compile else ()),
             *(() if spec.ram_gb is None else ("--ram-gb", str(spec.ram_gb))),
         )
         self._process: Process | None = None

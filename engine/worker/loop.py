@@ -306,4 +306,5 @@ class Loop:
             service=self._device.service,
             bucket=job.bucket,
             memory=job.model.memory,
+            compiled=job.model.compiled,
         )

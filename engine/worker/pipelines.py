@@ -14,7 +14,7 @@ from torch.nn import Module
 from engine.api import ModelUnavailable
 from engine.catalog import ModelEntry
 from engine.settings import MemoryProfile
-from engine.worker.buckets import Proofs
+from engine.worker.buckets import RowRules
 from engine.worker.device import Device
 from engine.worker.faults import one_line
 from engine.worker.previews import LatentColours, read_latent_colours
@@ -33,15 +33,19 @@ class LoadedModel:
         pipeline: its `StableDiffusionPipeline`, without safety checker: the gate has it, out of the pipeline's reach.
         gate: judges every picture of this model.
         colours: how its latents look.
-        proofs: which numbers of rows change nothing; None in the class `fast`, where that does not matter.
+        rules: which numbers of rows its UNet takes.
+        exact: whether a picture must not depend on them.
         memory: its memory profile.
+        compiled: whether its UNet is.
     """
 
     pipeline: Any
     gate: SafetyGate
     colours: LatentColours
-    proofs: Proofs | None
+    rules: RowRules
+    exact: bool
     memory: MemoryProfile = "high"
+    compiled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

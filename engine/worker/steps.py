@@ -75,7 +75,7 @@ def _predict(batch: Batch, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
         times.append(times[0][:1].expand(padding))
         contexts.append(contexts[0][:1].expand(padding, -1, -1))
     predicted = first.pipeline.unet(
-        samples, torch.cat(times), encoder_hidden_states=torch.cat(contexts), return_dict=False
+        samples.contiguous(), torch.cat(times), encoder_hidden_states=torch.cat(contexts), return_dict=False
     )[0]
     return predicted[: sum(counts)].split(counts)  # type: ignore[no-any-return]
 

@@ -18,6 +18,7 @@ from engine.catalog import Catalog
 from engine.settings import MemorySetting, Service
 from engine.wire import Draw, JobFinished
 from engine.worker.batch import decode
+from engine.worker.buckets import RowRules
 from engine.worker.device import Device
 from engine.worker.images import to_picture
 from engine.worker.jobs import Job
@@ -121,7 +122,7 @@ def draw(tiny: LoadedModel, denoise: Denoise, recipe: Recipe) -> Callable[..., A
     """Draw with a pipeline; give back the pixels."""
 
     def do(pipeline: Any, **changes: Any) -> Any:
-        model = replace(tiny, pipeline=pipeline, proofs=None)
+        model = fast(tiny, pipeline)
         (drawing,) = denoise(model, replace(recipe, scheduler="Euler a", **changes)).drawings
         return np.asarray(to_picture(decode(drawing)))
 
@@ -150,9 +151,7 @@ def test_tiling_the_vae_changes_only_pictures_larger_than_it_was_trained_on(
 def test_slicing_attention_is_not_equal_in_every_bit_which_is_why_exact_on_a_cpu_goes_without(
     fresh: Callable[[Profile], Any], tiny: LoadedModel, denoise: Denoise, recipe: Recipe
 ) -> None:
-    models = [
-        replace(tiny, pipeline=fresh(profile), proofs=None) for profile in (HIGH, Profile("low", slices_attention=True))
-    ]
+    models = [fast(tiny, fresh(profile)) for profile in (HIGH, Profile("low", slices_attention=True))]
     plain, sliced = (denoise(model, recipe).drawings[0].latents for model in models)
     assert not torch.equal(plain, sliced)
     assert torch.allclose(plain, sliced, atol=1e-3)
@@ -259,6 +258,11 @@ def tiny_parts(make_catalog: Callable[..., Catalog], tiny_folder: Path, device: 
     pipeline = load_parts(make_catalog(tiny_folder).entries[0], device).pipeline
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
+
+
+def fast(model: LoadedModel, pipeline: Any) -> LoadedModel:
+    """Return the model with another pipeline, in the class `fast`."""
+    return replace(model, pipeline=pipeline, rules=RowRules(pipeline.unet, 16, exact=False), exact=False)
 
 
 def place(part: Any) -> set[int]:
