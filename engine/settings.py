@@ -20,6 +20,8 @@ MemoryProfile = Literal["high", "balanced", "low"]
 MemorySetting = Literal["auto", "high", "balanced", "low"]
 DeviceName = Annotated[str, Field(pattern=r"^(cpu|cuda:\d{1,2})$")]
 NVIDIA_SMI_TIMEOUT_S = 10.0
+COMPILE_TIMEOUT_S = 1800.0
+"""For all numbers of rows of a model and size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,11 @@ class EngineSettings(BaseModel):
         if not value or (isinstance(value, tuple) and len(set(value)) != len(value)):
             raise ValueError('name each device once, for example ["cuda:0", "cuda:1"] or ["cpu"]')
         return value
+
+    @property
+    def load_timeout_s(self) -> float:
+        """How long a worker may be silent before a batch's first step, beyond what it may be later."""
+        return self.start_timeout_s + (COMPILE_TIMEOUT_S if self.compile else 0.0)
 
     def workers(self) -> tuple[WorkerSpec, ...]:
         """Return the workers to run on this machine."""

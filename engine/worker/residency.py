@@ -151,6 +151,12 @@ class Models:
         """A job does not need the model any more."""
         self._residents[model].jobs -= 1
 
+    def relieve(self) -> None:
+        """Let every model that is not drawn with leave the device: what is drawn needs the memory."""
+        for model in [name for name, each in self._residents.items() if each.on_device and not each.jobs]:
+            self._leave_device(model)
+        self._clean_up()
+
     def plan_loading(self, model: str) -> Callable[[], Parts] | None:
         """Make room for a model that will be wanted, without a loss to what is drawn.
 

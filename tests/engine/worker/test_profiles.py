@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -140,12 +141,21 @@ def test_slicing_the_vae_changes_no_bit(
     assert np.array_equal(*pictures)
 
 
-def test_tiling_the_vae_changes_only_pictures_larger_than_it_was_trained_on(
+def test_tiling_the_vae_changes_only_pictures_larger_than_a_tile(
     fresh: Callable[[Profile], Any], draw: Callable[..., Any]
 ) -> None:
     plain, tiled = fresh(HIGH), fresh(Profile("low", tiles_vae=True))
     assert np.array_equal(draw(plain), draw(tiled))
     assert not np.array_equal(draw(plain, width=128), draw(tiled, width=128))
+
+
+def test_a_tile_is_as_large_as_the_pictures_the_vae_was_trained_on_but_no_larger_than_512() -> None:
+    blocks = {"down_block_types": ("DownEncoderBlock2D",) * 2, "up_block_types": ("UpDecoderBlock2D",) * 2}
+    for trained, tile in ((1024, (512, 256)), (64, (64, 32))):
+        vae = AutoencoderKL(block_out_channels=(4, 4), norm_num_groups=2, sample_size=trained, **blocks)
+        Profile("low", tiles_vae=True).apply(SimpleNamespace(vae=vae))
+        assert (vae.tile_sample_min_size, vae.tile_latent_min_size) == tile
+        assert vae.decode(torch.zeros(1, 4, tile[1] + 8, 8)).sample.shape == (1, 3, 2 * (tile[1] + 8), 16)
 
 
 def test_slicing_attention_is_not_equal_in_every_bit_which_is_why_exact_on_a_cpu_goes_without(
