@@ -21,6 +21,8 @@ MemoryProfile = Literal["high", "balanced", "low"]
 MemorySetting = Literal["auto", "high", "balanced", "low"]
 DeviceName = Annotated[str, Field(pattern=r"^(cpu|cuda:\d{1,2})$")]
 NVIDIA_SMI_TIMEOUT_S = 10.0
+COMPILE_TIMEOUT_S = 1800.0
+"""For all numbers of rows of a model and size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class WorkerSpec:
         service: whether a picture may depend, in its last bits, on what is drawn beside it ("fast") or not ("exact").
         memory: the memory profile of its models; "auto" to choose one for each.
         ram_gb: most RAM that its models may take; None for what is free.
+        compile: whether UNets are compiled.
     """
 
     name: str
@@ -42,6 +45,7 @@ class WorkerSpec:
     service: Service = "exact"
     memory: MemorySetting = "auto"
     ram_gb: float | None = None
+    compile: bool = False
 
 
 def default_models_file() -> Path:
@@ -72,6 +76,8 @@ class EngineSettings(BaseModel):
             "low" what makes large models fit at all; "auto" for the first that fits, chosen for each model.
         ram_gb: most RAM that the models of each worker may take, in gigabytes: on a CPU all of them, beside a card
             those that wait for their next turn on it. None for what is free.
+        compile: whether UNets are compiled, which takes minutes for each model and size, when it is loaded or first
+            drawn, and makes every step faster. It needs a compiler.
         queue_limit: jobs that may wait before new ones are refused.
         queue_limit_per_tenant: jobs of one tenant that may wait before its new ones are refused.
         patience_row_steps: how much work may overtake a waiting job because its model is in memory already, in rows
@@ -93,6 +99,7 @@ class EngineSettings(BaseModel):
     service: Literal["auto"] | Service = "auto"
     memory: MemorySetting = "auto"
     ram_gb: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    compile: bool = False
     queue_limit: int = Field(default=100, ge=1, le=10_000)
     queue_limit_per_tenant: int = Field(default=20, ge=1, le=10_000)
     patience_row_steps: float = Field(default=1000.0, ge=0)
@@ -109,6 +116,11 @@ class EngineSettings(BaseModel):
             raise ValueError('name each device once, for example ["cuda:0", "cuda:1"] or ["cpu"]')
         return value
 
+    @property
+    def load_timeout_s(self) -> float:
+        """How long a worker may be silent before a batch's first step, beyond what it may be later."""
+        return self.start_timeout_s + (COMPILE_TIMEOUT_S if self.compile else 0.0)
+
     def workers(self) -> tuple[WorkerSpec, ...]:
         """Return the workers to run on this machine."""
         devices = find_devices(os.environ) if self.devices == "auto" else self.devices
@@ -122,6 +134,7 @@ class EngineSettings(BaseModel):
                 service=self._service_on(device),
                 memory=self.memory,
                 ram_gb=self.ram_gb,
+                compile=self.compile,
             )
             for device, number in names
         )

@@ -196,7 +196,7 @@ class Lane:
 
     def _silence_s(self) -> float:
         """Return how long the worker may be silent: longer before its first step, because a model may be loading."""
-        loading_s = 0.0 if self.meter.is_stepping else self._settings.start_timeout_s
+        loading_s = 0.0 if self.meter.is_stepping else self._settings.load_timeout_s
         return loading_s + self._settings.step_timeout_s
 
     def _watch(self, silence_s: float | None) -> None:

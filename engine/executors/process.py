@@ -52,6 +52,7 @@ class ProcessExecutor:
             *("--threads", str(spec.threads), "--service", spec.service),
             *("--models", str(models_file), "--models-dir", str(models_dir)),
             *("--memory", spec.memory),
+            *(("--compile",) if spec.compile else ()),
             *(() if spec.ram_gb is None else ("--ram-gb", str(spec.ram_gb))),
         )
         self._process: Process | None = None

@@ -75,6 +75,10 @@ class Admission:
         self._prepares.ask(partial(self._models.release, model), lambda _: None, _unexpected)
         self._try_again()
 
+    def relieve(self, then: Callable[[], None]) -> None:
+        """Free the device of models that are not drawn with, and do something then."""
+        self._ask(self._models.relieve, lambda _: then(), _unexpected)
+
     def prefetch(self, model: str) -> None:
         """Load a model beside what is drawn, if there is room for it."""
         if model in self._fetching:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from engine.api import GenerationRequest, ImageResult, ReviewedImage, Verdict
 from engine.worker.batch import Drawing, Group, begin_drawing
-from engine.worker.buckets import AnyRows, RowShape
+from engine.worker.buckets import RowShape
 from engine.worker.pipelines import LoadedModel
 from engine.worker.previews import preview_due
 from engine.worker.prompts import encode_prompts
@@ -78,12 +78,11 @@ class Job:
 def begin_job(request: GenerationRequest, model: LoadedModel) -> Job:
     """Encode the prompts, prove the images' size if it is new, and set every image to its initial noise."""
     recipe, pipeline = request.recipe, model.pipeline
-    exact = model.proofs is not None
     inversions = {inversion.word: model.inversions[inversion] for inversion in recipe.inversions}
-    conditioning = encode_prompts(pipeline, recipe, exact, inversions)
+    conditioning = encode_prompts(pipeline, recipe, model.exact, inversions)
     height, width = (side // pipeline.vae_scale_factor for side in (recipe.height, recipe.width))
     shape = RowShape.of(pipeline.unet.config.in_channels, height, width, conditioning)
-    rule = model.proofs.get(shape) if model.proofs else AnyRows()
+    rule = model.rules.get(shape)
     group = Group(recipe.model, height, width, shape.tokens)
     drawings = [begin_drawing(pipeline, recipe, seed, conditioning, rule, group) for seed in recipe.images]
     return Job(request, model, drawings, request.previews, time.monotonic())

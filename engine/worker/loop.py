@@ -206,6 +206,7 @@ class Loop:
         else:
             self._caps[first.group] = batch.rows // 2
             _log.warning("a step of %d rows ran out of memory; at most %d from now on", batch.rows, batch.rows // 2)
+        self._admission.relieve(lambda: None)
         if self._device.where.type == "cuda":
             torch.cuda.empty_cache()
 
@@ -240,10 +241,22 @@ class Loop:
                     self._decode(job, index, drawing)
                     return
 
-    def _decode(self, job: Job, index: int, drawing: Drawing) -> None:
+    def _decode_again(self, job: Job, index: int, drawing: Drawing) -> None:
+        if self._jobs.get(job.job_id) is job:
+            self._decode(job, index, drawing, again=True)
+
+    def _decode(self, job: Job, index: int, drawing: Drawing, again: bool = False) -> None:
+        """Decode an image; if memory runs out, once more when the models that nothing is drawn with have left."""
         drawing.decoded = True
         try:
             pixels = decode(drawing)
+        except torch.OutOfMemoryError as error:
+            error.__traceback__ = None  # it holds what was decoded so far
+            if again:
+                self._fail(job, error)
+            else:
+                _log.warning("decoding ran out of memory")
+                self._admission.relieve(partial(self._decode_again, job, index, drawing))
         except Exception as error:
             self._fail(job, error)
         else:
@@ -306,4 +319,5 @@ class Loop:
             service=self._device.service,
             bucket=job.bucket,
             memory=job.model.memory,
+            compiled=job.model.compiled,
         )

@@ -18,7 +18,7 @@ from engine.api import Inversion, ModelUnavailable
 from engine.catalog import ModelEntry, Source
 from engine.catalog.contents import Contents, check_family, inspect
 from engine.settings import MemoryProfile
-from engine.worker.buckets import Proofs
+from engine.worker.buckets import RowRules
 from engine.worker.device import Device
 from engine.worker.faults import one_line
 from engine.worker.previews import LatentColours, read_latent_colours
@@ -39,17 +39,21 @@ class LoadedModel:
             out of the pipeline's reach.
         gate: judges every picture of this model.
         colours: how its latents look.
-        proofs: which numbers of rows change nothing; None in the class `fast`, where that does not matter.
+        rules: which numbers of rows its UNet takes.
+        exact: whether a picture must not depend on them.
         inversions: files of the textual inversions that it understands.
         memory: its memory profile.
+        compiled: whether its UNet is.
     """
 
     pipeline: Any
     gate: SafetyGate
     colours: LatentColours
-    proofs: Proofs | None
+    rules: RowRules
+    exact: bool
     inversions: Mapping[Inversion, Path] = field(default_factory=dict)
     memory: MemoryProfile = "high"
+    compiled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,8 @@ from engine.settings import MemoryProfile
 from engine.worker.device import Device
 from engine.worker.memory import GB
 
+MOST_TILE = 512
+"""Side of a tile in pixels."""
 _DECODE_MAPS = 4
 """Feature maps of full size that live at the widest place of a VAE's decoder: 3 were counted, 1 is to spare."""
 _DECODE_BLOCK = 1
@@ -28,7 +30,7 @@ class Profile:
     Args:
         name: as in the settings.
         slices_vae: decodes one picture after the other; changes no bit.
-        tiles_vae: decodes a picture that is larger than those the VAE was trained on in tiles; changes tones a little.
+        tiles_vae: decodes a picture in tiles that is larger than one; changes tones a little.
         slices_attention: computes attention one head after the other; changes last bits, and is slower.
         takes_turns: has one part of the model on the card at a time, and the others in RAM; changes no bit, and is
             slow.
@@ -55,7 +57,7 @@ class Profile:
         if self.slices_vae:
             pipeline.vae.enable_slicing()
         if self.tiles_vae:
-            pipeline.vae.enable_tiling()
+            _tile(pipeline.vae)
         if self.slices_attention:
             pipeline.unet.set_attention_slice("max")
 
@@ -77,6 +79,14 @@ class Need:
 
     weights: int
     decode: int
+
+
+def _tile(vae: Any) -> None:
+    """Let a VAE decode in tiles of the size it was trained on, but no larger than what they are to save memory of."""
+    vae.enable_tiling()
+    scale = vae.tile_sample_min_size // vae.tile_latent_min_size
+    vae.tile_sample_min_size = min(vae.tile_sample_min_size, MOST_TILE)
+    vae.tile_latent_min_size = vae.tile_sample_min_size // scale
 
 
 def decode_bytes(vae: Any, pixels: int) -> int:

@@ -17,7 +17,8 @@ import torch
 
 from engine.api import GenerationRequest, ImageSeed, ModelInfo, ModelUnavailable, Recipe, UnknownModel
 from engine.catalog import Catalog, ModelEntry, Source
-from engine.worker.buckets import Proofs, work_in_pairs
+from engine.worker.buckets import RowRules, work_in_pairs
+from engine.worker.compiler import compile_unet
 from engine.worker.device import Device
 from engine.worker.faults import one_line
 from engine.worker.jobs import begin_job
@@ -150,6 +151,12 @@ class Models:
         """A job does not need the model any more."""
         self._residents[model].jobs -= 1
 
+    def relieve(self) -> None:
+        """Let every model that is not drawn with leave the device: what is drawn needs the memory."""
+        for model in [name for name, each in self._residents.items() if each.on_device and not each.jobs]:
+            self._leave_device(model)
+        self._clean_up()
+
     def plan_loading(self, model: str) -> Callable[[], Parts] | None:
         """Make room for a model that will be wanted, without a loss to what is drawn.
 
@@ -230,15 +237,25 @@ class Models:
 
     def _make_ready(self, resident: Resident) -> LoadedModel:
         assert resident.profile is not None
-        parts, exact = resident.parts, self._device.service == "exact"
-        resident.profile.apply(parts.pipeline)
-        if resident.profile.takes_turns:
-            resident.turns = Turns(modules_of(parts.pipeline).values(), self._device.where)
+        parts, profile, exact = resident.parts, resident.profile, self._device.service == "exact"
+        unet, compiled = parts.pipeline.unet, self._device.compiles and not profile.takes_turns
+        profile.apply(parts.pipeline)
         if exact:
-            work_in_pairs(parts.pipeline.unet)
-        proofs = Proofs(parts.pipeline.unet, self._device.rows) if exact else None
-        gate, inversions = SafetyGate(self._floor, parts.checker), resident.entry.inversions
-        model = LoadedModel(parts.pipeline, gate, parts.colours, proofs, inversions, resident.profile.name)
+            work_in_pairs(unet)
+        if profile.takes_turns:
+            resident.turns = Turns(modules_of(parts.pipeline).values(), self._device.where)
+        if compiled:
+            compile_unet(unet)
+        model = LoadedModel(
+            pipeline=parts.pipeline,
+            gate=SafetyGate(self._floor, parts.checker),
+            colours=parts.colours,
+            rules=RowRules(unet, self._device.rows, exact, compiled),
+            exact=exact,
+            inversions=resident.entry.inversions,
+            memory=profile.name,
+            compiled=compiled,
+        )
         begin_job(_first_request(resident.entry.info), model)
         return model
 

@@ -75,7 +75,7 @@ def _predict(batch: Batch, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
         times.append(times[0][:1].expand(padding))
         conditioning += [conditioning[0][:1]] * padding
     predicted = batch.drawings[0].pipeline.unet(
-        samples, torch.cat(times), **join(conditioning).arguments(), return_dict=False
+        samples.contiguous(), torch.cat(times), **join(conditioning).arguments(), return_dict=False
     )[0]
     return predicted[: sum(counts)].split(counts)  # type: ignore[no-any-return]
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from engine.catalog import Catalog
 from engine.settings import MemorySetting, Service
 from engine.wire import Draw, JobFinished
 from engine.worker.batch import decode
+from engine.worker.buckets import RowRules
 from engine.worker.device import Device
 from engine.worker.images import to_picture
 from engine.worker.jobs import Job
@@ -121,7 +123,7 @@ def draw(tiny: LoadedModel, denoise: Denoise, recipe: Recipe) -> Callable[..., A
     """Draw with a pipeline; give back the pixels."""
 
     def do(pipeline: Any, **changes: Any) -> Any:
-        model = replace(tiny, pipeline=pipeline, proofs=None)
+        model = fast(tiny, pipeline)
         (drawing,) = denoise(model, replace(recipe, scheduler="Euler a", **changes)).drawings
         return np.asarray(to_picture(decode(drawing)))
 
@@ -139,7 +141,7 @@ def test_slicing_the_vae_changes_no_bit(
     assert np.array_equal(*pictures)
 
 
-def test_tiling_the_vae_changes_only_pictures_larger_than_it_was_trained_on(
+def test_tiling_the_vae_changes_only_pictures_larger_than_a_tile(
     fresh: Callable[[Profile], Any], draw: Callable[..., Any]
 ) -> None:
     plain, tiled = fresh(HIGH), fresh(Profile("low", tiles_vae=True))
@@ -147,12 +149,19 @@ def test_tiling_the_vae_changes_only_pictures_larger_than_it_was_trained_on(
     assert not np.array_equal(draw(plain, width=128), draw(tiled, width=128))
 
 
+def test_a_tile_is_as_large_as_the_pictures_the_vae_was_trained_on_but_no_larger_than_512() -> None:
+    blocks = {"down_block_types": ("DownEncoderBlock2D",) * 2, "up_block_types": ("UpDecoderBlock2D",) * 2}
+    for trained, tile in ((1024, (512, 256)), (64, (64, 32))):
+        vae = AutoencoderKL(block_out_channels=(4, 4), norm_num_groups=2, sample_size=trained, **blocks)
+        Profile("low", tiles_vae=True).apply(SimpleNamespace(vae=vae))
+        assert (vae.tile_sample_min_size, vae.tile_latent_min_size) == tile
+        assert vae.decode(torch.zeros(1, 4, tile[1] + 8, 8)).sample.shape == (1, 3, 2 * (tile[1] + 8), 16)
+
+
 def test_slicing_attention_is_not_equal_in_every_bit_which_is_why_exact_on_a_cpu_goes_without(
     fresh: Callable[[Profile], Any], tiny: LoadedModel, denoise: Denoise, recipe: Recipe
 ) -> None:
-    models = [
-        replace(tiny, pipeline=fresh(profile), proofs=None) for profile in (HIGH, Profile("low", slices_attention=True))
-    ]
+    models = [fast(tiny, fresh(profile)) for profile in (HIGH, Profile("low", slices_attention=True))]
     plain, sliced = (denoise(model, recipe).drawings[0].latents for model in models)
     assert not torch.equal(plain, sliced)
     assert torch.allclose(plain, sliced, atol=1e-3)
@@ -259,6 +268,11 @@ def tiny_parts(make_catalog: Callable[..., Catalog], tiny_folder: Path, device: 
     pipeline = load_parts(make_catalog(tiny_folder).entries[0], device).pipeline
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
+
+
+def fast(model: LoadedModel, pipeline: Any) -> LoadedModel:
+    """Return the model with another pipeline, in the class `fast`."""
+    return replace(model, pipeline=pipeline, rules=RowRules(pipeline.unet, 16, exact=False), exact=False)
 
 
 def place(part: Any) -> set[int]:

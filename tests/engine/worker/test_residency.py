@@ -331,6 +331,52 @@ def test_drawing_does_not_depend_on_torchs_default_type_which_loading_changes_fo
     assert torch.equal(latents, expected)
 
 
+def run_out(*_: Any) -> None:
+    raise torch.OutOfMemoryError("no more")
+
+
+def test_a_step_that_runs_out_of_memory_makes_the_models_leave_that_nothing_is_drawn_with(
+    make_models: MakeModels, make_worker: Callable[..., Any], recipe: Recipe, request_for: Callable[..., Any]
+) -> None:
+    models = make_models(2, in_ram=2)
+    for name in "ba":
+        models.get(name)
+    wanted = replace(recipe, model="a", images=(ImageSeed(1), ImageSeed(2)), steps=20)
+    handle = models.get("a").pipeline.unet.register_forward_pre_hook(
+        lambda unet, arguments: run_out() if len(arguments[0]) > 2 else None
+    )
+    parent = make_worker(models)
+    parent.run(Draw(request_for(wanted)))
+    handle.remove()
+    assert len(parent.of(JobFinished)) == 1
+    assert parent.of(Loaded)[-1] == Loaded(("a",), ("b",))
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_decoding_that_runs_out_of_memory_is_tried_once_more_when_other_models_have_left(
+    make_models: MakeModels,
+    make_worker: Callable[..., Any],
+    recipe: Recipe,
+    request_for: Callable[..., Any],
+    times: int,
+) -> None:
+    models = make_models(2, in_ram=2)
+    for name in "ba":
+        models.get(name)
+    tries = iter(range(times))
+
+    def look(*_: Any) -> None:
+        if next(tries, None) is not None:
+            run_out()
+
+    models.get("a").pipeline.vae.decoder.register_forward_pre_hook(look)
+    parent = make_worker(models)
+    parent.run(Draw(request_for(replace(recipe, model="a"), previews=False)))
+    assert len(parent.of(JobFinished)) == (times == 1)
+    assert [message.data["reason"] for message in parent.of(JobFailed)] == ["OutOfMemoryError: no more"] * (times == 2)
+    assert parent.of(Loaded)[-1] == Loaded(("a",), ("b",))
+
+
 def test_a_card_that_fails_ends_the_worker_so_that_its_jobs_can_be_tried_again(
     make_models: MakeModels, make_worker: Callable[..., Any], recipe: Recipe, request_for: Callable[..., Any]
 ) -> None:
