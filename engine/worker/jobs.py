@@ -79,7 +79,8 @@ def begin_job(request: GenerationRequest, model: LoadedModel) -> Job:
     """Encode the prompts, prove the images' size if it is new, and set every image to its initial noise."""
     recipe, pipeline = request.recipe, model.pipeline
     inversions = {inversion.word: model.inversions[inversion] for inversion in recipe.inversions}
-    conditioning = encode_prompts(pipeline, recipe, model.exact, inversions)
+    # Where parts take turns, no part can be asked where an image is computed.
+    conditioning = encode_prompts(pipeline, recipe, model.exact, inversions).to(model.where)
     height, width = (side // pipeline.vae_scale_factor for side in (recipe.height, recipe.width))
     shape = RowShape.of(pipeline.unet.config.in_channels, height, width, conditioning)
     rule = model.rules.get(shape)

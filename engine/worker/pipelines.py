@@ -41,6 +41,7 @@ class LoadedModel:
         colours: how its latents look.
         rules: which numbers of rows its UNet takes.
         exact: whether a picture must not depend on them.
+        where: the device that draws, also while no part of the pipeline is there.
         inversions: files of the textual inversions that it understands.
         memory: its memory profile.
         compiled: whether its UNet is.
@@ -51,6 +52,7 @@ class LoadedModel:
     colours: LatentColours
     rules: RowRules
     exact: bool
+    where: torch.device
     inversions: Mapping[Inversion, Path] = field(default_factory=dict)
     memory: MemoryProfile = "high"
     compiled: bool = False

@@ -252,6 +252,7 @@ class Models:
             colours=parts.colours,
             rules=RowRules(unet, self._device.rows, exact, compiled),
             exact=exact,
+            where=self._device.where,
             inversions=resident.entry.inversions,
             memory=profile.name,
             compiled=compiled,
