@@ -71,7 +71,7 @@ def _run(options: argparse.Namespace, env: Mapping[str, str]) -> int:
 
 def _check(settings: Settings) -> str:
     engine = app.engine_settings(settings)
-    catalog = load_catalog(engine.models_file)
+    catalog = load_catalog(engine.models_file, engine.models_dir)
     return "\n".join(
         [
             "The settings are right.",

@@ -87,7 +87,8 @@ def engine_settings(settings: Settings) -> EngineSettings:
     Raises:
         SettingsError: it names everything that is wrong.
     """
-    values = {"models_file": settings.config_dir / "models.toml", **settings.engine}
+    places = {"models_file": settings.config_dir / "models.toml", "models_dir": settings.data_dir / "models"}
+    values = {**places, **settings.engine}
     try:
         return EngineSettings.model_validate(values)
     except ValidationError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from discord import app_commands
 
@@ -98,8 +98,8 @@ def read_seed(text: str) -> int:
 
 def read_scheduler(text: str, model: ModelInfo | None) -> str:
     """Return the model's spelling of a noise scheduler's name, or the text as it is for the use case to refuse."""
-    known: Sequence[str] = model.schedulers if model else ()
-    return next((name for name in known if name.casefold() == text.strip().casefold()), text.strip())
+    known = model.schedulers if model else ()
+    return next((each.name for each in known if each.name.casefold() == text.strip().casefold()), text.strip())
 
 
 def offer(typed: str, choices: Iterable[tuple[str, str]]) -> list[app_commands.Choice[str]]:

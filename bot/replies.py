@@ -156,6 +156,8 @@ def _bad_prompt(error: api.BadPrompt) -> str:
         return texts.prompt_too_long(error.length, error.limit)
     if error.reason == "unreadable":
         return texts.PROMPT_UNREADABLE
+    if error.reason == "permutations":
+        return texts.too_many_permutations(error.limit)
     return texts.PROMPT_FORBIDDEN
 
 
@@ -163,6 +165,7 @@ REPLIES: Mapping[type[BaseException], Callable[[Any], str]] = {
     # the engine
     api.UnknownModel: lambda e: texts.unknown_model(e.model, e.known),
     api.UnknownScheduler: lambda e: texts.unknown_scheduler(e.scheduler, e.known),
+    api.UnknownInversion: lambda e: texts.unknown_inversion(e.word, e.known),
     api.InvalidSize: lambda e: texts.invalid_size(e.width, e.height, e.nearest),
     api.OutOfRange: lambda e: texts.out_of_range(e.field, e.value, e.low, e.high),
     api.BadPrompt: _bad_prompt,

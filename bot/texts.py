@@ -93,6 +93,8 @@ def accepted(generation: Generation) -> str:
 
 
 def waiting(generation: Generation, update: Waiting) -> str:
+    if update.pulled is not None:
+        return f"{heading(generation)}\nThe model is being downloaded, {int(100 * update.pulled)} %"
     place = "You are next" if update.position <= 1 else f"In the queue, place {update.position}"
     eta = "" if update.eta_s is None else f" · {duration(update.eta_s)}"
     return f"{heading(generation)}\n{place}{eta}"
@@ -202,12 +204,24 @@ def prompt_too_long(length: int, limit: int) -> str:
     return f"A prompt may have {limit} characters, and this one has {length}. Please shorten it."
 
 
+def too_many_permutations(limit: int) -> str:
+    return (
+        f"The braces of this prompt stand for more than {limit} prompts. Please give fewer alternatives, or put a "
+        "backslash before braces that belong to the text."
+    )
+
+
 def unknown_model(model: str, known: Sequence[str]) -> str:
     return f"There is no model called {inert(model, WORD_LENGTH)}. Choose one of: {choices(known)}."
 
 
 def unknown_scheduler(scheduler: str, known: Sequence[str]) -> str:
     return f"There is no scheduler called {inert(scheduler, WORD_LENGTH)}. Choose one of: {choices(known)}."
+
+
+def unknown_inversion(word: str, known: Sequence[str]) -> str:
+    have = f"It has: {choices(known)}." if known else "It has none."
+    return f"This model no longer has what {inert(word, WORD_LENGTH)} stood for. {have} Please type the prompt again."
 
 
 def invalid_size(width: int, height: int, nearest: Sequence[str]) -> str:

@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from engine.api import EngineError, ModelInfo, Refused
+from engine import models
+from engine.api import EngineError, Refused
 from engine.bench import add_options, bench, options_from
-from engine.catalog import CatalogError, load_catalog
+from engine.catalog import CatalogError
 from engine.draw import DONE, FAILED, WRONG_INPUT, DrawError, DrawOptions, draw
+from engine.models import ModelsError
 from engine.settings import EngineSettings
 
 INTERRUPTED = 130
@@ -51,16 +53,15 @@ def main(argv: Sequence[str], prog: str = "python -m engine") -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    settings = EngineSettings(models_file=options.models_file) if options.models_file else EngineSettings()
+    places = {"models_file": options.models_file, "models_dir": options.models_dir}
+    settings = EngineSettings(**{name: place for name, place in places.items() if place})
     try:
         if options.command == "models":
-            for info in load_catalog(settings.models_file).infos():
-                print(_model_line(info))
-            return DONE
+            return models.run(options, settings, sys.stdout, sys.stderr)
         if options.command == "bench":
             return asyncio.run(bench(options_from(options), settings, sys.stdout, sys.stderr))
         return asyncio.run(draw(_draw_options(options), settings, sys.stdout, sys.stderr))
-    except DrawError as error:
+    except (DrawError, ModelsError) as error:
         print(error, file=sys.stderr)
         return error.exit_code
     except (CatalogError, Refused) as error:
@@ -76,9 +77,13 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     models_file = _Parser(add_help=False)
     models_file.add_argument("--models-file", type=Path, metavar="FILE", help="the model catalogue (models.toml)")
-    commands.add_parser("models", parents=[models_file], help="list the models", description="List the models.")
-    what = "Compare Easel with stock diffusers and static batching on this machine."
-    add_options(commands.add_parser("bench", parents=[models_file], help="measure this machine", description=what))
+    models_file.add_argument("--models-dir", type=Path, metavar="DIR", help="folder of pulled, added and merged models")
+    about = "list, pull, check and add models"
+    models.add_commands(
+        commands.add_parser("models", parents=[models_file], help=about, description=about.capitalize())
+    )
+    about = "compare Easel with stock diffusers and static batching on this machine"
+    add_options(commands.add_parser("bench", parents=[models_file], help=about, description=about.capitalize()))
     options = commands.add_parser("draw", parents=[models_file], help="draw pictures", description="Draw pictures.")
     options.add_argument("prompt", metavar="PROMPT", help='what to draw, in quotes: "a red apple"')
     options.add_argument("--seed", type=_whole, help="same seed, same picture; random if not given")
@@ -124,11 +129,6 @@ def _number(text: str) -> float:
         return float(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"must be a number, not {text!r}") from None
-
-
-def _model_line(info: ModelInfo) -> str:
-    sizes = ", ".join(f"{size.name} {size}" for size in info.sizes)
-    return f"{info.id}: {info.title}. {info.description} Sizes: {sizes}. Licence: {info.licence}."
 
 
 if __name__ == "__main__":

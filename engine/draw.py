@@ -90,7 +90,7 @@ async def draw(
     Raises:
         CatalogError, DrawError, EngineError: nothing was written.
     """
-    catalog = load_catalog(settings.models_file)
+    catalog = load_catalog(settings.models_file, settings.models_dir)
     recipe = recipe_for(options, catalog)
     _make_writable(options.output_dir)
     settings = settings.model_copy(update={"devices": (settings.workers()[0].device,), "workers_per_device": 1})
@@ -111,18 +111,20 @@ def recipe_for(options: DrawOptions, catalog: Catalog) -> Recipe:
     seed = _default(options.seed, secrets.randbelow(MAX_SEED + 1))
     if not 0 <= seed <= MAX_SEED:
         raise DrawError(f"The seed must be a whole number from 0 to {MAX_SEED}, not {seed}.", WRONG_INPUT)
+    negative_prompt = _default(options.negative_prompt, model.negative_prompt)
     try:
         recipe = Recipe(
             model=model.id,
             model_revision=model.revision,
             prompt=options.prompt,
-            negative_prompt=_default(options.negative_prompt, model.negative_prompt),
+            negative_prompt=negative_prompt,
             width=_default(options.width, model.sizes[0].width),
             height=_default(options.height, model.sizes[0].height),
             steps=_default(options.steps, model.steps),
             guidance_scale=_default(options.guidance_scale, model.guidance_scale),
             scheduler=_default(options.scheduler, model.scheduler),
             images=tuple(ImageSeed((seed + number) % (MAX_SEED + 1)) for number in range(options.count)),
+            inversions=model.inversions_in(options.prompt, negative_prompt),
         )
     except ValueError as error:
         raise DrawError(f"This cannot be drawn: {error}.", WRONG_INPUT) from error

@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from itertools import chain
 
-from engine.api import BadPrompt
+from engine.api import BadPrompt, parse_prompt
 
 MAX_PROMPT_CHARACTERS = 1000
 
@@ -58,10 +59,10 @@ def check_prompt(prompt: str) -> None:
         BadPrompt: with reason "empty", "too_long", "unreadable" or "forbidden".
     """
     _check_text(prompt)
-    plain = _plain(prompt)
-    if not plain.strip():
+    written, read = _plain(prompt), _plain(parse_prompt(prompt).text)
+    if not read.strip():
         raise BadPrompt("empty")
-    for words in _views(plain):
+    for words in chain(_views(written), _views(read)):
         terms = set(_terms(words))
         minor = not terms.isdisjoint(_MINOR) or _MINOR_AGE.search(" ".join(words)) is not None
         if not terms.isdisjoint(_EXPLICIT) or (minor and not terms.isdisjoint(_SEXUAL)):
@@ -96,7 +97,10 @@ def _plain(text: str) -> str:
 
 
 def _views(plain: str) -> Iterator[list[str]]:
-    """Yield the words as they may have been meant: brackets joining or parting words, digits meant as letters."""
+    """Yield the words as they may have been meant: brackets joining or parting words, digits meant as letters.
+
+    Weights and LoRA tags that stand inside a word only vanish where the prompt is read by its syntax first.
+    """
     for syntax in ("", " "):
         text = _SYNTAX.sub(syntax, plain)
         yield _words(text)

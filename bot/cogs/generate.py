@@ -82,9 +82,9 @@ class Generate(commands.Cog):
 
     @imagine.autocomplete("scheduler")
     async def offer_schedulers(self, interaction: discord.Interaction, current: str) -> list[app_commands.Choice[str]]:
-        """Offer the noise schedulers of the model chosen so far."""
+        """Offer the noise schedulers of the model chosen so far, each with its trade-off."""
         model = await self._model_so_far(interaction)
-        return offer(current, [(name, name) for name in model.schedulers] if model else [])
+        return offer(current, [(f"{each.name} · {each.note}", each.name) for each in model.schedulers] if model else [])
 
     async def _model_so_far(self, interaction: discord.Interaction) -> ModelInfo | None:
         return await self._chosen_model(member_of(interaction).guild_id, interaction.namespace.model)

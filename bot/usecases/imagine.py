@@ -87,17 +87,20 @@ def build_recipe(info: ModelInfo, ask: Ask, new_seed: Callable[[], int], limits:
     info.check_size(width, height)
     _check_range("steps", steps, info.min_steps, info.max_steps)
     _check_range("guidance", guidance_scale, info.min_guidance, info.max_guidance)
+    prompt = _storable(ask.prompt)
+    negative_prompt = _storable(info.negative_prompt if ask.negative_prompt is None else ask.negative_prompt)
     return Recipe(
         model=info.id,
         model_revision=info.revision,
-        prompt=_storable(ask.prompt),
-        negative_prompt=_storable(info.negative_prompt if ask.negative_prompt is None else ask.negative_prompt),
+        prompt=prompt,
+        negative_prompt=negative_prompt,
         width=width,
         height=height,
         steps=steps,
         guidance_scale=guidance_scale,
         scheduler=info.scheduler if ask.scheduler is None else ask.scheduler,
         images=_seeds(ask, new_seed),
+        inversions=info.inversions_in(prompt, negative_prompt),
     )
 
 

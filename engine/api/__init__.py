@@ -15,6 +15,7 @@ from engine.api.errors import (
     SafetyUnavailable,
     TooBusy,
     Unavailable,
+    UnknownInversion,
     UnknownModel,
     UnknownScheduler,
     WorkerDied,
@@ -22,9 +23,20 @@ from engine.api.errors import (
     error_from_data,
 )
 from engine.api.events import FINAL, Cancelled, Event, Failed, Finished, Progress, Queued, Started
-from engine.api.models import ModelInfo, Size
-from engine.api.requests import MAX_IMAGES, MAX_SEED, MAX_VARIATIONS, GenerationRequest, ImageSeed, Recipe, Variation
+from engine.api.models import ModelInfo, SchedulerInfo, Size
+from engine.api.permutations import expand_permutations
+from engine.api.requests import (
+    MAX_IMAGES,
+    MAX_SEED,
+    MAX_VARIATIONS,
+    GenerationRequest,
+    ImageSeed,
+    Inversion,
+    Recipe,
+    Variation,
+)
 from engine.api.results import Facts, ImageResult, ReviewedImage, Verdict, pixel_sha256
+from engine.api.syntax import LoraTag, Passage, Prompt, parse_prompt, split_loras, words_pattern
 
 __all__ = [
     "FINAL",
@@ -48,21 +60,27 @@ __all__ = [
     "ImageResult",
     "ImageSeed",
     "InvalidSize",
+    "Inversion",
     "Job",
     "JobFailed",
+    "LoraTag",
     "ModelInfo",
     "ModelUnavailable",
     "OutOfRange",
+    "Passage",
     "Progress",
+    "Prompt",
     "Queued",
     "Recipe",
     "Refused",
     "ReviewedImage",
     "SafetyUnavailable",
+    "SchedulerInfo",
     "Size",
     "Started",
     "TooBusy",
     "Unavailable",
+    "UnknownInversion",
     "UnknownModel",
     "UnknownScheduler",
     "Variation",
@@ -70,5 +88,9 @@ __all__ = [
     "WorkerDied",
     "error_classes",
     "error_from_data",
+    "expand_permutations",
+    "parse_prompt",
     "pixel_sha256",
+    "split_loras",
+    "words_pattern",
 ]

@@ -55,7 +55,7 @@ class EngineClient(Protocol):
     """What the bot may ask of the engine. Every method returns at once; waiting happens on a Job's events."""
 
     def models(self) -> tuple[ModelInfo, ...]:
-        """Return the catalogue, the default model first."""
+        """Return the models that can be drawn with, the default model first."""
 
     def check(self, recipe: Recipe, tenant: str | None = None) -> None:
         """Raise what `submit` would raise for this recipe now, without queueing anything.

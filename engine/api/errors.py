@@ -4,6 +4,7 @@
     ├── Refused                     the request itself is wrong; nothing was queued
     │   ├── UnknownModel
     │   ├── UnknownScheduler
+    │   ├── UnknownInversion
     │   ├── InvalidSize
     │   ├── OutOfRange
     │   ├── BadPrompt
@@ -77,6 +78,19 @@ class UnknownScheduler(Refused):
 
 
 @dataclass(eq=False)
+class UnknownInversion(Refused):
+    """The recipe names a textual inversion, or a revision of one, that the model does not have."""
+
+    code = "unknown_inversion"
+    word: str
+    known: tuple[str, ...] = ()
+
+    def sentence(self) -> str:
+        known = ", ".join(self.known) or "none"
+        return f"This model does not have the textual inversion {self.word!r} as it was. It has: {known}."
+
+
+@dataclass(eq=False)
 class InvalidSize(Refused):
     """The model cannot draw that size. `nearest` holds the closest right sizes as "WIDTHxHEIGHT"."""
 
@@ -106,7 +120,11 @@ class OutOfRange(Refused):
 
 @dataclass(eq=False)
 class BadPrompt(Refused):
-    """The prompt cannot be drawn. `reason`: empty, too_long, unreadable (no valid text), forbidden (on any server)."""
+    """The prompt cannot be drawn.
+
+    `reason`: empty, too_long, unreadable (no valid text), forbidden (on any server), permutations (its braces stand for
+    more than `limit` prompts).
+    """
 
     code = "bad_prompt"
     reason: str
@@ -120,6 +138,8 @@ class BadPrompt(Refused):
             return f"The prompt has {self.length} characters; at most {self.limit} are taken."
         if self.reason == "unreadable":
             return "The prompt holds characters that are no text. Type it again."
+        if self.reason == "permutations":
+            return f"The braces of this prompt stand for more than {self.limit} prompts. Give fewer alternatives."
         return "This prompt asks for something that is never drawn here."
 
 

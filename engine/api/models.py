@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.api.errors import InvalidSize, OutOfRange, UnknownScheduler
-from engine.api.requests import Recipe
+from engine.api.errors import InvalidSize, OutOfRange, UnknownInversion, UnknownScheduler
+from engine.api.requests import Inversion, Recipe
+from engine.api.syntax import parse_prompt, words_pattern
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +22,29 @@ class Size:
 
 
 @dataclass(frozen=True, slots=True)
+class SchedulerInfo:
+    """A noise scheduler as a model offers it.
+
+    Args:
+        name: as people know it, e.g. "DPM++ 2M".
+        note: its trade-off in one line.
+        min_steps, max_steps: range of steps in which it gives a picture.
+    """
+
+    name: str
+    note: str = ""
+    min_steps: int = 1
+    max_steps: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
 class ModelInfo:
     """A model of the catalogue as the bot sees it.
 
     Args:
         id: short name people type.
         title: name people read.
-        family: architecture: "sd1".
+        family: architecture: "sd1", "sd2" or "sdxl".
         revision: revision of its files; part of every recipe.
         licence: name of the licence and its use restrictions, one line.
         description: what it draws well, one line.
@@ -38,9 +55,13 @@ class ModelInfo:
         min_steps, max_steps: range of steps.
         guidance_scale: default.
         min_guidance, max_guidance: range of guidance_scale.
-        schedulers: names of the noise schedulers offered.
-        scheduler: the default one.
+        schedulers: the noise schedulers offered.
+        scheduler: name of the default one.
         negative_prompt: default negative prompt.
+        trigger_words: words that bring out what the model was trained for; shown to members.
+        restrictions: what its licence forbids, one line.
+        inversions: textual inversions that it understands.
+        vram_gb: memory that it takes on a card, in gigabytes, with a picture of its default size; 0 if unknown.
     """
 
     id: str
@@ -59,21 +80,38 @@ class ModelInfo:
     guidance_scale: float
     min_guidance: float
     max_guidance: float
-    schedulers: tuple[str, ...]
+    schedulers: tuple[SchedulerInfo, ...]
     scheduler: str
     negative_prompt: str = ""
+    trigger_words: tuple[str, ...] = ()
+    restrictions: str = ""
+    vram_gb: float = 0.0
+    inversions: tuple[Inversion, ...] = ()
 
     def check(self, recipe: Recipe) -> None:
         """Raise the first thing in the recipe that this model cannot take.
 
         Raises:
-            InvalidSize, OutOfRange, UnknownScheduler: see their fields.
+            InvalidSize, OutOfRange, UnknownScheduler, UnknownInversion: see their fields.
         """
         self.check_size(recipe.width, recipe.height)
         _check_range("steps", recipe.steps, self.min_steps, self.max_steps)
         _check_range("guidance", recipe.guidance_scale, self.min_guidance, self.max_guidance)
-        if recipe.scheduler not in self.schedulers:
-            raise UnknownScheduler(recipe.scheduler, self.schedulers)
+        scheduler = next((each for each in self.schedulers if each.name == recipe.scheduler), None)
+        if scheduler is None:
+            raise UnknownScheduler(recipe.scheduler, tuple(each.name for each in self.schedulers))
+        _check_range(f"steps with {scheduler.name}", recipe.steps, scheduler.min_steps, scheduler.max_steps)
+
+        for inversion in recipe.inversions:
+            if inversion not in self.inversions:
+                raise UnknownInversion(inversion.word, tuple(each.word for each in self.inversions))
+
+    def inversions_in(self, *prompts: str) -> tuple[Inversion, ...]:
+        """Return the textual inversions that the prompts name; a recipe has to say which."""
+        pattern = words_pattern([inversion.word for inversion in self.inversions])
+        texts = [passage.text for prompt in prompts for section in parse_prompt(prompt).sections for passage in section]
+        named = {word.lower() for text in texts for word in pattern.findall(text)}
+        return tuple(inversion for inversion in self.inversions if inversion.word.lower() in named)
 
     def check_size(self, width: int, height: int) -> None:
         """Raise InvalidSize, naming the nearest right sizes, unless this model can draw width x height pixels."""

@@ -12,7 +12,8 @@ from typing import Any
 MAX_SEED = 2**32 - 1
 MAX_IMAGES = 4
 MAX_VARIATIONS = 64
-PARSER_VERSION = 1
+PARSER_VERSION = 2
+_LATER_FIELDS = ("inversions",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,19 @@ class ImageSeed:
 
 
 @dataclass(frozen=True, slots=True)
+class Inversion:
+    """A textual inversion: a word of the prompts that stands for vectors from a file.
+
+    Args:
+        word: found as a whole word, in any case.
+        revision: of the file, as in the catalogue.
+    """
+
+    word: str
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """Everything that decides the pixels. Equal recipes have equal canonical JSON and equal hashes.
 
@@ -67,7 +81,8 @@ class Recipe:
         guidance_scale: classifier-free guidance; 1.0 or less means none.
         scheduler: noise scheduler by the name people know, e.g. "DPM++ 2M".
         images: one entry per image, 1 to MAX_IMAGES.
-        parser_version: version of the prompt syntax that reads the prompts.
+        parser_version: version of the prompt syntax (`engine.api.syntax`) that reads the prompts; 1 has none.
+        inversions: those that the prompts name, in the catalogue's order.
 
     Raises:
         ValueError: a field is not a finite number, or outside what any model could take.
@@ -84,6 +99,7 @@ class Recipe:
     scheduler: str
     images: tuple[ImageSeed, ...]
     parser_version: int = PARSER_VERSION
+    inversions: tuple[Inversion, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "width", _whole("width", self.width, 1, 16384))
@@ -91,12 +107,17 @@ class Recipe:
         object.__setattr__(self, "steps", _whole("steps", self.steps, 1, 1000))
         object.__setattr__(self, "guidance_scale", _real("guidance_scale", self.guidance_scale, 0.0, 100.0))
         object.__setattr__(self, "images", tuple(self.images))
+        object.__setattr__(self, "inversions", tuple(self.inversions))
         if not 1 <= len(self.images) <= MAX_IMAGES:
             raise ValueError(f"a recipe has 1 to {MAX_IMAGES} images, not {len(self.images)}")
 
     def canonical_json(self) -> str:
-        """Return the one JSON text of this recipe: sorted keys, no spaces, numbers normalised."""
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        """Return the one JSON text of this recipe: sorted keys, no spaces, numbers normalised.
+
+        Fields that recipes did not always have are left out where they are empty, so that old recipes keep their text.
+        """
+        data = {name: value for name, value in asdict(self).items() if name not in _LATER_FIELDS or value}
+        return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
     def sha256(self) -> str:
         """Return the hexadecimal SHA-256 of the canonical JSON."""
@@ -115,10 +136,11 @@ class Recipe:
                 ImageSeed(image["seed"], tuple(Variation(**variation) for variation in image["variations"]))
                 for image in data["images"]
             )
-            known = {field.name for field in fields(cls)} - {"images"}
-            if unknown := set(data) - known - {"images"}:
+            inversions = tuple(Inversion(**inversion) for inversion in data.get("inversions", ()))
+            known = {field.name for field in fields(cls)} - {"images", "inversions"}
+            if unknown := set(data) - known - {"images", "inversions"}:
                 raise ValueError(f"unknown fields: {sorted(unknown)}")
-            return cls(images=images, **{name: data[name] for name in known})
+            return cls(images=images, inversions=inversions, **{name: data[name] for name in known})
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"not a recipe: {error!r}") from error
 

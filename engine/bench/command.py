@@ -14,11 +14,12 @@ from typing import Any, TextIO
 
 from engine.bench.contest import Contest, Plan, hold_contest
 from engine.bench.machine import BenchError, Machine
-from engine.bench.models import RANDOM, TINY, write_catalogue
+from engine.bench.models import RANDOM, RANDOM_PREFIX, write_catalogue
 from engine.bench.plot import draw_plot
 from engine.bench.report import as_data, as_text
 from engine.catalog import load_catalog
 from engine.settings import EngineSettings, WorkerSpec
+from engine.worker.bench.contenders import TINY
 
 DEFAULT_MODELS = ("pocket", TINY)
 MINUTES = 10.0
@@ -60,7 +61,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--random-weights",
-        choices=RANDOM,
+        choices=tuple(RANDOM),
         action="append",
         default=[],
         help="a public model's shape, without its weights",
@@ -75,7 +76,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def options_from(parsed: argparse.Namespace) -> BenchOptions:
     """Return the options that the parser read."""
-    models = tuple(parsed.models or ()) + tuple(parsed.random_weights)
+    models = tuple(parsed.models or ()) + tuple(f"{RANDOM_PREFIX}{shape}" for shape in parsed.random_weights)
     return BenchOptions(
         models or DEFAULT_MODELS,
         parsed.minutes,
@@ -136,9 +137,9 @@ async def _contest(
     plan = Plan(options.minutes / len(options.models), options.seed, spec.service)
     with tempfile.TemporaryDirectory(prefix="easel-bench-") as name:
         folder = Path(name)
-        models_file = write_catalogue(model, settings.models_file, folder, half=spec.device != "cpu")
-        machine = Machine(spec.device, spec.threads, models_file, folder)
-        infos = load_catalog(models_file).infos()
+        models_file = write_catalogue(model, settings, folder, half=spec.device != "cpu")
+        machine = Machine(spec.device, spec.threads, models_file, settings.models_dir, folder)
+        infos = load_catalog(models_file, settings.models_dir).infos()
         return await hold_contest(machine, infos, plan, lambda line: print(line, file=err, flush=True))
 
 

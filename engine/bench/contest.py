@@ -158,7 +158,7 @@ class _Contest:
 
     async def _warm_up(self) -> None:
         """Draw a little of everything, so that what is done once, such as proofs, is done."""
-        visits = make_trace(self._models, 2 * len(self._models[0].schedulers), self._plan.seed + 1)
+        visits = make_trace(self._models, 2 * PILOT, self._plan.seed + 1)
         for running in self._contenders:
             for info in self._models:
                 await replay(running, of_one_model(visits, info)[: PILOT if info is self._models[0] else 1], None)

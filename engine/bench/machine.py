@@ -37,13 +37,14 @@ class Machine:
     Args:
         device: torch device, e.g. "cpu".
         threads: CPU threads of each worker's torch.
-        models_file: the catalogue that they draw from.
+        models_file, models_dir: the catalogue that they draw from.
         folder: for the bench's own files.
     """
 
     device: str
     threads: int
     models_file: Path
+    models_dir: Path
     folder: Path
 
 
@@ -131,10 +132,10 @@ async def open_contender(contender: Contender, machine: Machine) -> AsyncIterato
     path = machine.folder / f"{contender}.tally"
     command = (*BENCH_WORKER, "serve", "--contender", contender, "--tally", str(path))
     spec = WorkerSpec(contender, machine.device, machine.threads, service)
-    executor = Recorded(ProcessExecutor(spec, machine.models_file, command))
+    executor = Recorded(ProcessExecutor(spec, machine.models_file, machine.models_dir, command))
     if contender.is_easel:
         settings = EngineSettings(queue_limit=UNBOUNDED, queue_limit_per_tenant=UNBOUNDED)
-        async with open_engine(settings, load_catalog(machine.models_file), [executor]) as engine:
+        async with open_engine(settings, load_catalog(machine.models_file, machine.models_dir), [executor]) as engine:
             while not (status := engine.status()).workers:
                 if status.trouble:
                     raise BenchError(status.trouble)
@@ -222,7 +223,7 @@ async def open_ceiling(machine: Machine, seconds: float) -> AsyncIterator[Callab
     """
     process = await asyncio.create_subprocess_exec(
         *(*BENCH_WORKER, "ceiling", "--device", machine.device, "--threads", str(machine.threads)),
-        *("--models", str(machine.models_file), "--seconds", str(seconds)),
+        *("--models", str(machine.models_file), "--models-dir", str(machine.models_dir), "--seconds", str(seconds)),
         stdin=PIPE,
         stdout=PIPE,
         stderr=DEVNULL,
@@ -249,7 +250,7 @@ def write_model(shape: str, folder: Path, half: bool) -> None:
     """Write a model with random weights, in a process of its own.
 
     Args:
-        shape: a name in `engine.worker.bench.weights`.
+        shape: TINY, or a family of the catalogue.
         folder: made if it is missing.
         half: whether the weights have 16 bits.
     """

@@ -4,66 +4,83 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from engine.bench.machine import BenchError, write_model
+from engine.catalog import OWN_FILE
+from engine.settings import EngineSettings
+from engine.worker.bench.contenders import TINY
 
-TINY = "tiny"
-RANDOM = ("sd15",)
-"""Shapes of public models that random weights are drawn for."""
-_SCHEDULERS = ["DPM++ 2M", "Euler", "Euler a", "DDIM", "Heun"]
-_SIDES = {TINY: 64, "sd15": 512}
+RANDOM = {"sd15": "sd1", "sdxl": "sdxl"}
+"""Public models whose shapes can be had with random weights, and their families."""
+
+RANDOM_PREFIX = "random-"
+_SIDE = 64
+_TINY_SIZE: Mapping[str, Any] = {
+    "sizes": [{"name": "square", "width": _SIDE, "height": _SIDE}],
+    "size_step": _SIDE,
+    "min_side": _SIDE,
+    "max_side": _SIDE,
+}
 
 
-def write_catalogue(model: str, models_file: Path, folder: Path, half: bool) -> Path:
+def write_catalogue(model: str, settings: EngineSettings, folder: Path, half: bool) -> Path:
     """Write a catalogue of one model under two ids; return the file.
 
     Args:
-        model: TINY or one of RANDOM, which are made here, or an id of the catalogue.
-        models_file: the catalogue.
+        model: an id of the settings' catalogue, TINY, or RANDOM_PREFIX and one of RANDOM.
+        settings: name the catalogue.
         folder: for the file, and the weights if any are made.
         half: whether made weights have 16 bits.
 
     Raises:
-        BenchError: there is no such model.
+        BenchError: there is no such model, or it cannot be made.
     """
-    if model in _SIDES:
-        write_model(model, folder / model, half)
-        table = _made(_SIDES[model], folder / model)
+    if model == TINY:
+        write_model(TINY, folder / TINY, half)
+        table = {**_made("sd1", folder / TINY), **_TINY_SIZE}
+    elif (family := RANDOM.get(model.removeprefix(RANDOM_PREFIX))) and model.startswith(RANDOM_PREFIX):
+        write_model(family, folder / model, half)
+        table = _made(family, folder / model)
     else:
-        tables = tomllib.loads(models_file.read_text("utf-8"))
+        tables = dict(_tables(settings))
         if model not in tables:
             raise BenchError(f"There is no model {model!r}. Known models: {', '.join((*tables, TINY))}.")
         table = tables[model]
     path = folder / "models.toml"
-    names = (model, f"{model}-twin")
-    path.write_text("\n".join(f"[{name}]\n{_lines(table)}" for name in names), "utf-8")
+    path.write_text("\n".join(f"[{name}]\n{_lines(table)}" for name in (model, f"{model}-twin")), "utf-8")
     return path
 
 
-def _made(side: int, folder: Path) -> Mapping[str, Any]:
+def _tables(settings: EngineSettings) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the catalogue's tables, with whole paths."""
+    for file in (settings.models_file, settings.models_dir / OWN_FILE):
+        tables = tomllib.loads(file.read_text("utf-8")) if file.exists() else {}
+        for name, table in tables.items():
+            yield name, {key: _whole(value, file.parent) for key, value in table.items()}
+
+
+def _whole(value: Any, beside: Path) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: str(beside / Path(each).expanduser()) if key in ("folder", "file", "config") else each
+        for key, each in value.items()
+    }
+
+
+def _made(family: str, folder: Path) -> dict[str, Any]:
     return {
         "title": "Random weights",
-        "family": "sd1",
-        "revision": "1",
+        "family": family,
         "licence": "none",
         "description": "Draws noise.",
         "source": {"folder": str(folder)},
         "safety_checker": {"folder": str(folder)},
-        "sizes": [{"name": "square", "width": side, "height": side}],
-        "size_step": 8,
-        "min_side": side,
-        "max_side": side,
         "steps": 25,
-        "min_steps": 1,
-        "max_steps": 60,
-        "guidance_scale": 5.0,
-        "min_guidance": 1.0,
-        "max_guidance": 15.0,
-        "schedulers": _SCHEDULERS,
-        "scheduler": _SCHEDULERS[0],
+        "scheduler": "DPM++ 2M",
     }
 
 

@@ -93,7 +93,7 @@ def _tenant(random: Random) -> str:
 
 def _recipe(random: Random, model: ModelInfo, number: int) -> Recipe:
     size = model.sizes[0]
-    offered = [name for name in SCHEDULERS if name in model.schedulers]
+    offered = [each.name for each in model.schedulers if each.name in SCHEDULERS]
     steps = _mixed(random, model.steps, [each for each in STEPS if model.min_steps <= each <= model.max_steps])
     guidance = _mixed(
         random, model.guidance_scale, [each for each in GUIDANCE if model.min_guidance <= each <= model.max_guidance]

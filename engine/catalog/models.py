@@ -4,39 +4,35 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from engine.api import ModelInfo
+from engine.api import Inversion, ModelInfo, SchedulerInfo
+from engine.catalog.families import FAMILIES
+from engine.catalog.inversions import INVERSIONS, InversionEntry, of_family, read_inversions
 from engine.catalog.schedulers import SCHEDULERS
-from engine.pocket import WEIGHTS
+from engine.catalog.sources import Source, SourceError, read_source
 
-BUILTIN = {"pocket": WEIGHTS}
+OWN_FILE = "models.toml"
+CHECKER = {
+    "hub": "stable-diffusion-v1-5/stable-diffusion-v1-5",
+    "revision": "451f4fe16113bff5a5d2269ed5ad43b0592e9a14",
+}
+"""The safety checker of every model that names no other: the one that Stable Diffusion 1.5 comes with."""
+PREDICTIONS = ("epsilon", "v_prediction")
+_OTHER_KEYS = {"source", "safety_checker", "prediction_type"}
+_KEYS = {field.name for field in fields(ModelInfo)} - {"id", "inversions"} | _OTHER_KEYS
+_FIRST_REVISION = "1"
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _SIDE_STEP = 8
 
 
 class CatalogError(Exception):
     """The catalogue cannot be used as written; the message names the file, the entry and what to change."""
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where a model's files are: exactly one of a folder on disk or a repository of the model hub.
-
-    Args:
-        folder: a folder in diffusers' format.
-        hub: repository id, "owner/name".
-        revision: commit or tag of the repository.
-    """
-
-    folder: Path | None = None
-    hub: str | None = None
-    revision: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +44,15 @@ class ModelEntry:
         source: the pipeline's files.
         safety_checker: files of its `StableDiffusionSafetyChecker`: a folder or repository that is one, or that has one
             as its subfolder `safety_checker`.
+        prediction_type: what the UNet predicts; None for what the files say, or else the family's public model.
+        inversions: files of the textual inversions that the model understands.
     """
 
     info: ModelInfo
     source: Source
     safety_checker: Source
+    prediction_type: str | None = None
+    inversions: Mapping[Inversion, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,58 +70,99 @@ class Catalog:
         return tuple(entry.info for entry in self.entries)
 
 
-def load_catalog(path: Path) -> Catalog:
-    """Read `models.toml`.
+def load_catalog(models_file: Path, models_dir: Path) -> Catalog:
+    """Read the catalogue: a file, and what was added on this machine.
+
+    Args:
+        models_file: `models.toml`.
+        models_dir: folder of pulled, added and merged models. Entries of its own `models.toml` come after those of
+            `models_file`, and take the place of those with the same id.
 
     Raises:
-        CatalogError: the file is missing, is not TOML, or an entry is wrong.
+        CatalogError: a file is missing, is not TOML, or an entry is wrong.
     """
+    tables = _tables(models_file)
+    if not tables:
+        raise CatalogError(f"{models_file}: holds no model; add a table such as [pocket].")
+    own_file = models_dir / OWN_FILE
+    own = _tables(own_file) if own_file.exists() else {}
+    inversions = [
+        *_inversions(models_file, tables.pop(INVERSIONS, {}), models_dir),
+        *_inversions(own_file, own.pop(INVERSIONS, {}), models_dir),
+    ]
+    files = dict.fromkeys(tables, models_file) | dict.fromkeys(own, own_file)
+    entries = (_entry(file, model, (tables | own)[model], models_dir) for model, file in files.items())
+    return Catalog(tuple(_with_inversions(entry, inversions) for entry in entries))
+
+
+def _inversions(path: Path, tables: Any, models_dir: Path) -> Sequence[InversionEntry]:
     try:
-        tables = tomllib.loads(path.read_text("utf-8"))
+        return list(read_inversions(tables, path.parent, models_dir))
+    except ValueError as error:
+        raise CatalogError(f"{path}: {error}.") from error
+
+
+def _with_inversions(entry: ModelEntry, inversions: Sequence[InversionEntry]) -> ModelEntry:
+    files = of_family(inversions, entry.info.family)
+    return replace(entry, info=replace(entry.info, inversions=tuple(files)), inversions=files)
+
+
+def _tables(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
         raise CatalogError(f"{path}: cannot be read ({error.strerror}).") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CatalogError(f"{path}: is not valid TOML ({error}).") from error
-    if not tables:
-        raise CatalogError(f"{path}: holds no model; add a table such as [pocket].")
-    return Catalog(tuple(_entry(path, model, table) for model, table in tables.items()))
 
 
-def _entry(path: Path, model: str, table: Any) -> ModelEntry:
+def is_model_id(text: str) -> bool:
+    """Tell whether a text can be a model's id, which is also a folder's name: it cannot leave the folder it is in."""
+    return _ID.fullmatch(text) is not None
+
+
+def _entry(path: Path, model: str, table: Any, models_dir: Path) -> ModelEntry:
     where = f"{path}: [{model}]"
-    if not _ID.fullmatch(model):
+    if not is_model_id(model):
         raise CatalogError(f"{where}: a model id is lower-case letters, digits, '.', '_' and '-'.")
     if not isinstance(table, dict):
         raise CatalogError(f"{where}: must be a table.")
-    allowed = {field.name for field in fields(ModelInfo)} - {"id"} | {"source", "safety_checker"}
-    if unknown := sorted(set(table) - allowed):
-        raise CatalogError(f"{where}: unknown key {unknown[0]!r}; known keys are {', '.join(sorted(allowed))}.")
-    values = dict(table, id=model)
-    source = _source(where, "source", values.pop("source", None))
-    checker = _source(where, "safety_checker", values.pop("safety_checker", None))
+    if unknown := sorted(set(table) - _KEYS):
+        raise CatalogError(f"{where}: unknown key {unknown[0]!r}; known keys are {', '.join(sorted(_KEYS))}.")
+    family = FAMILIES.get(table.get("family", ""))
+    if family is None:
+        raise CatalogError(f"{where}: family must be one of {', '.join(FAMILIES)}.")
+    values = {**family.defaults, **table, "id": model}
+    source = _source(where, "source", values.pop("source", None), path.parent, models_dir)
+    checker = _source(where, "safety_checker", values.pop("safety_checker", CHECKER), path.parent, models_dir)
+    prediction = values.pop("prediction_type", None)
+    if prediction not in (None, *PREDICTIONS):
+        raise CatalogError(f"{where}: prediction_type must be one of {', '.join(PREDICTIONS)}.")
+    values.setdefault("revision", source.revision or _FIRST_REVISION)
+    values["schedulers"] = _schedulers(where, values.get("schedulers", tuple(SCHEDULERS)))
     try:
         info = msgspec.convert(values, ModelInfo)
     except msgspec.ValidationError as error:
         raise CatalogError(f"{where}: {error}.") from error
     _check(where, info)
-    return ModelEntry(info, source, checker)
+    return ModelEntry(info, source, checker, prediction)
 
 
-def _source(where: str, key: str, value: Any) -> Source:
-    match value:
-        case {"builtin": str(name)} if len(value) == 1 and name in BUILTIN:
-            return Source(folder=BUILTIN[name])
-        case {"folder": str(folder)} if len(value) == 1:
-            return Source(folder=Path(folder).expanduser())
-        case {"hub": str(hub)} if set(value) <= {"hub", "revision"} and hub.count("/") == 1:
-            return Source(hub=hub, revision=value.get("revision"))
-    raise CatalogError(
-        f'{where}: {key} must be {{ hub = "owner/name", revision = "..." }}, {{ folder = "/path" }} '
-        f"or {{ builtin = {' or '.join(repr(name) for name in BUILTIN)} }}."
-    )
+def _schedulers(where: str, names: Any) -> tuple[SchedulerInfo, ...]:
+    if not isinstance(names, list | tuple) or not names or any(name not in SCHEDULERS for name in names):
+        raise CatalogError(f"{where}: schedulers must be among {', '.join(SCHEDULERS)}; leave the key out for all.")
+    return tuple(SCHEDULERS[name].info for name in names)
+
+
+def _source(where: str, key: str, value: Any, beside: Path, models_dir: Path) -> Source:
+    try:
+        return read_source(value, beside, models_dir)
+    except SourceError as error:
+        raise CatalogError(f"{where}: {key} {error}.") from error
 
 
 def _check(where: str, info: ModelInfo) -> None:
+    default = next((each for each in info.schedulers if each.name == info.scheduler), None)
     problems: Mapping[str, bool] = {
         "sizes must name at least one size": not info.sizes,
         f"size_step must be a multiple of {_SIDE_STEP}": info.size_step < 1 or info.size_step % _SIDE_STEP != 0,
@@ -130,9 +171,9 @@ def _check(where: str, info: ModelInfo) -> None:
         "guidance_scale must lie between min_guidance and max_guidance": not info.min_guidance
         <= info.guidance_scale
         <= info.max_guidance,
-        f"schedulers must be among {', '.join(SCHEDULERS)}": not info.schedulers
-        or not set(info.schedulers) <= set(SCHEDULERS),
-        "scheduler must be one of schedulers": info.scheduler not in info.schedulers,
+        "scheduler must be one of schedulers": default is None,
+        "steps must be in the range of the default scheduler": default is not None
+        and not default.min_steps <= info.steps <= default.max_steps,
         "every size must be a multiple of size_step between min_side and max_side": any(
             side % info.size_step or not info.min_side <= side <= info.max_side
             for size in info.sizes

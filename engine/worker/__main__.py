@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import os
 import queue
@@ -10,10 +11,15 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, get_args
 
 from engine.catalog import CatalogError, load_catalog
+from engine.settings import MemorySetting
 from engine.wire import Stop
 from engine.worker.channel import Channel, Inbox, open_channel
+
+if TYPE_CHECKING:
+    from engine.worker.device import Device
 
 ENVIRONMENT = {
     "OMP_WAIT_POLICY": "PASSIVE",  # a spinning OpenMP thread beside a busy process makes a step up to 50 times slower
@@ -30,15 +36,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a worker until its parent says Stop, is gone, or sends SIGTERM; return the exit code."""
     options = worker_options("python -m engine.worker").parse_args(arguments)
     try:
-        catalog = load_catalog(options.models)
+        catalog = load_catalog(options.models, options.models_dir)
     except CatalogError as error:
         print(error, file=sys.stderr)
         return 2
     inbox, channel = open_process(options.name)
-    from engine.worker.device import open_device
+    from engine.worker.compiler import CompilerMissing, check_compiler
     from engine.worker.loop import run_worker
 
-    device = open_device(options.device, options.threads, options.service)
+    if options.compile:
+        try:
+            check_compiler(options.device.partition(":")[0], os.environ)
+        except CompilerMissing as error:
+            print(error, file=sys.stderr)
+            return 2
+    device = device_from(options)
     try:
         return run_worker(options.name, device, catalog, inbox, channel.send)
     except BrokenPipeError:
@@ -60,6 +72,7 @@ def open_process(name: str) -> tuple[Inbox, Channel]:
 
     diffusers_logging.disable_progress_bar()
     transformers_logging.disable_progress_bar()
+    gc.freeze()  # the libraries stay; what models leave behind is found faster without them
     return inbox, channel
 
 
@@ -71,7 +84,20 @@ def worker_options(prog: str) -> argparse.ArgumentParser:
     parser.add_argument("--threads", required=True, type=positive, help="CPU threads of torch")
     parser.add_argument("--service", required=True, choices=("exact", "fast"), help="class of service")
     parser.add_argument("--models", required=True, type=Path, help="the model catalogue, models.toml")
+    parser.add_argument("--models-dir", required=True, type=Path, help="folder of pulled, added and merged models")
+    parser.add_argument("--memory", default="auto", choices=get_args(MemorySetting), help="memory profile")
+    parser.add_argument("--compile", action="store_true", help="compile UNets")
+    parser.add_argument("--ram-gb", type=float, metavar="GB", help="RAM for models; what is free if not given")
     return parser
+
+
+def device_from(options: argparse.Namespace) -> Device:
+    """Open the device that a worker's options name. Loads torch."""
+    from engine.worker.device import open_device
+    from engine.worker.memory import GB
+
+    ram_bytes = None if options.ram_gb is None else int(GB * options.ram_gb)
+    return open_device(options.device, options.threads, options.service, options.memory, ram_bytes, options.compile)
 
 
 def positive(text: str) -> int:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from engine.api import ImageSeed, Recipe
 from engine.worker.buckets import RowRule
+from engine.worker.conditioning import Conditioning
 from engine.worker.schedulers import build_scheduler
 from engine.worker.seeds import initial_noise
 
@@ -62,7 +63,7 @@ class Drawing:
         group: with what it may share a UNet call.
         row_rule: with how many.
         latents: (1, channels, height, width) on the device, in the scheduler's scale.
-        embeddings: (rows, tokens, features): unconditional, then conditional; or the conditional row alone.
+        conditioning: of its rows: unconditional, then conditional; or the conditional row alone.
         guidance_scale: 1.0 or less means none.
         scheduler: this image's own instance, its tables on the CPU, so that reading them never waits for the device.
         unet_timesteps: (steps,) float32, the scheduler's timesteps on the device.
@@ -78,7 +79,7 @@ class Drawing:
     group: Group
     row_rule: RowRule
     latents: Tensor
-    embeddings: Tensor
+    conditioning: Conditioning
     guidance_scale: float
     scheduler: Any
     unet_timesteps: Tensor
@@ -97,7 +98,7 @@ class Drawing:
     @property
     def rows(self) -> int:
         """Rows of a UNet call that this image needs."""
-        return len(self.embeddings)
+        return len(self.conditioning)
 
     @property
     def denoised(self) -> bool:
@@ -119,20 +120,21 @@ class Batch:
 
 
 def begin_drawing(
-    pipeline: Any, recipe: Recipe, seed: ImageSeed, embeddings: Tensor, row_rule: RowRule, group: Group
+    pipeline: Any, recipe: Recipe, seed: ImageSeed, conditioning: Conditioning, row_rule: RowRule, group: Group
 ) -> Drawing:
     """Return an image at its initial noise, drawn on the CPU in float32 and then moved."""
+    context = conditioning.context
     scheduler = build_scheduler(recipe.scheduler, pipeline.scheduler.config, recipe.steps)
     noise, generator = initial_noise(seed, (1, pipeline.unet.config.in_channels, group.height, group.width))
     return Drawing(
         pipeline=pipeline,
         group=group,
         row_rule=row_rule,
-        latents=noise.to(pipeline.device, embeddings.dtype) * scheduler.init_noise_sigma,
-        embeddings=embeddings,
+        latents=noise.to(context.device, context.dtype) * scheduler.init_noise_sigma,
+        conditioning=conditioning,
         guidance_scale=recipe.guidance_scale,
         scheduler=scheduler,
-        unet_timesteps=scheduler.timesteps.to(pipeline.device, torch.float32),
+        unet_timesteps=scheduler.timesteps.to(context.device, torch.float32),
         generator=generator,
         takes_generator="generator" in inspect.signature(scheduler.step).parameters,
     )
@@ -166,4 +168,5 @@ def pack(drawings: Iterable[Drawing], most_rows: int, caps: Mapping[Group, int])
 def decode(drawing: Drawing) -> Tensor:
     """Return the pixels of a denoised image, (3, height, width), about -1.0 to 1.0."""
     vae = drawing.pipeline.vae
-    return vae.decode(drawing.latents / vae.config.scaling_factor, return_dict=False)[0][0]  # type: ignore[no-any-return]
+    latents = drawing.latents.to(vae.dtype) / vae.config.scaling_factor
+    return vae.decode(latents, return_dict=False)[0][0]  # type: ignore[no-any-return]

@@ -19,6 +19,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from engine.worker.conditioning import Added, Conditioning
 from engine.worker.seeds import seeded
 
 PAIR = 2
@@ -26,9 +27,13 @@ BUCKETS = (2, 4, 8, 16, 32)
 PROOF_LIMIT_S = 10.0
 LEAST_FULL = 0.75
 """Share of a bucket that images must fill, so that a call with padding beats two smaller ones."""
-_ROW_DEPENDENT = ("time_embedding.linear_1", "time_embedding.linear_2", "time_emb_proj")
+_ROW_DEPENDENT = (
+    *("time_embedding.linear_1", "time_embedding.linear_2", "time_emb_proj"),
+    *("add_embedding.linear_1", "add_embedding.linear_2"),
+)
 _PROOF_SEED = 0
 _MAX_TIMESTEP = 1000
+_MAX_PIXELS = 2048
 
 _log = logging.getLogger(__name__)
 
@@ -59,54 +64,85 @@ class AnyRows:
 
 
 @dataclass(frozen=True, slots=True)
-class ProvenRows:
-    """For `exact`, where every image needs two rows: one of the proven buckets.
+class BucketRows:
+    """Where not every number of rows will do: one of some buckets.
 
     Args:
-        buckets: the proven numbers of rows, rising from 2.
+        buckets: the numbers of rows, rising from 2.
     """
 
     buckets: Sequence[int]
 
     def fit(self, costs: Sequence[int], cap: int) -> tuple[int, int]:
         """See `RowRule`. The largest bucket that the images fill, or all but fill: the rest of it is padding."""
-        wanted = PAIR * len(costs)
+        wanted = sum(costs)
         worth_it = [bucket for bucket in self.buckets if bucket <= cap and wanted >= LEAST_FULL * bucket]
         bucket = max(worth_it, default=PAIR)
-        return min(bucket // PAIR, len(costs)), bucket
+        return AnyRows().fit(costs, bucket)[0], bucket
 
 
 @dataclass(frozen=True, slots=True)
 class RowShape:
-    """The shape of one row: latents (channels, height, width) and context (tokens, features)."""
+    """The shape of one row: latents (channels, height, width) and conditioning.
+
+    Args:
+        channels, height, width: of the latents.
+        tokens, features: of the context.
+        pooled: features of SDXL's pooled text; 0 without.
+        time_ids: how many; 0 without.
+    """
 
     channels: int
     height: int
     width: int
     tokens: int
     features: int
+    pooled: int = 0
+    time_ids: int = 0
+
+    @classmethod
+    def of(cls, channels: int, height: int, width: int, conditioning: Conditioning) -> RowShape:
+        """Return the shape of rows with this conditioning."""
+        tokens, features = conditioning.context.shape[1:]
+        added = conditioning.added
+        sizes = (added.text_embeds.shape[1], added.time_ids.shape[1]) if added else ()
+        return cls(channels, height, width, tokens, features, *sizes)
 
 
-class Proofs:
-    """What is proven of one loaded UNet, by shape of its rows. Owned by the thread that prepares jobs.
+class RowRules:
+    """Which numbers of rows one loaded UNet takes, by shape of its rows. Owned by the thread that prepares jobs.
 
     Args:
-        unet: the loaded UNet, its row-dependent layers in pairs already.
+        unet: the loaded UNet; in `exact` its row-dependent layers work in pairs already.
         most_rows: that a call may have.
+        exact: whether the rows must come out the same whatever their number, which is then proven.
+        compiled: whether the UNet is compiled for each number of rows, which is then done before the first is drawn.
     """
 
-    def __init__(self, unet: Any, most_rows: int) -> None:
+    def __init__(self, unet: Any, most_rows: int, exact: bool, compiled: bool = False) -> None:
         self._unet = unet
         self._most_rows = most_rows
-        self._rules: dict[RowShape, ProvenRows] = {}
+        self._exact = exact
+        self._compiled = compiled
+        self._rules: dict[RowShape, RowRule] = {}
 
-    def get(self, shape: RowShape) -> ProvenRows:
-        """Return what is proven of a shape, proving it the first time."""
+    def get(self, shape: RowShape) -> RowRule:
+        """Return the rule for a shape, finding it out the first time."""
         if shape not in self._rules:
+            self._rules[shape] = self._find(shape)
+        return self._rules[shape]
+
+    def _find(self, shape: RowShape) -> RowRule:
+        buckets: Sequence[int] = ()
+        if self._compiled:
+            started = time.monotonic()
+            buckets = warm_buckets(self._unet, shape, self._most_rows)
+            took_s = time.monotonic() - started
+            _log.info("calls of %dx%d latents are compiled, in %.0f s", shape.width, shape.height, took_s)
+        if self._exact:
             buckets = prove_buckets(self._unet, shape, self._most_rows)
             _log.info("rows of %dx%d latents are proven in calls of %d", shape.width, shape.height, buckets[-1])
-            self._rules[shape] = ProvenRows(buckets)
-        return self._rules[shape]
+        return BucketRows(buckets) if buckets else AnyRows()
 
 
 def work_in_pairs(unet: Any) -> None:
@@ -123,6 +159,20 @@ def _in_pairs(forward: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
     if len(rows) <= PAIR:
         return forward(rows)
     return torch.cat([forward(pair) for pair in torch.split(rows, PAIR)])
+
+
+@torch.no_grad()
+def warm_buckets(unet: Any, shape: RowShape, most_rows: int) -> Sequence[int]:
+    """Call a UNet once with each bucket; give back the buckets that it had memory for, at least the smallest."""
+    random = _Proof(unet, shape, min(most_rows, BUCKETS[-1]))
+    warm: list[int] = []
+    for bucket in (bucket for bucket in BUCKETS if bucket <= random.rows):
+        try:
+            random.call(0, bucket)
+        except torch.OutOfMemoryError:
+            break
+        warm.append(bucket)
+    return tuple(warm) or (PAIR,)
 
 
 @torch.no_grad()
@@ -167,7 +217,7 @@ class _Proof:
         self._unet = unet
         where = {"device": unet.device, "dtype": unet.dtype}
         self._samples = torch.randn(rows, shape.channels, shape.height, shape.width, generator=generator).to(**where)
-        self._contexts = torch.randn(rows, shape.tokens, shape.features, generator=generator).to(**where)
+        self._conditioning = _random_conditioning(rows, shape, generator, **where)
         pairs = torch.randint(_MAX_TIMESTEP, (rows // PAIR,), generator=generator)
         self._times = pairs.repeat_interleave(PAIR).to(unet.device, torch.float32)
         self._expected: list[Tensor] = []
@@ -175,7 +225,7 @@ class _Proof:
     def holds(self, bucket: int) -> bool:
         """Say whether all rows come out of calls of this size as they come out of calls of two."""
         return all(
-            torch.equal(self._call(first, bucket), self.pairs(first, bucket))
+            torch.equal(self.call(first, bucket), self.pairs(first, bucket))
             for first in range(0, self.rows - bucket + 1, bucket)
         )
 
@@ -183,12 +233,22 @@ class _Proof:
         """Return what calls of two make of some rows, on the CPU."""
         for start in range(PAIR * len(self._expected), first + count, PAIR):
             started = time.monotonic()
-            self._expected.append(self._call(start, PAIR))
+            self._expected.append(self.call(start, PAIR))
             self.pair_s = min(self.pair_s, time.monotonic() - started)
         return torch.cat(self._expected[first // PAIR : (first + count) // PAIR])
 
-    def _call(self, first: int, count: int) -> Tensor:
+    def call(self, first: int, count: int) -> Tensor:
+        """Return what one call makes of some rows, on the CPU."""
         rows = slice(first, first + count)
         return self._unet(  # type: ignore[no-any-return]
-            self._samples[rows], self._times[rows], encoder_hidden_states=self._contexts[rows], return_dict=False
+            self._samples[rows], self._times[rows], **self._conditioning[rows].arguments(), return_dict=False
         )[0].cpu()
+
+
+def _random_conditioning(rows: int, shape: RowShape, generator: torch.Generator, **where: Any) -> Conditioning:
+    context = torch.randn(rows, shape.tokens, shape.features, generator=generator).to(**where)
+    if not shape.pooled:
+        return Conditioning(context)
+    text_embeds = torch.randn(rows, shape.pooled, generator=generator).to(**where)
+    time_ids = torch.randint(_MAX_PIXELS, (rows, shape.time_ids), generator=generator).to(**where)
+    return Conditioning(context, Added(text_embeds, time_ids))

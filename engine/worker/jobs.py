@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from engine.api import GenerationRequest, ImageResult, ReviewedImage, Verdict
 from engine.worker.batch import Drawing, Group, begin_drawing
-from engine.worker.buckets import AnyRows, RowShape
+from engine.worker.buckets import RowShape
 from engine.worker.pipelines import LoadedModel
 from engine.worker.previews import preview_due
 from engine.worker.prompts import encode_prompts
@@ -78,12 +78,12 @@ class Job:
 def begin_job(request: GenerationRequest, model: LoadedModel) -> Job:
     """Encode the prompts, prove the images' size if it is new, and set every image to its initial noise."""
     recipe, pipeline = request.recipe, model.pipeline
-    exact = model.proofs is not None
-    embeddings = encode_prompts(pipeline, recipe.prompt, recipe.negative_prompt, recipe.guidance_scale, exact)
+    inversions = {inversion.word: model.inversions[inversion] for inversion in recipe.inversions}
+    # Where parts take turns, no part can be asked where an image is computed.
+    conditioning = encode_prompts(pipeline, recipe, model.exact, inversions).to(model.where)
     height, width = (side // pipeline.vae_scale_factor for side in (recipe.height, recipe.width))
-    tokens, features = embeddings.shape[1:]
-    shape = RowShape(pipeline.unet.config.in_channels, height, width, tokens, features)
-    rule = model.proofs.get(shape) if model.proofs else AnyRows()
-    group = Group(recipe.model, height, width, tokens)
-    drawings = [begin_drawing(pipeline, recipe, seed, embeddings, rule, group) for seed in recipe.images]
+    shape = RowShape.of(pipeline.unet.config.in_channels, height, width, conditioning)
+    rule = model.rules.get(shape)
+    group = Group(recipe.model, height, width, shape.tokens)
+    drawings = [begin_drawing(pipeline, recipe, seed, conditioning, rule, group) for seed in recipe.images]
     return Job(request, model, drawings, request.previews, time.monotonic())

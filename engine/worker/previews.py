@@ -34,22 +34,28 @@ class LatentColours:
     bias: Tensor
 
 
-SD1_COLOURS = (
+SD_COLOURS = (
     ((0.298, 0.207, 0.208), (0.187, 0.286, 0.173), (-0.158, 0.189, 0.264), (-0.184, -0.271, -0.473)),
     (0.0, 0.0, 0.0),
 )
 """For Stable Diffusion 1.x and 2.x. Source: keturn, discuss.huggingface.co, "Decoding latents to RGB without
 upscaling", a least-squares fit of scaled latents to pixels."""
+SDXL_COLOURS = (
+    ((0.3651, 0.4232, 0.4341), (-0.2533, -0.0042, 0.1068), (0.1076, 0.1111, -0.0362), (-0.3165, -0.2492, -0.2188)),
+    (0.1084, -0.0175, -0.0011),
+)
+"""For SDXL, whose VAE has other channels. Source: ComfyUI, comfy/latent_formats.py."""
+_COLOURS = {"sd1": SD_COLOURS, "sd2": SD_COLOURS, "sdxl": SDXL_COLOURS}
 
 
-def read_latent_colours(folder: Path | None) -> LatentColours:
-    """Return the map in the model folder's `latent_preview.json`, or else Stable Diffusion 1's.
+def read_latent_colours(folder: Path, family: str) -> LatentColours:
+    """Return the map in the model folder's `latent_preview.json`, or else its family's.
 
     Raises:
         ValueError: the file is there but does not hold {"weights": 4 rows of 3, "bias": 3 numbers}.
     """
-    weights, bias = SD1_COLOURS
-    if folder is not None and (folder / _FILE).is_file():
+    weights, bias = _COLOURS[family]
+    if (folder / _FILE).is_file():
         data = json.loads((folder / _FILE).read_text("utf-8"))
         weights, bias = data["weights"], data["bias"]
     colours = LatentColours(torch.tensor(weights, dtype=torch.float32), torch.tensor(bias, dtype=torch.float32))
@@ -108,7 +114,7 @@ def expected_latents(drawing: Drawing) -> Tensor:
     estimate is made from that.
     """
     last: Any = drawing.last
-    share = drawing.scheduler.alphas_cumprod[int(last.timestep)]
+    share = _signal_share(drawing.scheduler, float(last.timestep))
     signal, noise = share.sqrt(), (1 - share).sqrt()
     kind = drawing.scheduler.config.prediction_type
     if kind == "v_prediction":
@@ -116,3 +122,12 @@ def expected_latents(drawing: Drawing) -> Tensor:
     if kind == "epsilon":
         return (last.model_input - noise * last.prediction) / signal  # type: ignore[no-any-return]
     return last.prediction  # type: ignore[no-any-return]
+
+
+def _signal_share(scheduler: Any, timestep: float) -> Tensor:
+    """Return how much of the UNet's input is picture and not noise, as alphas_cumprod; between two timesteps too."""
+    below = int(timestep)
+    shares = scheduler.alphas_cumprod[below : below + 2]
+    noises = ((1 - shares) / shares).sqrt()
+    noise = torch.lerp(noises[0], noises[-1], timestep - below)
+    return 1 / (1 + noise**2)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from engine.worker.batch import Batch, Drawing, LastStep
+from engine.worker.conditioning import join
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +70,12 @@ def _predict(batch: Batch, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
     padding = batch.rows - sum(counts)
     samples = torch.cat([*(row for drawing, row in images for _ in range(drawing.rows)), *[inputs[0]] * padding])
     times = [drawing.unet_timesteps[drawing.step].expand(drawing.rows) for drawing in batch.drawings]
-    contexts = [drawing.embeddings for drawing in batch.drawings]
-    first = batch.drawings[0]
+    conditioning = [drawing.conditioning for drawing in batch.drawings]
     if padding:
         times.append(times[0][:1].expand(padding))
-        contexts.append(contexts[0][:1].expand(padding, -1, -1))
-    predicted = first.pipeline.unet(
-        samples, torch.cat(times), encoder_hidden_states=torch.cat(contexts), return_dict=False
+        conditioning += [conditioning[0][:1]] * padding
+    predicted = batch.drawings[0].pipeline.unet(
+        samples.contiguous(), torch.cat(times), **join(conditioning).arguments(), return_dict=False
     )[0]
     return predicted[: sum(counts)].split(counts)  # type: ignore[no-any-return]
 

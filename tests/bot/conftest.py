@@ -22,7 +22,7 @@ from bot.policy import Limits, Member, Refusal
 from bot.records import Generation
 from bot.storage import Store, open_store
 from bot.usecases import Usecases, build
-from engine.api import EngineError, ModelInfo, Size
+from engine.api import EngineError, ModelInfo, SchedulerInfo, Size
 from engine.catalog import Catalog, ModelEntry, Source
 from engine.executors.fake import FakeExecutor
 from engine.service import open_engine
@@ -53,7 +53,7 @@ def model(model_id: str, *, schedulers: tuple[str, ...] = ("DPM++ 2M", "Euler a"
         guidance_scale=4.5,
         min_guidance=1.0,
         max_guidance=15.0,
-        schedulers=schedulers,
+        schedulers=tuple(SchedulerInfo(name, f"what {name} is good for") for name in schedulers),
         scheduler=schedulers[0],
     )
 

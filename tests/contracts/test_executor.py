@@ -27,6 +27,7 @@ from engine.wire import (
     JobFinished,
     JobProgress,
     JobStarted,
+    Loaded,
     Ready,
     Stop,
 )
@@ -35,7 +36,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 NAME = "worker-under-test"
 SETTINGS = EngineSettings()
-INFO = load_catalog(SETTINGS.models_file).infos()[0]
+INFO = load_catalog(SETTINGS.models_file, SETTINGS.models_dir).infos()[0]
 RECIPE = Recipe(INFO.id, INFO.revision, "a red apple", "", 64, 64, 3, 4.5, "Euler", (ImageSeed(7),))
 LONG = replace(RECIPE, steps=60)
 NUMBERS = count(1)
@@ -56,7 +57,7 @@ def fake() -> Subject:
 
 
 def process() -> Subject:
-    executor = ProcessExecutor(WorkerSpec(NAME, "cpu", 1), SETTINGS.models_file)
+    executor = ProcessExecutor(WorkerSpec(NAME, "cpu", 1), SETTINGS.models_file, SETTINGS.models_dir)
 
     def kill() -> None:
         assert executor.pid is not None
@@ -124,7 +125,8 @@ def hashes(finished: JobFinished) -> list[str]:
 async def test_a_job_is_started_progresses_step_by_step_and_finishes(executor: Executor) -> None:
     draw = drawing()
     executor.send(draw)
-    started, *progress, finished = await hear_until(executor, JobFinished, draw.request.job_id)
+    heard = await hear_until(executor, JobFinished, draw.request.job_id)
+    started, *progress, finished = (message for message in heard if not isinstance(message, Loaded))
     assert started == JobStarted(draw.request.job_id)
     steps = [(step.step, step.total) for step in progress if isinstance(step, JobProgress)]
     assert list(dict.fromkeys(steps)) == [(1, 3), (2, 3), (3, 3)]
@@ -212,7 +214,12 @@ async def test_a_killed_worker_is_gone_and_can_be_started_again(subject: Subject
         await executor.receive()
     await executor.stop()
     assert (await start(executor)).worker == NAME
-    assert hashes(await drawn(executor)) == before
+    draw = drawing()
+    executor.send(draw)
+    loaded, *_, finished = await hear_until(executor, JobFinished, draw.request.job_id)
+    assert loaded == Loaded((INFO.id,), ())
+    assert isinstance(finished, JobFinished)
+    assert hashes(finished) == before
 
 
 async def test_a_worker_told_to_stop_cancels_its_job_and_is_gone(executor: Executor) -> None:

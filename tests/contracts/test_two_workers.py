@@ -19,7 +19,7 @@ from engine.service import open_engine
 from engine.settings import EngineSettings, WorkerSpec
 
 SETTINGS = EngineSettings()
-INFO = load_catalog(SETTINGS.models_file).infos()[0]
+INFO = load_catalog(SETTINGS.models_file, SETTINGS.models_dir).infos()[0]
 NAMES = ("left", "right")
 GUARD_S = 300
 
@@ -38,7 +38,9 @@ def fakes() -> Pair:
 
 
 def processes() -> Pair:
-    left, right = (ProcessExecutor(WorkerSpec(name, "cpu", 1), SETTINGS.models_file) for name in NAMES)
+    left, right = (
+        ProcessExecutor(WorkerSpec(name, "cpu", 1), SETTINGS.models_file, SETTINGS.models_dir) for name in NAMES
+    )
 
     def kill_left() -> None:
         assert left.pid is not None

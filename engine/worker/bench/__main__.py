@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from engine.catalog import load_catalog
-from engine.worker.__main__ import ENVIRONMENT, open_process, positive, worker_options
-from engine.worker.bench.contenders import Contender
+from engine.catalog import FAMILIES, load_catalog
+from engine.worker.__main__ import ENVIRONMENT, device_from, open_process, positive, worker_options
+from engine.worker.bench.contenders import TINY, Contender
 from engine.worker.bench.tally import Tally
 
 
@@ -27,12 +27,11 @@ def _serve(arguments: Sequence[str]) -> int:
     parser.add_argument("--contender", required=True, type=Contender, choices=tuple(Contender))
     parser.add_argument("--tally", required=True, type=Path)
     options = parser.parse_args(arguments)
-    catalog = load_catalog(options.models)
+    catalog = load_catalog(options.models, options.models_dir)
     inbox, channel = open_process(options.name)
     from engine.worker.bench.serve import serve
-    from engine.worker.device import open_device
 
-    device = open_device(options.device, options.threads, options.service)
+    device = device_from(options)
     with suppress(BrokenPipeError):  # the parent is gone
         serve(options.contender, options.name, device, catalog, inbox, channel.send, Tally(options.tally))
     return 0
@@ -44,33 +43,37 @@ def _ceiling(arguments: Sequence[str]) -> int:
     parser.add_argument("--device", required=True)
     parser.add_argument("--threads", required=True, type=positive)
     parser.add_argument("--models", required=True, type=Path)
+    parser.add_argument("--models-dir", required=True, type=Path)
     parser.add_argument("--seconds", required=True, type=float, help="for each measurement")
     options = parser.parse_args(arguments)
     os.environ.update(ENVIRONMENT)
     from engine.worker.bench.rates import row_ceiling
     from engine.worker.device import open_device
     from engine.worker.pipelines import load_pipeline
+    from engine.worker.residency import usual_recipe
 
     device = open_device(options.device, options.threads, "fast")
-    entry = load_catalog(options.models).entries[0]
-    pipeline, size = load_pipeline(entry, device), entry.info.sizes[0]
+    entry = load_catalog(options.models, options.models_dir).entries[0]
+    pipeline, recipe = load_pipeline(entry, device), usual_recipe(entry.info)
     for _ in sys.stdin:
-        print(row_ceiling(pipeline, device, size.width, size.height, options.seconds), flush=True)
+        print(row_ceiling(pipeline, device, recipe, options.seconds), flush=True)
     return 0
 
 
 def _write(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m engine.worker.bench write")
-    parser.add_argument("shape")
+    parser.add_argument("shape", choices=(TINY, *FAMILIES))
     parser.add_argument("folder", type=Path)
     parser.add_argument("--half", action="store_true", help="16-bit weights")
     options = parser.parse_args(arguments)
     os.environ.update(ENVIRONMENT)
     import torch
 
-    from engine.worker.bench.weights import write_model
+    from engine.worker.bench.random_weights import build_public, build_tiny, write_model
 
-    write_model(options.shape, options.folder, torch.float16 if options.half else torch.float32)
+    # Weights of the public shapes take gigabytes: they are made in the type that they are kept in.
+    torch.set_default_dtype(torch.float16 if options.half else torch.float32)
+    write_model(build_tiny() if options.shape == TINY else build_public(FAMILIES[options.shape]), options.folder)
     return 0
 
 

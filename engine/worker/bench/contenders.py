@@ -7,6 +7,9 @@ from enum import StrEnum
 
 from engine.api import Recipe
 
+TINY = "tiny"
+"""The model so small that the work around the UNet's kernels is all there is to a step."""
+
 
 class Contender(StrEnum):
     """A way to serve requests on one device.

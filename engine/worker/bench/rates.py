@@ -9,7 +9,10 @@ from typing import Any
 
 import torch
 
+from engine.api import Recipe
+from engine.worker.conditioning import join
 from engine.worker.device import Device
+from engine.worker.prompts import encode_prompts
 from engine.worker.seeds import seeded
 
 FEW, MANY = 2, 16
@@ -17,7 +20,7 @@ FEWEST_PAIRS = 3
 
 
 @torch.no_grad()
-def row_ceiling(pipeline: Any, device: Device, width: int, height: int, seconds: float) -> float:
+def row_ceiling(pipeline: Any, device: Device, recipe: Recipe, seconds: float) -> float:
     """Return rows per second in calls of MANY over rows per second in calls of FEW.
 
     Calls of both sizes alternate, and the median of the ratios of neighbours is taken, so that whatever else the
@@ -26,11 +29,11 @@ def row_ceiling(pipeline: Any, device: Device, width: int, height: int, seconds:
     Args:
         pipeline: the model's.
         device: what it is on.
-        width, height: of the pictures, in pixels.
+        recipe: of a picture, for its size and prompts.
         seconds: how long to measure; at least FEWEST_PAIRS pairs are.
     """
-    many = _call(pipeline, device, width, height, MANY)
-    few = _call(pipeline, device, width, height, FEW)
+    many = _call(pipeline, device, recipe, MANY)
+    few = _call(pipeline, device, recipe, FEW)
     for warm_up in (few, many):
         warm_up()
     ratios: list[float] = []
@@ -42,13 +45,13 @@ def row_ceiling(pipeline: Any, device: Device, width: int, height: int, seconds:
     return median(ratios)
 
 
-def _call(pipeline: Any, device: Device, width: int, height: int, rows: int) -> Callable[[], Any]:
-    unet, scale, generator = pipeline.unet, pipeline.vae_scale_factor, seeded(0)
-    samples = torch.randn(rows, unet.config.in_channels, height // scale, width // scale, generator=generator)
-    contexts = torch.randn(rows, pipeline.tokenizer.model_max_length, unet.config.cross_attention_dim)
-    samples, contexts = (rows.to(device.where, device.dtype) for rows in (samples, contexts))
+def _call(pipeline: Any, device: Device, recipe: Recipe, rows: int) -> Callable[[], Any]:
+    scale, channels = pipeline.vae_scale_factor, pipeline.unet.config.in_channels
+    shape = (rows, channels, recipe.height // scale, recipe.width // scale)
+    samples = torch.randn(shape, generator=seeded(0)).to(device.where, device.dtype, memory_format=device.memory_format)
+    arguments = join([encode_prompts(pipeline, recipe, exact=True)] * (rows // FEW)).arguments()
     times = torch.full((rows,), 500.0, device=device.where)
-    return lambda: unet(samples, times, encoder_hidden_states=contexts, return_dict=False)
+    return lambda: pipeline.unet(samples, times, **arguments, return_dict=False)
 
 
 def _timed(call: Callable[[], Any], device: Device) -> float:

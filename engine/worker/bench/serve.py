@@ -16,7 +16,7 @@ from engine.worker.bench.tally import Counts, Tally
 from engine.worker.channel import Inbox
 from engine.worker.device import Device
 from engine.worker.loop import draw_until_stopped
-from engine.worker.pipelines import Models
+from engine.worker.residency import Models
 from engine.worker.safety import load_floor
 
 

@@ -19,8 +19,11 @@ from engine.catalog import SCHEDULERS
 from engine.wire import Draw, JobFinished, JobStarted
 from engine.worker.bench.contenders import Contender, batch_key
 from engine.worker.channel import Inbox
+from engine.worker.conditioning import join
 from engine.worker.device import Device
-from engine.worker.pipelines import LoadedModel, Models
+from engine.worker.pipelines import LoadedModel
+from engine.worker.prompts import encode_prompts
+from engine.worker.residency import Models
 from engine.worker.seeds import seeded
 
 
@@ -80,7 +83,8 @@ class StockServer:
         pipeline.scheduler = self._scheduler(first.model, first.scheduler, model)
         denoise = denoise_together if self._contender is Contender.STATIC_STEPS else denoise_stock
         latents = denoise(pipeline, batch)
-        pixels = pipeline.vae.decode(latents / pipeline.vae.config.scaling_factor, return_dict=False)[0]
+        vae = pipeline.vae
+        pixels = vae.decode(latents.to(vae.dtype) / vae.config.scaling_factor, return_dict=False)[0]
         for index, request in enumerate(batch):
             review = model.gate.review(pixels[index], latents[index])
             result = ImageResult(0, review.verdict, review.reason, review.image)
@@ -129,14 +133,10 @@ def denoise_together(pipeline: Any, batch: Sequence[GenerationRequest]) -> Tenso
     """
     recipes = [request.recipe for request in batch]
     guided = any(recipe.guidance_scale > 1.0 for recipe in recipes)
-    positive, negative = pipeline.encode_prompt(
-        [recipe.prompt for recipe in recipes],
-        pipeline.device,
-        1,
-        guided,
-        [recipe.negative_prompt for recipe in recipes],
-    )
-    context = torch.cat([negative, positive]) if guided else positive
+    # Two rows for each where one of them needs two.
+    conditioning = join([encode_prompts(pipeline, recipe, exact=guided) for recipe in recipes])
+    arguments, rows_each = conditioning.arguments(), len(conditioning) // len(batch)
+    context = conditioning.context
     scales = torch.tensor([recipe.guidance_scale for recipe in recipes], dtype=context.dtype, device=context.device)
     scales = scales.clamp(min=1.0)[:, None, None, None]
     scheduler, generators, recipe = pipeline.scheduler, _generators(batch), recipes[0]
@@ -147,10 +147,10 @@ def denoise_together(pipeline: Any, batch: Sequence[GenerationRequest]) -> Tenso
     )
     extra = pipeline.prepare_extra_step_kwargs(generators, 0.0)
     for timestep in scheduler.timesteps:
-        rows = scheduler.scale_model_input(torch.cat([latents, latents]) if guided else latents, timestep)
-        predicted = pipeline.unet(rows, timestep, encoder_hidden_states=context, return_dict=False)[0]
+        rows = scheduler.scale_model_input(latents, timestep).repeat_interleave(rows_each, dim=0)
+        predicted = pipeline.unet(rows, timestep, **arguments, return_dict=False)[0]
         if guided:
-            unconditional, conditional = predicted.chunk(2)
+            unconditional, conditional = predicted[0::2], predicted[1::2]
             predicted = unconditional + scales * (conditional - unconditional)
         latents = scheduler.step(predicted, timestep, latents, **extra, return_dict=False)[0]
     return latents  # type: ignore[no-any-return]

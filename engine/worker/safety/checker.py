@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
-from huggingface_hub import snapshot_download
 from PIL import Image
 from torch import Tensor
 from torch.nn import functional
@@ -29,14 +28,6 @@ from engine.worker.safety.proof import ProofFailed, prove
 UNUSED = 2.0
 """Threshold of an empty concept slot: a cosine never reaches it."""
 _SPECIAL_CARE = 0.01
-_HUB_FILES = (
-    "safety_checker/*.json",
-    "safety_checker/*.safetensors",
-    "feature_extractor/*.json",
-    "config.json",
-    "preprocessor_config.json",
-    "model*.safetensors",
-)
 
 
 class Checker:
@@ -52,6 +43,11 @@ class Checker:
     def __init__(self, model: Any, processor: Any) -> None:
         self._model = model
         self._processor = processor
+
+    @property
+    def module(self) -> Any:
+        """What has its weights."""
+        return self._model
 
     def look(self, picture: Image.Image) -> Finding:
         """Block a picture that is closer to a concept than its threshold allows.
@@ -112,28 +108,37 @@ def load_checker(source: Source, device: Device, proof: Path | None) -> Checker:
     Raises:
         ProofFailed: a file or tensor is missing or odd, a threshold is out of range, or the proof failed.
     """
+    checker = read_checker(source, device)
+    prove_checker(checker, proof)
+    return checker
+
+
+def read_checker(source: Source, device: Device) -> Checker:
+    """Load a safety checker that is still to be proven, where it will run.
+
+    Raises:
+        ProofFailed: a file or tensor is missing or odd, or a threshold is out of range.
+    """
     try:
-        checker = _load(_folder(source), device)
+        checker = _load(source.folder, device)
         _check_tables(checker)
     except ProofFailed:
         raise
     except Exception as error:
         raise ProofFailed(f"it could not be loaded ({one_line(error)})") from error
+    return checker
+
+
+def prove_checker(checker: Checker, proof: Path | None) -> None:
+    """Prove that a checker works where it lies now.
+
+    Raises:
+        ProofFailed: it does not.
+    """
     if proof is None:
         prove_by_planting(checker)
     else:
         prove(checker, proof)
-    return checker
-
-
-def _folder(source: Source) -> Path:
-    if source.folder is not None:
-        return source.folder
-    return Path(
-        snapshot_download(
-            str(source.hub), revision=source.revision, allow_patterns=list(_HUB_FILES), ignore_patterns=["*.fp16.*"]
-        )
-    )
 
 
 def _load(folder: Path, device: Device) -> Checker:

@@ -165,7 +165,7 @@ async def test_autocomplete_offers_the_sizes_and_schedulers_of_the_chosen_model(
     schedulers = await world.ann.autocomplete(world.channel, "imagine", "scheduler", "", prompt="x", model="other")
 
     assert [choice["value"] for choice in sizes] == ["128x192"]
-    assert [choice["value"] for choice in schedulers] == ["Heun"]
+    assert [(choice["name"], choice["value"]) for choice in schedulers] == [("Heun · what Heun is good for", "Heun")]
 
 
 HOSTILE = [

@@ -15,7 +15,8 @@ from engine.catalog import load_catalog
 
 @pytest.fixture(scope="module")
 def model() -> ModelInfo:
-    return load_catalog(Path(__file__).parents[3] / "config" / "models.toml").infos()[0]
+    config = Path(__file__).parents[3] / "config"
+    return load_catalog(config / "models.toml", config / "none").infos()[0]
 
 
 @pytest.mark.parametrize("text", ["128x192", "128X192", " 128 x 192 ", "128*192", "128\u00d7192", "Portrait"])

@@ -26,7 +26,7 @@ from bot.policy import (
     choose_model,
     limits_for,
 )
-from engine.api import ImageSeed, ModelInfo, Recipe, Size
+from engine.api import ImageSeed, ModelInfo, Recipe, SchedulerInfo, Size
 
 LIMITS = Limits(pictures_per_request=2, pictures_per_day=10, pictures_at_once=4, largest_side=128, most_steps=20)
 NOTHING = Usage(today=0, active=0, resets_at=500.0)
@@ -47,7 +47,7 @@ MODEL = ModelInfo(
     guidance_scale=4.5,
     min_guidance=1.0,
     max_guidance=15.0,
-    schedulers=("Euler",),
+    schedulers=(SchedulerInfo("Euler"),),
     scheduler="Euler",
 )
 MODELS = (MODEL, replace(MODEL, id="second"), replace(MODEL, id="third"))

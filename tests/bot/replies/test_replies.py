@@ -11,7 +11,7 @@ from bot.policy import DailyQuotaUsed, Refusal
 from bot.usecases import refusals
 from engine.api import BadPrompt, EngineError, OutOfRange, WorkerDied, error_classes
 
-REASONS = ("empty", "too_long", "unreadable", "forbidden")
+REASONS = ("empty", "too_long", "unreadable", "forbidden", "permutations")
 EXAMPLES: dict[object, object] = {
     str: "pocket",
     int: 3,

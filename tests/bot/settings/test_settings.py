@@ -44,7 +44,7 @@ def problems(env: dict[str, str], config_dir: Path | None = None) -> tuple[str, 
 
 def test_the_defaults_that_come_with_easel_can_be_used(env: dict[str, str], tmp_path: Path) -> None:
     settings = load_settings(env)
-    assert settings.default_limits() == Limits(4, 200, 8, 1024, 50)
+    assert settings.default_limits() == Limits(4, 200, 8, 1536, 50)
     assert settings.storage.retention_days == 30
     assert (settings.data_dir, settings.config_dir) == (tmp_path / "data", REPOSITORY / "config")
     assert settings.discord_token is None
@@ -57,7 +57,7 @@ def test_the_environment_goes_over_the_owners_file_and_that_over_the_defaults(
     write("[limits]\nmost_steps = 30\npictures_per_day = 7\n[engine]\nqueue_limit = 5\n")
     env |= {"EASEL_LIMITS__MOST_STEPS": "25", "EASEL_ENGINE__WORKERS_PER_DEVICE": "2"}
     settings = load_settings(env)
-    assert (settings.limits.most_steps, settings.limits.pictures_per_day, settings.limits.largest_side) == (25, 7, 1024)
+    assert (settings.limits.most_steps, settings.limits.pictures_per_day, settings.limits.largest_side) == (25, 7, 1536)
     engine = EngineSettings.model_validate(settings.engine)
     assert (engine.queue_limit, engine.workers_per_device) == (5, 2)
 

@@ -18,7 +18,7 @@ from bot.storage import Store, open_store
 from bot.usecases import Usecases, build
 from bot.usecases.draw import Drawing, Ended, Update, Waiting
 from bot.usecases.imagine import Ask
-from engine.api import ModelInfo, Size
+from engine.api import ModelInfo, SchedulerInfo, Size
 from engine.catalog import Catalog, ModelEntry, Source
 from engine.executors.fake import FakeExecutor, Plan, Start
 from engine.service import EngineService, open_engine
@@ -52,7 +52,7 @@ POCKET = ModelInfo(
     guidance_scale=4.5,
     min_guidance=1.0,
     max_guidance=15.0,
-    schedulers=("DPM++ 2M", "Euler"),
+    schedulers=(SchedulerInfo("DPM++ 2M"), SchedulerInfo("Euler")),
     scheduler="DPM++ 2M",
     negative_prompt="blurry",
 )

@@ -27,6 +27,7 @@ from engine.api import (
     BadPrompt,
     EngineError,
     InvalidSize,
+    Inversion,
     OutOfRange,
     SafetyUnavailable,
     TooBusy,
@@ -89,6 +90,14 @@ async def test_a_size_that_was_not_typed_is_the_first_that_the_server_allows(stu
     await studio.usecases.admin.set_limits(studio.moderator, {"largest_side": 128})
     recipe = (await studio.accepted()).recipe
     assert (recipe.width, recipe.height) == (128, 128)
+
+
+async def test_a_recipe_names_the_inversions_that_its_prompts_do(studio: Studio) -> None:
+    toy, bad = Inversion("toy", "1"), Inversion("bad-hands", "3")
+    studio.models = (replace(studio.models[0], inversions=(toy, bad)),)
+    await studio.reopen()
+    assert (await studio.accepted("a Toy", negative_prompt="bad-hands")).recipe.inversions == (toy, bad)
+    assert (await studio.accepted("toys")).recipe.inversions == ()
 
 
 async def test_an_accepted_job_survives_the_bot(studio: Studio) -> None:

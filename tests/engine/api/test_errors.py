@@ -15,6 +15,7 @@ from engine.api import (
     OutOfRange,
     SafetyUnavailable,
     TooBusy,
+    UnknownInversion,
     UnknownModel,
     UnknownScheduler,
     WorkerDied,
@@ -25,6 +26,7 @@ from engine.api import (
 ONE_OF_EACH: list[EngineError] = [
     UnknownModel("nope", ("pocket", "sd15")),
     UnknownScheduler("Fast", ("Euler", "DDIM")),
+    UnknownInversion("toy", ("cat-toy",)),
     InvalidSize(100, 128, ("128x128", "128x192")),
     OutOfRange("steps", 900, 1, 60),
     BadPrompt("too_long", 4000, 1000),
@@ -36,6 +38,7 @@ ONE_OF_EACH: list[EngineError] = [
     GenerationFailed("out of memory"),
     DeadlinePassed(),
 ]
+REASONS = ("empty", "too_long", "unreadable", "forbidden", "permutations")
 RETRYABLE = {"worker_died", "engine_stopped"}
 
 
@@ -74,7 +77,7 @@ def test_an_unknown_code_is_an_error() -> None:
         error_from_data("from_the_future", {})
 
 
-@pytest.mark.parametrize("reason", ["empty", "too_long", "unreadable", "forbidden"])
+@pytest.mark.parametrize("reason", REASONS)
 def test_each_reason_against_a_prompt_has_its_own_sentence(reason: str) -> None:
-    others = {str(BadPrompt(other)) for other in ("empty", "too_long", "unreadable", "forbidden") if other != reason}
+    others = {str(BadPrompt(other)) for other in REASONS if other != reason}
     assert str(BadPrompt(reason)) not in others

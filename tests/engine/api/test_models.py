@@ -5,7 +5,18 @@ from typing import Any
 
 import pytest
 
-from engine.api import ImageSeed, InvalidSize, ModelInfo, OutOfRange, Recipe, Size, UnknownScheduler
+from engine.api import (
+    ImageSeed,
+    InvalidSize,
+    Inversion,
+    ModelInfo,
+    OutOfRange,
+    Recipe,
+    SchedulerInfo,
+    Size,
+    UnknownInversion,
+    UnknownScheduler,
+)
 
 MODEL = ModelInfo(
     id="pocket",
@@ -24,7 +35,7 @@ MODEL = ModelInfo(
     guidance_scale=4.5,
     min_guidance=1.0,
     max_guidance=15.0,
-    schedulers=("DPM++ 2M", "Euler"),
+    schedulers=(SchedulerInfo("DPM++ 2M"), SchedulerInfo("Euler", min_steps=2, max_steps=40)),
     scheduler="DPM++ 2M",
 )
 RECIPE = Recipe("pocket", "1", "a red apple", "", 128, 128, 20, 4.5, "Euler", (ImageSeed(7),))
@@ -32,7 +43,7 @@ RECIPE = Recipe("pocket", "1", "a red apple", "", 128, 128, 20, 4.5, "Euler", (I
 
 def test_a_recipe_within_the_models_ranges_passes() -> None:
     MODEL.check(RECIPE)
-    MODEL.check(replace(RECIPE, width=64, height=256, steps=60, guidance_scale=15))
+    MODEL.check(replace(RECIPE, width=64, height=256, steps=60, guidance_scale=15, scheduler="DPM++ 2M"))
 
 
 @pytest.mark.parametrize(
@@ -55,6 +66,8 @@ def test_a_wrong_size_names_the_two_nearest_right_ones(size: tuple[int, int], ne
     ("change", "field", "low", "high"),
     [
         ({"steps": 61}, "steps", 1, 60),
+        ({"steps": 41}, "steps with Euler", 2, 40),
+        ({"steps": 1}, "steps with Euler", 2, 40),
         ({"guidance_scale": 15.1}, "guidance", 1.0, 15.0),
         ({"guidance_scale": 0.9}, "guidance", 1.0, 15.0),
     ],
@@ -69,3 +82,22 @@ def test_a_scheduler_the_model_does_not_offer_names_those_it_does() -> None:
     with pytest.raises(UnknownScheduler) as refused:
         MODEL.check(replace(RECIPE, scheduler="DDIM"))
     assert refused.value.known == ("DPM++ 2M", "Euler")
+
+
+def test_a_recipe_names_the_inversions_that_its_prompts_do() -> None:
+    toy, small, bad = Inversion("<toy>", "1"), Inversion("Toy", "1"), Inversion("toy-2", "1")
+    model = replace(MODEL, inversions=(toy, small, bad))
+    assert model.inversions_in("a <toy>, a tree", "a toybox") == (toy,)
+    assert model.inversions_in("a tree", "a (TOY-2:1.2)") == (bad,)
+    assert model.inversions_in("a toy", "toy-2") == (small, bad)
+    assert model.inversions_in("<lora:toy:1> a (to)y") == ()
+    assert MODEL.inversions_in("a toy") == ()
+
+
+def test_an_inversion_that_is_gone_or_changed_is_refused() -> None:
+    model = replace(MODEL, inversions=(Inversion("toy", "2"),))
+    model.check(replace(RECIPE, inversions=(Inversion("toy", "2"),)))
+    for inversion in (Inversion("toy", "1"), Inversion("boy", "2")):
+        with pytest.raises(UnknownInversion) as refused:
+            model.check(replace(RECIPE, inversions=(inversion,)))
+        assert (refused.value.word, refused.value.known) == (inversion.word, ("toy",))

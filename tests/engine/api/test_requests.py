@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.api import MAX_IMAGES, MAX_SEED, MAX_VARIATIONS, ImageSeed, Recipe, Variation
+from engine.api import MAX_IMAGES, MAX_SEED, MAX_VARIATIONS, ImageSeed, Inversion, Recipe, Variation
 
 RECIPE = Recipe(
     model="pocket",
@@ -22,6 +22,7 @@ RECIPE = Recipe(
     guidance_scale=7,
     scheduler="DPM++ 2M",
     images=(ImageSeed(7), ImageSeed(8, (Variation(9, 0.15),))),
+    parser_version=1,
 )
 seeds = st.builds(
     ImageSeed,
@@ -40,6 +41,7 @@ recipes = st.builds(
     guidance_scale=st.floats(0, 100) | st.integers(0, 100),
     scheduler=st.sampled_from(["Euler", "DPM++ 2M"]),
     images=st.lists(seeds, min_size=1, max_size=MAX_IMAGES).map(tuple),
+    inversions=st.lists(st.builds(Inversion, st.text(max_size=5), st.text(max_size=5)), max_size=2).map(tuple),
 )
 
 
@@ -82,6 +84,8 @@ def test_minus_zero_is_zero() -> None:
         {"images": (ImageSeed(7),)},
         {"images": (ImageSeed(7), ImageSeed(8, (Variation(9, 0.4),)))},
         {"parser_version": 2},
+        {"inversions": (Inversion("toy", "1"),)},
+        {"inversions": (Inversion("toy", "2"), Inversion("boy", "1"))},
     ],
 )
 def test_whatever_decides_the_pixels_changes_the_hash(change: dict[str, Any]) -> None:

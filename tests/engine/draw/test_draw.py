@@ -30,7 +30,7 @@ from engine.executors.fake import FakeExecutor, Plan, Start
 from engine.settings import EngineSettings
 
 SETTINGS = EngineSettings()
-CATALOG = load_catalog(SETTINGS.models_file)
+CATALOG = load_catalog(SETTINGS.models_file, SETTINGS.models_dir)
 
 
 class Terminal(io.StringIO):

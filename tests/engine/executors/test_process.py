@@ -30,7 +30,7 @@ async def worker_that() -> AsyncIterator[MakeExecutor]:
     def make(fault: str) -> ProcessExecutor:
         code = f"import sys, runpy; sys.path.insert(0, {str(ROOT)!r}); "
         command = (sys.executable, "-c", code + f"runpy.run_path({str(SCRIPT)!r}, run_name='__main__')", fault)
-        made.append(ProcessExecutor(WorkerSpec("odd-0", "cpu", 1), Path("models.toml"), command))
+        made.append(ProcessExecutor(WorkerSpec("odd-0", "cpu", 1), Path("models.toml"), Path("models"), command))
         return made[-1]
 
     async with asyncio.timeout(60):
@@ -78,7 +78,7 @@ async def test_a_worker_whose_frames_make_no_sense_is_gone(worker_that: MakeExec
 
 
 async def test_a_program_that_is_not_there_cannot_be_started() -> None:
-    executor = ProcessExecutor(WorkerSpec("odd-0", "cpu", 1), Path("models.toml"), ("/nowhere/python",))
+    executor = ProcessExecutor(WorkerSpec("odd-0", "cpu", 1), Path("models.toml"), Path("models"), ("/nowhere/python",))
     with pytest.raises(WorkerGone, match="could not be started"):
         await executor.start()
 

@@ -46,6 +46,11 @@ HIDDEN = [
     "𝓹𝓸𝓻𝓷",
     "(porn:1.3)",
     "po(r)n",
+    "po(r:1.2)n",
+    "po[(r:0.9)]n",
+    "po<lora:ink:0.8>rn",
+    "po<lora:ink>r(n:1.5)",
+    "BREAK po(rn:1.1)",
     "[p]orn",
     "((((porn))))",
     "p\\orn",
@@ -128,7 +133,9 @@ def test_innocent_words_pass(prompt: str) -> None:
     assert refusal(prompt) is None
 
 
-@pytest.mark.parametrize("prompt", ["", "   ", "\n\t", "\u200b\u200d", "\u00ad", "\u202e \u2066", "\u3000"])
+@pytest.mark.parametrize(
+    "prompt", ["", "   ", "\n\t", "\u200b\u200d", "\u00ad", "\u202e \u2066", "\u3000", "()", "BREAK", "<lora:ink:1>"]
+)
 def test_a_prompt_that_shows_nothing_is_empty(prompt: str) -> None:
     refused = refusal(prompt)
     assert refused is not None

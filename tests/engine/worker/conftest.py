@@ -30,7 +30,8 @@ from engine.worker.channel import Inbox
 from engine.worker.device import Device, open_device
 from engine.worker.jobs import Job, begin_job
 from engine.worker.loop import draw_until_stopped, run_worker
-from engine.worker.pipelines import LoadedModel, Models
+from engine.worker.pipelines import LoadedModel
+from engine.worker.residency import Models
 from engine.worker.safety import Detector, load_floor
 from engine.worker.steps import advance
 
@@ -93,7 +94,7 @@ def make_catalog() -> Callable[..., Catalog]:
         sizes = (Size("square", SIDE, SIDE),)
         info = ModelInfo(
             *("tiny", "Tiny", "sd1", "1", "none", "random", sizes, 8, 8, 256, 4, 1, 60, 3.0, 1.0, 15.0),
-            *(tuple(SCHEDULERS), "DPM++ 2M"),
+            *(tuple(spec.info for spec in SCHEDULERS.values()), "DPM++ 2M"),
         )
         return Catalog((ModelEntry(info, Source(folder=folder), Source(folder=safety_checker or folder)),))
 

@@ -9,6 +9,7 @@ import torch
 
 from engine.worker.batch import Drawing, Group, pack
 from engine.worker.buckets import AnyRows
+from engine.worker.conditioning import Conditioning
 
 SMALL, LARGE, OTHER = Group("tiny", 8, 8, 77), Group("tiny", 16, 8, 77), Group("other", 8, 8, 77)
 
@@ -19,7 +20,7 @@ def image(group: Group = SMALL, rows: int = 2, steps: int = 4, **state: Any) -> 
         group=group,
         row_rule=AnyRows(),
         latents=torch.zeros(1),
-        embeddings=torch.zeros(rows, 1, 1),
+        conditioning=Conditioning(torch.zeros(rows, 1, 1)),
         guidance_scale=3.0,
         scheduler=None,
         unet_timesteps=torch.zeros(steps),

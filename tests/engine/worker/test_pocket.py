@@ -16,7 +16,8 @@ from engine.worker.batch import decode
 from engine.worker.device import Device
 from engine.worker.images import decode_png, to_picture
 from engine.worker.jobs import Job
-from engine.worker.pipelines import LoadedModel, Models
+from engine.worker.pipelines import LoadedModel
+from engine.worker.residency import Models
 from engine.worker.safety import Detector
 
 MODELS = Path(__file__).parents[3] / "config" / "models.toml"
@@ -25,7 +26,7 @@ RECIPE = Recipe("pocket", "1", "red apple", "", 128, 128, 5, 4.5, "DPM++ 2M", (I
 
 @pytest.fixture(scope="module")
 def pocket(device: Device, floor: Detector) -> LoadedModel:
-    return Models(load_catalog(MODELS), device, floor).get("pocket")
+    return Models(load_catalog(MODELS, MODELS.parent), device, floor).get("pocket")
 
 
 @pytest.mark.parametrize("scheduler", SCHEDULERS)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from engine.catalog import SCHEDULERS
 from engine.worker.batch import Drawing, Group, LastStep
 from engine.worker.buckets import AnyRows
+from engine.worker.conditioning import Conditioning
 from engine.worker.previews import (
-    SD1_COLOURS,
+    SD_COLOURS,
+    SDXL_COLOURS,
     LatentColours,
     expected_latents,
     preview_due,
@@ -25,13 +29,19 @@ from engine.worker.seeds import seeded
 CONFIG = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 
 
+def noise_of(scheduler: Any, timestep: float) -> torch.Tensor:
+    """The noise of a timestep that may lie between two of the model's, as k-diffusion's samplers count."""
+    noises = ((1 - scheduler.alphas_cumprod) / scheduler.alphas_cumprod).sqrt()
+    return torch.tensor(np.interp(timestep, range(len(noises)), noises), dtype=torch.float32)
+
+
 def drawing(scheduler: str, kind: str) -> tuple[Drawing, torch.Tensor]:
     """A drawing whose last step predicted perfectly, and the finished latents it was heading for."""
     built = build_scheduler(scheduler, CONFIG | {"prediction_type": kind}, 10)
     generator = seeded(3)
     target, noise = (torch.randn(1, 4, 16, 16, generator=generator) for _ in range(2))
     timestep = built.timesteps[4]
-    share = built.alphas_cumprod[int(timestep)]
+    share = 1 / (1 + noise_of(built, float(timestep)) ** 2)
     signal, spread = share.sqrt(), (1 - share).sqrt()
     predictions = {"epsilon": noise, "v_prediction": signal * noise - spread * target, "sample": target}
     last = LastStep(timestep, signal * target + spread * noise, predictions[kind])
@@ -40,7 +50,7 @@ def drawing(scheduler: str, kind: str) -> tuple[Drawing, torch.Tensor]:
         group=Group("tiny", 16, 16, 77),
         row_rule=AnyRows(),
         latents=target,
-        embeddings=torch.zeros(2, 1, 1),
+        conditioning=Conditioning(torch.zeros(2, 1, 1)),
         guidance_scale=3.0,
         scheduler=built,
         unet_timesteps=built.timesteps.float(),
@@ -70,7 +80,10 @@ def test_a_perfect_prediction_shows_the_finished_latents(scheduler: str, kind: s
     ],
 )
 def test_the_longer_side_is_at_most_128_pixels(latents: tuple[int, int], pixels: tuple[int, int]) -> None:
-    assert preview_pixels(torch.randn(1, 4, *latents), read_latent_colours(None)).shape == (3, *pixels)
+    assert preview_pixels(torch.randn(1, 4, *latents), LatentColours(torch.ones(4, 3), torch.zeros(3))).shape == (
+        3,
+        *pixels,
+    )
 
 
 def test_colours_are_a_linear_map_of_the_four_channels() -> None:
@@ -83,20 +96,22 @@ def test_colours_are_a_linear_map_of_the_four_channels() -> None:
 
 def test_a_models_own_colours_are_read_from_its_folder(tmp_path: Path) -> None:
     (tmp_path / "latent_preview.json").write_text(json.dumps({"weights": [[1, 2, 3]] * 4, "bias": [4, 5, 6]}))
-    colours = read_latent_colours(tmp_path)
+    colours = read_latent_colours(tmp_path, "sdxl")
     assert colours.weights.tolist() == [[1, 2, 3]] * 4
     assert colours.bias.tolist() == [4, 5, 6]
 
 
-def test_a_model_without_its_own_has_the_colours_of_stable_diffusion_1(tmp_path: Path) -> None:
-    for folder in (tmp_path, None):
-        assert torch.allclose(read_latent_colours(folder).weights, torch.tensor(SD1_COLOURS[0]))
+@pytest.mark.parametrize(("family", "colours"), [("sd1", SD_COLOURS), ("sd2", SD_COLOURS), ("sdxl", SDXL_COLOURS)])
+def test_a_model_without_its_own_has_the_colours_of_its_family(family: str, colours: Any, tmp_path: Path) -> None:
+    read = read_latent_colours(tmp_path, family)
+    assert torch.allclose(read.weights, torch.tensor(colours[0]))
+    assert torch.allclose(read.bias, torch.tensor(colours[1]))
 
 
 def test_colours_of_another_shape_are_refused(tmp_path: Path) -> None:
     (tmp_path / "latent_preview.json").write_text(json.dumps({"weights": [[1, 2, 3]] * 3, "bias": [4, 5, 6]}))
     with pytest.raises(ValueError, match=r"latent_preview\.json must hold 4 rows"):
-        read_latent_colours(tmp_path)
+        read_latent_colours(tmp_path, "sd1")
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,8 @@ from engine.worker.batch import decode
 from engine.worker.device import Device
 from engine.worker.images import to_picture
 from engine.worker.jobs import Job
-from engine.worker.pipelines import LoadedModel, Models
+from engine.worker.pipelines import LoadedModel
+from engine.worker.residency import Models
 from engine.worker.safety import Detector
 
 NAMES = tuple(SCHEDULERS)
@@ -204,7 +205,7 @@ def test_a_job_whose_images_raise_fails_alone_in_a_shared_call(
     wanted = [replace(recipe, steps=20, images=(ImageSeed(number),)) for number in range(2)]
     expected = [alone(recipe) for recipe in wanted]
     model, odd = models.get("tiny"), replace(recipe, prompt="odd")
-    context = denoise(model, odd).drawings[0].embeddings[1]
+    context = denoise(model, odd).drawings[0].conditioning.context[1]
     shared: list[bool] = []
 
     def refuse(unet: Any, arguments: Any, options: Any) -> None:
