@@ -222,6 +222,22 @@ def unknown_inversion(word: str, known: Sequence[str]) -> str:
     return f"This model no longer has what {inert(word, WORD_LENGTH)} stood for. {have} Please type the prompt again."
 
 
+def unknown_lora(lora: str, known: Sequence[str]) -> str:
+    have = f"Choose one of: {choices(known)}." if known else "It has none; please leave the tag out."
+    return f"This model has no LoRA called {inert(lora, WORD_LENGTH)}. {have}"
+
+
+def lora_of_other_family(lora: str, family: str, wanted: str) -> str:
+    return (
+        f"The LoRA {inert(lora, WORD_LENGTH)} is for {inert(family, WORD_LENGTH)} models, and this one belongs to "
+        f"{inert(wanted, WORD_LENGTH)}. Please choose another LoRA, or another model."
+    )
+
+
+def lora_unavailable(lora: str) -> str:
+    return f"The file of the LoRA {inert(lora, WORD_LENGTH)} cannot be used. The bot's owner can see why."
+
+
 def invalid_size(width: int, height: int, nearest: Sequence[str]) -> str:
     return f"{width}x{height} is not a size this model can draw. The nearest it can: {choices(nearest, 'or')}."
 

@@ -125,6 +125,7 @@ def recipe_for(options: DrawOptions, catalog: Catalog) -> Recipe:
             scheduler=_default(options.scheduler, model.scheduler),
             images=tuple(ImageSeed((seed + number) % (MAX_SEED + 1)) for number in range(options.count)),
             inversions=model.inversions_in(options.prompt, negative_prompt),
+            loras=model.loras_in(options.prompt, negative_prompt),
         )
     except ValueError as error:
         raise DrawError(f"This cannot be drawn: {error}.", WRONG_INPUT) from error

@@ -5,6 +5,8 @@
     │   ├── UnknownModel
     │   ├── UnknownScheduler
     │   ├── UnknownInversion
+    │   ├── UnknownLora
+    │   ├── LoraOfOtherFamily
     │   ├── InvalidSize
     │   ├── OutOfRange
     │   ├── BadPrompt
@@ -12,6 +14,7 @@
     ├── Unavailable                 the request may be right; the engine cannot draw it now
     │   ├── SafetyUnavailable
     │   ├── ModelUnavailable
+    │   ├── LoraUnavailable
     │   └── EngineStopped
     └── JobFailed                   the job was queued and ended without pictures
         ├── WorkerDied
@@ -88,6 +91,31 @@ class UnknownInversion(Refused):
     def sentence(self) -> str:
         known = ", ".join(self.known) or "none"
         return f"This model does not have the textual inversion {self.word!r} as it was. It has: {known}."
+
+
+@dataclass(eq=False)
+class UnknownLora(Refused):
+    """The model has no LoRA of that name, or the recipe names a revision of it that is gone."""
+
+    code = "unknown_lora"
+    lora: str
+    known: tuple[str, ...] = ()
+
+    def sentence(self) -> str:
+        return f"This model has no LoRA called {self.lora!r}. It has: {', '.join(self.known) or 'none'}."
+
+
+@dataclass(eq=False)
+class LoraOfOtherFamily(Refused):
+    """The LoRA was made for models of another architecture. `family` is its own, `wanted` the model's."""
+
+    code = "lora_of_other_family"
+    lora: str
+    family: str
+    wanted: str
+
+    def sentence(self) -> str:
+        return f"The LoRA {self.lora!r} is for {self.family} models, and this is one of {self.wanted}."
 
 
 @dataclass(eq=False)
@@ -181,6 +209,18 @@ class ModelUnavailable(Unavailable):
 
     def sentence(self) -> str:
         return f"The model {self.model!r} could not be loaded: {self.reason}."
+
+
+@dataclass(eq=False)
+class LoraUnavailable(Unavailable):
+    """The LoRA is known but its file cannot be used. `reason` is for logs and operators."""
+
+    code = "lora_unavailable"
+    lora: str
+    reason: str
+
+    def sentence(self) -> str:
+        return f"The LoRA {self.lora!r} could not be used: {self.reason}."
 
 
 @dataclass(eq=False)

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.api.errors import InvalidSize, OutOfRange, UnknownInversion, UnknownScheduler
-from engine.api.requests import Inversion, Recipe
+from engine.api.errors import (
+    InvalidSize,
+    LoraOfOtherFamily,
+    OutOfRange,
+    UnknownInversion,
+    UnknownLora,
+    UnknownScheduler,
+)
+from engine.api.requests import MAX_LORA_WEIGHT, Inversion, Lora, LoraUse, Recipe
 from engine.api.syntax import parse_prompt, words_pattern
 
 
@@ -61,6 +68,7 @@ class ModelInfo:
         trigger_words: words that bring out what the model was trained for; shown to members.
         restrictions: what its licence forbids, one line.
         inversions: textual inversions that it understands.
+        loras: all of the catalogue, so that one for another family can be told from one that is unknown.
         vram_gb: memory that it takes on a card, in gigabytes, with a picture of its default size; 0 if unknown.
     """
 
@@ -87,12 +95,13 @@ class ModelInfo:
     restrictions: str = ""
     vram_gb: float = 0.0
     inversions: tuple[Inversion, ...] = ()
+    loras: tuple[Lora, ...] = ()
 
     def check(self, recipe: Recipe) -> None:
         """Raise the first thing in the recipe that this model cannot take.
 
         Raises:
-            InvalidSize, OutOfRange, UnknownScheduler, UnknownInversion: see their fields.
+            InvalidSize, OutOfRange, UnknownScheduler, UnknownInversion, UnknownLora: see their fields.
         """
         self.check_size(recipe.width, recipe.height)
         _check_range("steps", recipe.steps, self.min_steps, self.max_steps)
@@ -105,6 +114,9 @@ class ModelInfo:
         for inversion in recipe.inversions:
             if inversion not in self.inversions:
                 raise UnknownInversion(inversion.word, tuple(each.word for each in self.inversions))
+        for use in recipe.loras:
+            if Lora(use.name, use.revision, self.family) not in self.loras:
+                raise UnknownLora(use.name, self._own_loras())
 
     def inversions_in(self, *prompts: str) -> tuple[Inversion, ...]:
         """Return the textual inversions that the prompts name; a recipe has to say which."""
@@ -112,6 +124,32 @@ class ModelInfo:
         texts = [passage.text for prompt in prompts for section in parse_prompt(prompt).sections for passage in section]
         named = {word.lower() for text in texts for word in pattern.findall(text)}
         return tuple(inversion for inversion in self.inversions if inversion.word.lower() in named)
+
+    def loras_in(self, *prompts: str) -> tuple[LoraUse, ...]:
+        """Return the LoRAs that the prompts name; a recipe has to say which. The weights of one named twice add up.
+
+        Raises:
+            UnknownLora, LoraOfOtherFamily: it cannot change this model.
+            OutOfRange: a weight beyond MAX_LORA_WEIGHT.
+        """
+        weights: dict[Lora, float] = {}
+        for tag in (tag for prompt in prompts for tag in parse_prompt(prompt).loras):
+            lora = self._lora(tag.name)
+            weights[lora] = weights.get(lora, 0.0) + tag.weight
+        for weight in weights.values():
+            _check_range("LoRA weight", weight, -MAX_LORA_WEIGHT, MAX_LORA_WEIGHT)
+        return tuple(LoraUse(lora.name, lora.revision, weight) for lora, weight in weights.items() if weight)
+
+    def _lora(self, name: str) -> Lora:
+        lora = next((lora for lora in self.loras if lora.name.lower() == name.lower()), None)
+        if lora is None:
+            raise UnknownLora(name, self._own_loras())
+        if lora.family != self.family:
+            raise LoraOfOtherFamily(lora.name, lora.family, self.family)
+        return lora
+
+    def _own_loras(self) -> tuple[str, ...]:
+        return tuple(lora.name for lora in self.loras if lora.family == self.family)
 
     def check_size(self, width: int, height: int) -> None:
         """Raise InvalidSize, naming the nearest right sizes, unless this model can draw width x height pixels."""

@@ -12,8 +12,9 @@ from typing import Any
 MAX_SEED = 2**32 - 1
 MAX_IMAGES = 4
 MAX_VARIATIONS = 64
+MAX_LORA_WEIGHT = 4.0
 PARSER_VERSION = 2
-_LATER_FIELDS = ("inversions",)
+_LATER_FIELDS = ("inversions", "loras")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,38 @@ class Inversion:
 
 
 @dataclass(frozen=True, slots=True)
+class Lora:
+    """A LoRA of the catalogue: low-rank changes to the layers of a model, which a prompt may ask for.
+
+    Args:
+        name: as in `<lora:name:0.8>`, in any case.
+        revision: of the file.
+        family: of the models that it is for.
+    """
+
+    name: str
+    revision: str
+    family: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoraUse:
+    """A LoRA in a recipe.
+
+    Args:
+        name, revision: of the LoRA, as in the catalogue.
+        weight: how much of it, -MAX_LORA_WEIGHT to MAX_LORA_WEIGHT.
+    """
+
+    name: str
+    revision: str
+    weight: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "weight", _real("LoRA weight", self.weight, -MAX_LORA_WEIGHT, MAX_LORA_WEIGHT))
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """Everything that decides the pixels. Equal recipes have equal canonical JSON and equal hashes.
 
@@ -83,6 +116,7 @@ class Recipe:
         images: one entry per image, 1 to MAX_IMAGES.
         parser_version: version of the prompt syntax (`engine.api.syntax`) that reads the prompts; 1 has none.
         inversions: those that the prompts name, in the catalogue's order.
+        loras: those that the prompts name, in their order.
 
     Raises:
         ValueError: a field is not a finite number, or outside what any model could take.
@@ -100,6 +134,7 @@ class Recipe:
     images: tuple[ImageSeed, ...]
     parser_version: int = PARSER_VERSION
     inversions: tuple[Inversion, ...] = ()
+    loras: tuple[LoraUse, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "width", _whole("width", self.width, 1, 16384))
@@ -108,6 +143,7 @@ class Recipe:
         object.__setattr__(self, "guidance_scale", _real("guidance_scale", self.guidance_scale, 0.0, 100.0))
         object.__setattr__(self, "images", tuple(self.images))
         object.__setattr__(self, "inversions", tuple(self.inversions))
+        object.__setattr__(self, "loras", tuple(self.loras))
         if not 1 <= len(self.images) <= MAX_IMAGES:
             raise ValueError(f"a recipe has 1 to {MAX_IMAGES} images, not {len(self.images)}")
 
@@ -137,10 +173,12 @@ class Recipe:
                 for image in data["images"]
             )
             inversions = tuple(Inversion(**inversion) for inversion in data.get("inversions", ()))
-            known = {field.name for field in fields(cls)} - {"images", "inversions"}
-            if unknown := set(data) - known - {"images", "inversions"}:
+            loras = tuple(LoraUse(**lora) for lora in data.get("loras", ()))
+            nested: dict[str, Any] = {"images": images, "inversions": inversions, "loras": loras}
+            known = {field.name for field in fields(cls)} - set(nested)
+            if unknown := set(data) - known - set(nested):
                 raise ValueError(f"unknown fields: {sorted(unknown)}")
-            return cls(images=images, inversions=inversions, **{name: data[name] for name in known})
+            return cls(**nested, **{name: data[name] for name in known})
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"not a recipe: {error!r}") from error
 

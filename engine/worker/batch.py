@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from engine.api import ImageSeed, Recipe
+from engine.api import ImageSeed, LoraUse, Recipe
 from engine.worker.buckets import RowRule
 from engine.worker.conditioning import Conditioning
+from engine.worker.loras import UNCHANGED, Changes
 from engine.worker.schedulers import build_scheduler
 from engine.worker.seeds import initial_noise
 
@@ -31,12 +32,14 @@ class Group:
         model: id of the model.
         height, width: of the latents.
         tokens: context length of the prompts.
+        loras: that change the UNet.
     """
 
     model: str
     height: int
     width: int
     tokens: int
+    loras: tuple[LoraUse, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,7 @@ class Drawing:
         unet_timesteps: (steps,) float32, the scheduler's timesteps on the device.
         generator: this image's own, on the CPU; gives ancestral noise, when the scheduler wants any.
         takes_generator: whether it does.
+        changes: of the UNet's layers, as the group's LoRAs want.
         step: UNet calls done.
         turn: its last place in the order of service, which counts images over all steps; NEVER at first.
         last: of the last step; None before the first.
@@ -85,6 +89,7 @@ class Drawing:
     unet_timesteps: Tensor
     generator: torch.Generator
     takes_generator: bool
+    changes: Changes = field(default_factory=dict)
     step: int = 0
     turn: int = NEVER
     last: LastStep | None = None
@@ -120,7 +125,13 @@ class Batch:
 
 
 def begin_drawing(
-    pipeline: Any, recipe: Recipe, seed: ImageSeed, conditioning: Conditioning, row_rule: RowRule, group: Group
+    pipeline: Any,
+    recipe: Recipe,
+    seed: ImageSeed,
+    conditioning: Conditioning,
+    row_rule: RowRule,
+    group: Group,
+    changes: Changes = UNCHANGED,
 ) -> Drawing:
     """Return an image at its initial noise, drawn on the CPU in float32 and then moved."""
     scheduler = build_scheduler(recipe.scheduler, pipeline.scheduler.config, recipe.steps)
@@ -136,6 +147,7 @@ def begin_drawing(
         unet_timesteps=scheduler.timesteps.to(pipeline.device, torch.float32),
         generator=generator,
         takes_generator="generator" in inspect.signature(scheduler.step).parameters,
+        changes=changes,
     )
 
 

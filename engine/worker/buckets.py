@@ -110,7 +110,7 @@ class RowShape:
 
 
 class Proofs:
-    """What is proven of one loaded UNet, by shape of its rows. Owned by the thread that prepares jobs.
+    """What is proven of one loaded UNet, by shape of its rows and LoRAs. Owned by the thread that prepares jobs.
 
     Args:
         unet: the loaded UNet, its row-dependent layers in pairs already.
@@ -120,15 +120,20 @@ class Proofs:
     def __init__(self, unet: Any, most_rows: int) -> None:
         self._unet = unet
         self._most_rows = most_rows
-        self._rules: dict[RowShape, ProvenRows] = {}
+        self._rules: dict[tuple[RowShape, tuple[str, ...]], ProvenRows] = {}
 
-    def get(self, shape: RowShape) -> ProvenRows:
-        """Return what is proven of a shape, proving it the first time."""
-        if shape not in self._rules:
+    def get(self, shape: RowShape, loras: tuple[str, ...] = ()) -> ProvenRows:
+        """Return what is proven of a shape, proving it the first time.
+
+        Args:
+            shape: of the rows.
+            loras: names of those that are applied; their weights choose no kernel.
+        """
+        if (shape, loras) not in self._rules:
             buckets = prove_buckets(self._unet, shape, self._most_rows)
             _log.info("rows of %dx%d latents are proven in calls of %d", shape.width, shape.height, buckets[-1])
-            self._rules[shape] = ProvenRows(buckets)
-        return self._rules[shape]
+            self._rules[shape, loras] = ProvenRows(buckets)
+        return self._rules[shape, loras]
 
 
 def work_in_pairs(unet: Any) -> None:
@@ -138,10 +143,11 @@ def work_in_pairs(unet: Any) -> None:
     """
     for name, layer in unet.named_modules():
         if name.endswith(_ROW_DEPENDENT):
-            layer.forward = partial(_in_pairs, layer.forward)
+            layer.forward = partial(in_pairs, layer.forward)
 
 
-def _in_pairs(forward: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
+def in_pairs(forward: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
+    """Return what a layer makes of some rows, two at a time."""
     if len(rows) <= PAIR:
         return forward(rows)
     return torch.cat([forward(pair) for pair in torch.split(rows, PAIR)])

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from engine.api import GenerationRequest, ImageResult, ReviewedImage, Verdict
 from engine.worker.batch import Drawing, Group, begin_drawing
 from engine.worker.buckets import AnyRows, RowShape
+from engine.worker.loras import applied
 from engine.worker.pipelines import LoadedModel
 from engine.worker.previews import preview_due
 from engine.worker.prompts import encode_prompts
@@ -80,10 +81,14 @@ def begin_job(request: GenerationRequest, model: LoadedModel) -> Job:
     recipe, pipeline = request.recipe, model.pipeline
     exact = model.proofs is not None
     inversions = {inversion.word: model.inversions[inversion] for inversion in recipe.inversions}
-    conditioning = encode_prompts(pipeline, recipe, exact, inversions)
+    loras = model.loras.read(pipeline, recipe.loras)
+    with applied(loras.text):
+        conditioning = encode_prompts(pipeline, recipe, exact, inversions)
     height, width = (side // pipeline.vae_scale_factor for side in (recipe.height, recipe.width))
     shape = RowShape.of(pipeline.unet.config.in_channels, height, width, conditioning)
-    rule = model.proofs.get(shape) if model.proofs else AnyRows()
-    group = Group(recipe.model, height, width, shape.tokens)
-    drawings = [begin_drawing(pipeline, recipe, seed, conditioning, rule, group) for seed in recipe.images]
+    with applied(loras.unet):
+        names = tuple(use.name for use in recipe.loras)
+        rule = model.proofs.get(shape, names) if model.proofs else AnyRows()
+    group = Group(recipe.model, height, width, shape.tokens, recipe.loras)
+    drawings = [begin_drawing(pipeline, recipe, seed, conditioning, rule, group, loras.unet) for seed in recipe.images]
     return Job(request, model, drawings, request.previews, time.monotonic())

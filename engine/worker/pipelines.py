@@ -18,6 +18,7 @@ from engine.catalog.contents import Contents, check_family, inspect
 from engine.worker.buckets import Proofs, work_in_pairs
 from engine.worker.device import Device
 from engine.worker.faults import one_line
+from engine.worker.loras import Loras
 from engine.worker.previews import LatentColours, read_latent_colours
 from engine.worker.safety import Detector, ProofFailed, SafetyGate, load_checker, proof_pictures
 from engine.worker.single_file import load_single_file
@@ -36,6 +37,7 @@ class LoadedModel:
         colours: how its latents look.
         proofs: which numbers of rows change nothing; None in the class `fast`, where that does not matter.
         inversions: files of the textual inversions that it understands.
+        loras: what may change it.
     """
 
     pipeline: Any
@@ -43,6 +45,7 @@ class LoadedModel:
     colours: LatentColours
     proofs: Proofs | None
     inversions: Mapping[Inversion, Path] = field(default_factory=dict)
+    loras: Loras = field(default_factory=Loras)
 
 
 class Models:
@@ -98,7 +101,8 @@ class Models:
             raise ModelUnavailable(model, one_line(error)) from error
         _log.info("loaded %s in %.1f s", model, time.monotonic() - started)
         gate, proofs = SafetyGate(self._floor, checker), self._proofs(pipeline.unet)
-        return LoadedModel(pipeline, gate, colours, proofs, entry.inversions)
+        loras = Loras(entry.loras, exact=proofs is not None)
+        return LoadedModel(pipeline, gate, colours, proofs, entry.inversions, loras)
 
     def _proofs(self, unet: Any) -> Proofs | None:
         if self._device.service == "fast":

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from engine.worker.batch import Batch, Drawing, LastStep
 from engine.worker.conditioning import join
+from engine.worker.loras import applied
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +75,11 @@ def _predict(batch: Batch, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
     if padding:
         times.append(times[0][:1].expand(padding))
         conditioning += [conditioning[0][:1]] * padding
-    predicted = batch.drawings[0].pipeline.unet(
-        samples, torch.cat(times), **join(conditioning).arguments(), return_dict=False
-    )[0]
+    first = batch.drawings[0]
+    with applied(first.changes):
+        predicted = first.pipeline.unet(samples, torch.cat(times), **join(conditioning).arguments(), return_dict=False)[
+            0
+        ]
     return predicted[: sum(counts)].split(counts)  # type: ignore[no-any-return]
 
 

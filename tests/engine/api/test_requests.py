@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.api import MAX_IMAGES, MAX_SEED, MAX_VARIATIONS, ImageSeed, Inversion, Recipe, Variation
+from engine.api import MAX_IMAGES, MAX_SEED, MAX_VARIATIONS, ImageSeed, Inversion, LoraUse, Recipe, Variation
 
 RECIPE = Recipe(
     model="pocket",
@@ -41,6 +41,9 @@ recipes = st.builds(
     guidance_scale=st.floats(0, 100) | st.integers(0, 100),
     scheduler=st.sampled_from(["Euler", "DPM++ 2M"]),
     images=st.lists(seeds, min_size=1, max_size=MAX_IMAGES).map(tuple),
+    loras=st.lists(st.builds(LoraUse, st.text(max_size=5), st.text(max_size=5), st.floats(-4, 4)), max_size=2).map(
+        tuple
+    ),
     inversions=st.lists(st.builds(Inversion, st.text(max_size=5), st.text(max_size=5)), max_size=2).map(tuple),
 )
 
@@ -85,6 +88,9 @@ def test_minus_zero_is_zero() -> None:
         {"images": (ImageSeed(7), ImageSeed(8, (Variation(9, 0.4),)))},
         {"parser_version": 2},
         {"inversions": (Inversion("toy", "1"),)},
+        {"loras": (LoraUse("ink", "1", 0.8),)},
+        {"loras": (LoraUse("ink", "1", 0.7),)},
+        {"loras": (LoraUse("ink", "2", 0.8),)},
         {"inversions": (Inversion("toy", "2"), Inversion("boy", "1"))},
     ],
 )
