@@ -198,6 +198,21 @@ PROMPT_UNREADABLE = "This prompt holds characters that are no text. Please type 
 PROMPT_FORBIDDEN = "This prompt asks for something that is never drawn here. Please try something else."
 
 
+INPUT_UNREADABLE = "This file is no whole PNG, JPEG or WebP picture. Please save it as one of these and try again."
+INPUT_MISSING = "The picture that this starts from is not there any more. Please hand it in again."
+MASK_SIZE = "The mask must have the same width and height as the picture. Please make it again over the picture."
+INPUT_BLOCKED = "The picture you handed in was held back by the safety checker, so nothing was drawn from it."
+INPUT_NOT_JUDGED = "The picture you handed in could not be checked, so nothing was drawn from it. Please try again."
+
+
+def input_too_large(limit: int) -> str:
+    return f"A picture's file may have {limit // 2**20} MB. Please hand in a smaller one."
+
+
+def input_has_too_many_pixels(limit: int) -> str:
+    return f"A picture may have {limit // 10**6} million pixels. Please scale it down and hand it in again."
+
+
 def prompt_too_long(length: int, limit: int) -> str:
     return f"A prompt may have {limit} characters, and this one has {length}. Please shorten it."
 

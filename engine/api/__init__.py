@@ -2,11 +2,13 @@
 
 from engine.api.client import EngineClient, EngineStatus, EtaRatio, Job
 from engine.api.errors import (
+    BadInput,
     BadPrompt,
     DeadlinePassed,
     EngineError,
     EngineStopped,
     GenerationFailed,
+    InputWithheld,
     InvalidSize,
     JobFailed,
     LoraOfOtherFamily,
@@ -29,12 +31,16 @@ from engine.api.events import FINAL, Cancelled, Event, Failed, Finished, Progres
 from engine.api.models import ModelInfo, SchedulerInfo, Size
 from engine.api.permutations import expand_permutations
 from engine.api.requests import (
+    FITS,
     MAX_IMAGES,
+    MAX_INPUT_BYTES,
+    MAX_INPUT_PIXELS,
     MAX_LORA_WEIGHT,
     MAX_SEED,
     MAX_VARIATIONS,
     GenerationRequest,
     ImageSeed,
+    InitImage,
     Inversion,
     Lora,
     LoraUse,
@@ -46,10 +52,14 @@ from engine.api.syntax import LoraTag, Passage, Prompt, parse_prompt, split_lora
 
 __all__ = [
     "FINAL",
+    "FITS",
     "MAX_IMAGES",
+    "MAX_INPUT_BYTES",
+    "MAX_INPUT_PIXELS",
     "MAX_LORA_WEIGHT",
     "MAX_SEED",
     "MAX_VARIATIONS",
+    "BadInput",
     "BadPrompt",
     "Cancelled",
     "DeadlinePassed",
@@ -66,6 +76,8 @@ __all__ = [
     "GenerationRequest",
     "ImageResult",
     "ImageSeed",
+    "InitImage",
+    "InputWithheld",
     "InvalidSize",
     "Inversion",
     "Job",

@@ -15,6 +15,9 @@ from engine.api.errors import (
 from engine.api.requests import MAX_LORA_WEIGHT, Inversion, Lora, LoraUse, Recipe
 from engine.api.syntax import parse_prompt, words_pattern
 
+GROWTH = 2
+"""By how much a side may exceed what a model draws from nothing, when it draws over a picture that has its shapes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Size:
@@ -103,7 +106,8 @@ class ModelInfo:
         Raises:
             InvalidSize, OutOfRange, UnknownScheduler, UnknownInversion, UnknownLora: see their fields.
         """
-        self.check_size(recipe.width, recipe.height)
+        grows = recipe.init_image is not None and recipe.init_image.fit == "latents"
+        self.check_size(recipe.width, recipe.height, self.max_side * (GROWTH if grows else 1))
         _check_range("steps", recipe.steps, self.min_steps, self.max_steps)
         _check_range("guidance", recipe.guidance_scale, self.min_guidance, self.max_guidance)
         scheduler = next((each for each in self.schedulers if each.name == recipe.scheduler), None)
@@ -151,9 +155,15 @@ class ModelInfo:
     def _own_loras(self) -> tuple[str, ...]:
         return tuple(lora.name for lora in self.loras if lora.family == self.family)
 
-    def check_size(self, width: int, height: int) -> None:
-        """Raise InvalidSize, naming the nearest right sizes, unless this model can draw width x height pixels."""
-        if any(side % self.size_step or not self.min_side <= side <= self.max_side for side in (width, height)):
+    def check_size(self, width: int, height: int, max_side: int | None = None) -> None:
+        """Raise InvalidSize, naming the nearest right sizes, unless this model can draw width x height pixels.
+
+        Args:
+            width, height: pixels.
+            max_side: another than the model's.
+        """
+        most = max_side or self.max_side
+        if any(side % self.size_step or not self.min_side <= side <= most for side in (width, height)):
             nearest = sorted(self.sizes, key=lambda size: abs(size.width - width) + abs(size.height - height))[:2]
             raise InvalidSize(width, height, tuple(str(size) for size in nearest))
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from engine.api import GenerationRequest, ImageResult, ReviewedImage, Verdict
 from engine.worker.batch import Drawing, Group, begin_drawing
 from engine.worker.buckets import AnyRows, RowShape
+from engine.worker.inputs import read_start
 from engine.worker.loras import applied
 from engine.worker.pipelines import LoadedModel
 from engine.worker.previews import preview_due
@@ -77,10 +78,16 @@ class Job:
 
 
 def begin_job(request: GenerationRequest, model: LoadedModel) -> Job:
-    """Encode the prompts, prove the images' size if it is new, and set every image to its initial noise."""
+    """Check and encode what was handed in, encode the prompts, prove the images' size if it is new, begin the images.
+
+    Raises:
+        BadInput, InputWithheld: what was handed in cannot be used.
+        UnknownLora, LoraUnavailable: a LoRA cannot be used.
+    """
     recipe, pipeline = request.recipe, model.pipeline
     exact = model.proofs is not None
     inversions = {inversion.word: model.inversions[inversion] for inversion in recipe.inversions}
+    start = read_start(request, pipeline, model.gate)
     loras = model.loras.read(pipeline, recipe.loras)
     with applied(loras.text):
         conditioning = encode_prompts(pipeline, recipe, exact, inversions)
@@ -90,5 +97,7 @@ def begin_job(request: GenerationRequest, model: LoadedModel) -> Job:
         names = tuple(use.name for use in recipe.loras)
         rule = model.proofs.get(shape, names) if model.proofs else AnyRows()
     group = Group(recipe.model, height, width, shape.tokens, recipe.loras)
-    drawings = [begin_drawing(pipeline, recipe, seed, conditioning, rule, group, loras.unet) for seed in recipe.images]
+    drawings = [
+        begin_drawing(pipeline, recipe, seed, conditioning, rule, group, loras.unet, start) for seed in recipe.images
+    ]
     return Job(request, model, drawings, request.previews, time.monotonic())

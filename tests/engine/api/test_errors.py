@@ -5,11 +5,13 @@ import json
 import pytest
 
 from engine.api import (
+    BadInput,
     BadPrompt,
     DeadlinePassed,
     EngineError,
     EngineStopped,
     GenerationFailed,
+    InputWithheld,
     InvalidSize,
     LoraOfOtherFamily,
     LoraUnavailable,
@@ -36,6 +38,8 @@ ONE_OF_EACH: list[EngineError] = [
     InvalidSize(100, 128, ("128x128", "128x192")),
     OutOfRange("steps", 900, 1, 60),
     BadPrompt("too_long", 4000, 1000),
+    BadInput("too_large", 20 * 2**20),
+    InputWithheld(True),
     TooBusy(12.5),
     SafetyUnavailable("the planted picture was allowed"),
     ModelUnavailable("pocket", "a file is damaged"),

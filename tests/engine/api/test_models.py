@@ -7,6 +7,7 @@ import pytest
 
 from engine.api import (
     ImageSeed,
+    InitImage,
     InvalidSize,
     Inversion,
     Lora,
@@ -136,3 +137,13 @@ def test_a_lora_of_a_recipe_that_is_gone_or_changed_is_refused() -> None:
     for use in (LoraUse("ink", "1", 1.0), LoraUse("oil", "1", 1.0), LoraUse("pen", "1", 1.0)):
         with pytest.raises(UnknownLora):
             model.check(replace(RECIPE, loras=(use,)))
+
+
+def test_a_picture_may_grow_to_twice_what_the_model_draws_from_nothing() -> None:
+    large = replace(RECIPE, width=MODEL.max_side * 2, height=MODEL.max_side * 2)
+    MODEL.check(replace(large, init_image=InitImage("0a" * 32, 0.3, "latents")))
+    for init_image in (None, InitImage("0a" * 32, 0.3)):
+        with pytest.raises(InvalidSize):
+            MODEL.check(replace(large, init_image=init_image))
+    with pytest.raises(InvalidSize):
+        MODEL.check(replace(RECIPE.upscaled(0, "0a" * 32, 4), width=MODEL.max_side * 4))
