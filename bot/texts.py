@@ -66,6 +66,7 @@ REROLL = "Reroll"
 DELETE = "Delete"
 VARY_SUBTLE = "Vary subtle"
 VARY_STRONG = "Vary strong"
+UPSCALE = {2: "Upscale x2", 4: "Upscale x4"}
 
 
 def show(number: int) -> str:
