@@ -94,6 +94,8 @@ def accepted(generation: Generation) -> str:
 
 
 def waiting(generation: Generation, update: Waiting) -> str:
+    if update.pulled is not None:
+        return f"{heading(generation)}\nThe model is being downloaded, {int(100 * update.pulled)} %"
     place = "You are next" if update.position <= 1 else f"In the queue, place {update.position}"
     eta = "" if update.eta_s is None else f" · {duration(update.eta_s)}"
     return f"{heading(generation)}\n{place}{eta}"

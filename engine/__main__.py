@@ -52,7 +52,8 @@ def main(argv: Sequence[str], prog: str = "python -m engine") -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    settings = EngineSettings(models_file=options.models_file) if options.models_file else EngineSettings()
+    places = {"models_file": options.models_file, "models_dir": options.models_dir}
+    settings = EngineSettings(**{name: place for name, place in places.items() if place})
     try:
         if options.command == "models":
             return models.run(options, settings, sys.stdout, sys.stderr)
@@ -73,6 +74,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     models_file = _Parser(add_help=False)
     models_file.add_argument("--models-file", type=Path, metavar="FILE", help="the model catalogue (models.toml)")
+    models_file.add_argument("--models-dir", type=Path, metavar="DIR", help="folder of pulled, added and merged models")
     about = "list, pull, check and add models"
     models.add_commands(
         commands.add_parser("models", parents=[models_file], help=about, description=about.capitalize())

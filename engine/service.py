@@ -14,25 +14,33 @@ from engine.api import (
     Recipe,
     UnknownModel,
 )
-from engine.catalog import Catalog, ModelEntry, load_catalog
+from engine.catalog import Catalog, load_catalog
 from engine.dispatch import Dispatcher
 from engine.executors.port import Executor
 from engine.executors.process import ProcessExecutor
-from engine.hub import PIPELINE, SAFETY_CHECKER, is_here
+from engine.executors.pull import ProcessPuller
+from engine.hub import missing, sources_of
 from engine.prompt_floor import check_negative_prompt, check_prompt
 from engine.settings import EngineSettings
 
 
 class EngineService:
-    """Implements `engine.api.EngineClient` over a catalogue and a dispatcher."""
+    """Implements `engine.api.EngineClient` over a catalogue and a dispatcher.
 
-    def __init__(self, catalog: Catalog, dispatcher: Dispatcher) -> None:
+    Args:
+        catalog: the models.
+        dispatcher: has jobs drawn.
+        pulls: whether it brings models here that are not, when they are asked for.
+    """
+
+    def __init__(self, catalog: Catalog, dispatcher: Dispatcher, *, pulls: bool = False) -> None:
         self._catalog = catalog
         self._dispatcher = dispatcher
+        self._pulls = pulls
 
     def models(self) -> tuple[ModelInfo, ...]:
-        """Return the models whose files are here, the default model first."""
-        return tuple(entry.info for entry in self._catalog.entries if _is_here(entry))
+        """Return the models whose files are here, or can be brought here, the default model first."""
+        return tuple(entry.info for entry in self._catalog.entries if self._pulls or not missing(sources_of(entry)))
 
     def check(self, recipe: Recipe, tenant: str | None = None) -> None:
         """Raise what is wrong with the recipe, or with the engine.
@@ -42,7 +50,7 @@ class EngineService:
             SafetyUnavailable, EngineStopped: nothing can be drawn now.
             TooBusy: too many jobs wait.
         """
-        check_recipe(recipe, self._catalog)
+        check_recipe(recipe, self._catalog, self._pulls)
         self._dispatcher.check(recipe.model, tenant)
 
     def submit(self, request: GenerationRequest) -> Job:
@@ -52,7 +60,7 @@ class EngineService:
             Refused, Unavailable: as in `check`, or BadInput for a file that is missing; nothing was queued.
             ValueError: a live job has this id already.
         """
-        check_recipe(request.recipe, self._catalog)
+        check_recipe(request.recipe, self._catalog, self._pulls)
         request.check_inputs()
         return self._dispatcher.submit(request)
 
@@ -61,8 +69,13 @@ class EngineService:
         return self._dispatcher.status()
 
 
-def check_recipe(recipe: Recipe, catalog: Catalog) -> None:
+def check_recipe(recipe: Recipe, catalog: Catalog, pulls: bool = False) -> None:
     """Raise what keeps the recipe from being drawn, whatever the state of the engine.
+
+    Args:
+        recipe: what is asked for.
+        catalog: the models.
+        pulls: whether the engine brings models here that are not.
 
     Raises:
         UnknownModel, InvalidSize, OutOfRange, UnknownScheduler, BadPrompt: the recipe is wrong.
@@ -78,14 +91,10 @@ def check_recipe(recipe: Recipe, catalog: Catalog) -> None:
     if recipe.model_revision != entry.info.revision:
         reason = f"revision {recipe.model_revision} was asked for, and the catalogue has {entry.info.revision}"
         raise ModelUnavailable(recipe.model, reason)
-    if not _is_here(entry):
+    if not pulls and missing(sources_of(entry)):
         raise ModelUnavailable(
             recipe.model, f"its files are not here yet; easel models pull {recipe.model} brings them"
         )
-
-
-def _is_here(entry: ModelEntry) -> bool:
-    return is_here(entry.source, PIPELINE) and is_here(entry.safety_checker, SAFETY_CHECKER)
 
 
 @asynccontextmanager
@@ -110,9 +119,11 @@ async def open_engine(
         catalog = load_catalog(settings.models_file, settings.models_dir)
     if executors is None:
         executors = [ProcessExecutor(spec, settings.models_file, settings.models_dir) for spec in settings.workers()]
-    dispatcher = Dispatcher(executors, settings)
+    pulls = settings.pull_on_demand
+    puller = ProcessPuller(catalog, settings.models_file, settings.models_dir) if pulls else None
+    dispatcher = Dispatcher(executors, settings, puller=puller)
     dispatcher.open()
     try:
-        yield EngineService(catalog, dispatcher)
+        yield EngineService(catalog, dispatcher, pulls=pulls)
     finally:
         await dispatcher.close()

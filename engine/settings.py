@@ -17,8 +17,12 @@ import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 Service = Literal["exact", "fast"]
+MemoryProfile = Literal["high", "balanced", "low"]
+MemorySetting = Literal["auto", "high", "balanced", "low"]
 DeviceName = Annotated[str, Field(pattern=r"^(cpu|cuda:\d{1,2})$")]
 NVIDIA_SMI_TIMEOUT_S = 10.0
+COMPILE_TIMEOUT_S = 1800.0
+"""For all numbers of rows of a model and size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +34,18 @@ class WorkerSpec:
         device: torch device, e.g. "cpu" or "cuda:0".
         threads: CPU threads for its torch.
         service: whether a picture may depend, in its last bits, on what is drawn beside it ("fast") or not ("exact").
+        memory: the memory profile of its models; "auto" to choose one for each.
+        ram_gb: most RAM that its models may take; None for what is free.
+        compile: whether UNets are compiled.
     """
 
     name: str
     device: str
     threads: int
     service: Service = "exact"
+    memory: MemorySetting = "auto"
+    ram_gb: float | None = None
+    compile: bool = False
 
 
 def default_models_file() -> Path:
@@ -62,6 +72,12 @@ class EngineSettings(BaseModel):
         workers_per_device: worker processes on each device.
         threads: CPU threads of each worker; None for cores divided by workers.
         service: class of service of all workers; "auto" for exact on a CPU, fast on a card.
+        memory: what is done so that models take less memory: "high" (there is plenty) nothing, "balanced" little,
+            "low" what makes large models fit at all; "auto" for the first that fits, chosen for each model.
+        ram_gb: most RAM that the models of each worker may take, in gigabytes: on a CPU all of them, beside a card
+            those that wait for their next turn on it. None for what is free.
+        compile: whether UNets are compiled, which takes minutes for each model and size, when it is loaded or first
+            drawn, and makes every step faster. It needs a compiler.
         queue_limit: jobs that may wait before new ones are refused.
         queue_limit_per_tenant: jobs of one tenant that may wait before its new ones are refused.
         patience_row_steps: how much work may overtake a waiting job because its model is in memory already, in rows
@@ -69,6 +85,8 @@ class EngineSettings(BaseModel):
         start_timeout_s: how long a worker may take to start.
         step_timeout_s: how long a worker that draws may be silent before it is replaced; `start_timeout_s` is added
             until its first step, because a model may be loading.
+        pull_on_demand: whether members are offered models whose files are not here; the first request for one waits
+            while they are pulled.
         models_file: the model catalogue.
         models_dir: folder of pulled, added and merged models, with a catalogue of their own.
     """
@@ -79,11 +97,15 @@ class EngineSettings(BaseModel):
     workers_per_device: int = Field(default=1, ge=1, le=16)
     threads: int | None = Field(default=None, ge=1, le=256)
     service: Literal["auto"] | Service = "auto"
+    memory: MemorySetting = "auto"
+    ram_gb: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    compile: bool = False
     queue_limit: int = Field(default=100, ge=1, le=10_000)
     queue_limit_per_tenant: int = Field(default=20, ge=1, le=10_000)
     patience_row_steps: float = Field(default=1000.0, ge=0)
     start_timeout_s: float = Field(default=300.0, gt=0)
     step_timeout_s: float = Field(default=300.0, gt=0)
+    pull_on_demand: bool = False
     models_file: Path = Field(default_factory=default_models_file)
     models_dir: Path = Field(default_factory=default_models_dir)
 
@@ -94,13 +116,26 @@ class EngineSettings(BaseModel):
             raise ValueError('name each device once, for example ["cuda:0", "cuda:1"] or ["cpu"]')
         return value
 
+    @property
+    def load_timeout_s(self) -> float:
+        """How long a worker may be silent before a batch's first step, beyond what it may be later."""
+        return self.start_timeout_s + (COMPILE_TIMEOUT_S if self.compile else 0.0)
+
     def workers(self) -> tuple[WorkerSpec, ...]:
         """Return the workers to run on this machine."""
         devices = find_devices(os.environ) if self.devices == "auto" else self.devices
         names = [(device, number) for device in devices for number in range(self.workers_per_device)]
         threads = self.threads or max(1, _cores() // len(names))
         return tuple(
-            WorkerSpec(f"{device.replace(':', '')}-{number}", device, threads, self._service_on(device))
+            WorkerSpec(
+                name=f"{device.replace(':', '')}-{number}",
+                device=device,
+                threads=threads,
+                service=self._service_on(device),
+                memory=self.memory,
+                ram_gb=self.ram_gb,
+                compile=self.compile,
+            )
             for device, number in names
         )
 

@@ -29,6 +29,12 @@ class Cancel(msgspec.Struct, frozen=True, tag="cancel"):
     job_id: str
 
 
+class Prefetch(msgspec.Struct, frozen=True, tag="prefetch"):
+    """Engine to worker: load this model beside what is drawn, if there is room; it will be wanted next."""
+
+    model: str
+
+
 class Stop(msgspec.Struct, frozen=True, tag="stop"):
     """Engine to worker: end all jobs as cancelled and exit."""
 
@@ -49,6 +55,16 @@ class Unfit(msgspec.Struct, frozen=True, tag="unfit"):
     """Worker to engine, first and last: the gate failed its proof. The worker draws nothing."""
 
     reason: str
+
+
+class Loaded(msgspec.Struct, frozen=True, tag="loaded"):
+    """Worker to engine, whenever it changes: the models that are in memory.
+
+    `ready` can be drawn with at once; `near` are in memory, but not on the device or not proven yet.
+    """
+
+    ready: tuple[str, ...]
+    near: tuple[str, ...]
 
 
 class JobStarted(msgspec.Struct, frozen=True, tag="started"):
@@ -89,8 +105,8 @@ class JobCancelled(msgspec.Struct, frozen=True, tag="cancelled"):
     job_id: str
 
 
-ToWorker = Draw | Cancel | Stop
-FromWorker = Ready | Unfit | JobStarted | JobProgress | JobFinished | JobFailed | JobCancelled
+ToWorker = Draw | Cancel | Prefetch | Stop
+FromWorker = Ready | Unfit | Loaded | JobStarted | JobProgress | JobFinished | JobFailed | JobCancelled
 
 _encoder = msgspec.msgpack.Encoder()
 _to_worker = msgspec.msgpack.Decoder(ToWorker)

@@ -43,10 +43,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """The job waits. `position` is 1 for the next; `eta_s` is seconds until its result, None if unknown."""
+    """The job waits.
+
+    Args:
+        position: 1 for the next.
+        eta_s: seconds until its result, None if unknown.
+        pulled: how much of its model is downloaded, 0.0 to 1.0; None when it is not being downloaded.
+    """
 
     position: int
     eta_s: float | None
+    pulled: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,8 +217,8 @@ class Draw:
 
     def _update(self, event: Event, generation: Generation) -> Update | None:
         match event:
-            case Queued(position, eta_s):
-                return Waiting(position, eta_s)
+            case Queued(position, eta_s, pulled):
+                return Waiting(position, eta_s, pulled)
             case Started():
                 return Drawing(0, generation.recipe.steps)
             case Progress(step, total, preview):

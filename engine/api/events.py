@@ -13,10 +13,17 @@ from engine.api.results import Facts, ImageResult, ReviewedImage
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """The job waits. `position` is 1 for the next to start; `eta_s` is seconds until its result, None if unknown."""
+    """The job waits.
+
+    Args:
+        position: 1 for the next to start.
+        eta_s: seconds until its result, None if unknown.
+        pulled: how much of its model's files is here, 0.0 to 1.0, while they are being downloaded; else None.
+    """
 
     position: int
     eta_s: float | None
+    pulled: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

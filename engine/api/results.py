@@ -79,6 +79,8 @@ class Facts:
         seconds: time from start to result on the worker.
         service: "exact": the picture does not depend on what was drawn beside it; or "fast".
         bucket: rows of the largest UNet call that the pictures shared with others.
+        memory: memory profile of the model: "high", or "balanced" or "low", which may change pixels a little.
+        compiled: whether the UNet was compiled, which changes last bits.
     """
 
     worker: str
@@ -89,6 +91,8 @@ class Facts:
     seconds: float
     service: str = "exact"
     bucket: int = 2
+    memory: str = "high"
+    compiled: bool = False
 
 
 def pixel_sha256(mode: str, width: int, height: int, raw: bytes) -> str:

@@ -36,11 +36,13 @@ class Contents:
         family: the architecture.
         prediction_type: as the files say it; None where a single file cannot say.
         size: bytes of all weights.
+        variant: the one asked for, if any weights are of it.
     """
 
     family: Family
     prediction_type: str | None
     size: int
+    variant: str | None = None
 
 
 def inspect(source: Source) -> Contents:
@@ -126,10 +128,13 @@ def _inspect_folder(folder: Path, variant: str | None) -> Contents:
             raise ContentsError(f"{part} must be of the class {wanted}, and model_index.json says {named}")
     _check_channels(unet.get("in_channels"))
     prediction = _json(folder / "scheduler" / "scheduler_config.json").get("prediction_type", "epsilon")
-    return Contents(family, prediction, sum(_sizes(folder, family, variant)))
+    weights = list(_weights(folder, family, variant))
+    has_variant = variant is not None and any(f".{variant}" in file.name for file in weights)
+    size = sum(file.stat().st_size for file in weights)
+    return Contents(family, prediction, size, variant if has_variant else None)
 
 
-def _sizes(folder: Path, family: Family, variant: str | None) -> Iterator[int]:
+def _weights(folder: Path, family: Family, variant: str | None) -> Iterator[Path]:
     for part in family.parts:
         if part.startswith("tokenizer"):
             _check_tokenizer(folder / part)
@@ -137,7 +142,7 @@ def _sizes(folder: Path, family: Family, variant: str | None) -> Iterator[int]:
         _json(folder / part / "config.json")
         for file in weight_files(folder, part, variant):
             tensors_of(file)
-            yield file.stat().st_size
+            yield file
 
 
 def _check_tokenizer(folder: Path) -> None:

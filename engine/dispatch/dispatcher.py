@@ -26,9 +26,10 @@ from engine.dispatch.forecast import forecast
 from engine.dispatch.health import WorkerState
 from engine.dispatch.jobs import EngineJob
 from engine.dispatch.lane import Lane
-from engine.dispatch.placement import choose
+from engine.dispatch.placement import choose, look_ahead
+from engine.dispatch.pulls import Pulls
 from engine.dispatch.queue import FairQueue
-from engine.executors.port import Executor
+from engine.executors.port import Executor, Puller
 from engine.settings import EngineSettings
 
 UNKNOWN_ETA_S = 30.0
@@ -44,12 +45,18 @@ class Dispatcher:
         executors: one per worker.
         settings: the bounds of the line, and the patience with workers.
         clock: seconds since the epoch, for deadlines.
+        puller: brings models here that are not; None when every job's model is.
     """
 
     def __init__(
-        self, executors: Sequence[Executor], settings: EngineSettings, clock: Callable[[], float] = time.time
+        self,
+        executors: Sequence[Executor],
+        settings: EngineSettings,
+        clock: Callable[[], float] = time.time,
+        puller: Puller | None = None,
     ) -> None:
         self._wake = asyncio.Event()
+        self._pulls = Pulls(puller, self._wake.set) if puller else None
         self._queue = FairQueue()
         self._calibration = Calibration()
         self._lanes = tuple(Lane(executor, settings, self._calibration, self._wake.set) for executor in executors)
@@ -76,6 +83,8 @@ class Dispatcher:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._pulls:
+            await self._pulls.close()
 
     def check(self, model: str, tenant: str | None = None) -> None:
         """Raise what keeps the engine from taking a job now: a place in the line is the permit to be drawn.
@@ -154,12 +163,27 @@ class Dispatcher:
                 self._give_up(job, Failed(error))
         for lane in self._lanes:
             lane.cancel_asked()
-        while choice := choose(self._lanes, self._queue.order(), self._settings.patience_row_steps):
+        self._pull_what_is_missing()
+        while choice := choose(self._lanes, self._drawable(), self._settings.patience_row_steps):
             for job in choice.overtaken:
                 job.overtaken += choice.job.cost
             self._queue.take(choice.job)
             choice.lane.draw(choice.job)
+        for lane, model in look_ahead(self._lanes, self._drawable()):
+            lane.prefetch(model)
         self._tell_places()
+
+    def _pull_what_is_missing(self) -> None:
+        for model in {job.model for job in self._queue.order()}:
+            if self._pulls and self._pulls.needs(model):
+                self._pulls.start(model)
+
+    def _drawable(self) -> list[EngineJob]:
+        """Return the jobs that wait for nothing but a worker, in the fair order."""
+        return [job for job in self._queue.order() if self._pulled(job) is None]
+
+    def _pulled(self, job: EngineJob) -> float | None:
+        return self._pulls.share(job.model) if self._pulls else None
 
     def _give_up(self, job: EngineJob, event: Event) -> None:
         self._queue.remove(job)
@@ -167,18 +191,25 @@ class Dispatcher:
 
     def _tell_places(self) -> None:
         order = self._queue.order()
-        if all(job.place == place for place, job in enumerate(order, start=1)):
+        if all(job.told == self._news(place, job) for place, job in enumerate(order, start=1)):
             return
         now_s = asyncio.get_running_loop().time()
-        spans = forecast(self._lanes, order)
+        spans = forecast(self._lanes, self._drawable())
         for place, job in enumerate(order, start=1):
-            if job.place == place:
+            if job.told == self._news(place, job):
                 continue
-            job.place = place
-            end_s = spans[job.job_id].end_s
+            job.told = self._news(place, job)
+            pulled = self._pulled(job)
+            # When a pull will be done is anybody's guess.
+            end_s = math.inf if pulled is not None else spans[job.job_id].end_s
             promise = self._calibration.promise(end_s, now_s) if math.isfinite(end_s) else None
             job.promise = job.promise or promise
-            job.emit(Queued(place, promise.told_s if promise else None))
+            job.emit(Queued(place, promise.told_s if promise else None, pulled))
+
+    def _news(self, place: int, job: EngineJob) -> tuple[int, int | None]:
+        """Return what is worth telling a waiting job: its place, and each percent of its model that came."""
+        pulled = self._pulled(job)
+        return place, None if pulled is None else int(100 * pulled)
 
     def _next_deadline_in_s(self, now: float) -> float | None:
         deadlines = [job.request.deadline for job in self._queue.order() if job.request.deadline is not None]
@@ -186,7 +217,7 @@ class Dispatcher:
 
     def _next_start_s(self, tenant: str | None) -> float:
         """Return when the next job of the tenant, or of anybody, should leave the line."""
-        order = self._queue.order()
+        order = self._drawable()
         spans = forecast(self._lanes, order)
         starts = [spans[job.job_id].start_s for job in order if tenant in (None, job.request.tenant)]
         soonest_s = min(starts, default=math.inf)
@@ -194,6 +225,8 @@ class Dispatcher:
 
     def _why_not(self, model: str) -> EngineError | None:
         """Return why no worker can draw with the model; None if one can, or may soon."""
+        if self._pulls and (reason := self._pulls.why_not(model)):
+            return ModelUnavailable(model, reason)
         working = [lane for lane in self._lanes if lane.health.takes_jobs]
         if any(lane.can_draw(model) for lane in working):
             return None
@@ -207,4 +240,5 @@ class Dispatcher:
             return EngineStopped().sentence()
         if not self._lanes:
             return "There is no worker."
-        return " ".join(dict.fromkeys(sentence for lane in self._lanes for sentence in lane.health.sentences()))
+        told = [sentence for lane in self._lanes for sentence in lane.health.sentences()]
+        return " ".join(dict.fromkeys([*told, *(self._pulls.sentences() if self._pulls else [])]))

@@ -45,7 +45,7 @@ class EngineJob:
         self.cancel_sent = False
         self.over = False
         self.done = 0.0
-        self.place: int | None = None
+        self.told: tuple[int, int | None] | None = None
         self.promise: Promise | None = None
         self.overtaken = 0.0
         self._changed = changed

@@ -26,7 +26,22 @@ from engine.dispatch.jobs import ROWS_AN_IMAGE, EngineJob, Group
 from engine.dispatch.rate import Meter
 from engine.executors.port import Executor, WorkerGone
 from engine.settings import EngineSettings
-from engine.wire import Cancel, Draw, FromWorker, JobCancelled, JobFailed, JobFinished, JobProgress, JobStarted
+from engine.wire import (
+    Cancel,
+    Draw,
+    FromWorker,
+    JobCancelled,
+    JobFailed,
+    JobFinished,
+    JobProgress,
+    JobStarted,
+    Loaded,
+    Prefetch,
+)
+
+AT_HAND, NEAR, FAR = 0, 1, 2
+"""How near a worker is to drawing with a model: ready, in memory, or in its files."""
+NOTHING = Loaded((), ())
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +69,8 @@ class Lane:
         self._calibration = calibration
         self._changed = changed
         self._budget = ROWS_AN_IMAGE
-        self._models: list[str] = []
+        self._loaded = NOTHING
+        self._ahead: str | None = None
         self._watchdog: asyncio.Timeout | None = None
 
     @property
@@ -91,22 +107,31 @@ class Lane:
         return self.health.why_not(model, _now_s())
 
     def distance(self, model: str) -> int:
-        """Return 0 for the model that was drawn with last, 1 for one since the worker's start, 2 for any other."""
-        if model not in self._models:
-            return 2
-        return 0 if model == self._models[-1] else 1
+        """Return how far the worker is from drawing with a model: AT_HAND, NEAR or FAR."""
+        if model in self._loaded.ready:
+            return AT_HAND
+        return NEAR if model in self._loaded.near else FAR
+
+    @property
+    def ahead(self) -> str | None:
+        """The model that the worker was last told to load beside its batch."""
+        return self._ahead
 
     def draw(self, job: EngineJob) -> None:
         """Give the worker a job."""
         if not self.running:
             self._watch(self._silence_s())
         self.running[job.job_id] = job
-        self._models = [model for model in self._models if model != job.model] + [job.model]
         try:
             self._executor.send(Draw(job.request))
         except (TypeError, ValueError, OverflowError) as error:
             # One request that no message can hold must not end the order of all the others.
             self._end(job, Failed(GenerationFailed(f"the request cannot be sent to a worker: {error}")))
+
+    def prefetch(self, model: str) -> None:
+        """Have the worker load a model beside its batch."""
+        self._ahead = model
+        self._executor.send(Prefetch(model))
 
     def cancel_asked(self) -> None:
         """Tell the worker which of its jobs are not wanted any more."""
@@ -148,7 +173,7 @@ class Lane:
             self.health.start_failed(WorkerState.BROKEN, f"the worker {self.name} was not ready after {timeout_s:g} s")
         else:
             log.info("worker %s is ready on %s with %d threads", self.name, ready.device, ready.threads)
-            self._budget, self._models = ready.rows, []
+            self._budget, self._loaded, self._ahead = ready.rows, NOTHING, None
             self.health.started()
             self._changed()
             self._is_gone(await self._listen())
@@ -171,7 +196,7 @@ class Lane:
 
     def _silence_s(self) -> float:
         """Return how long the worker may be silent: longer before its first step, because a model may be loading."""
-        loading_s = 0.0 if self.meter.is_stepping else self._settings.start_timeout_s
+        loading_s = 0.0 if self.meter.is_stepping else self._settings.load_timeout_s
         return loading_s + self._settings.step_timeout_s
 
     def _watch(self, silence_s: float | None) -> None:
@@ -186,6 +211,10 @@ class Lane:
         self.end_all(Failed(WorkerDied(self.name)))
 
     def _hear(self, message: FromWorker) -> None:
+        if isinstance(message, Loaded):
+            self._loaded = message
+            self._changed()
+            return
         job = self.running.get(getattr(message, "job_id", ""))
         if job is None:
             return
@@ -224,6 +253,7 @@ class Lane:
         del self.running[job.job_id]
         self.meter.left(job, is_idle=not self.running)
         if not self.running:
+            self._ahead = None
             self._watch(None)
         job.emit(event)
         self._changed()

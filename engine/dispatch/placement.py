@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from engine.dispatch.jobs import EngineJob
-from engine.dispatch.lane import Lane
+from engine.dispatch.lane import AT_HAND, FAR, Lane
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,25 @@ def choose(lanes: Sequence[Lane], order: Sequence[EngineJob], patience: float) -
     return None
 
 
+def look_ahead(lanes: Sequence[Lane], order: Sequence[EngineJob]) -> Iterator[tuple[Lane, str]]:
+    """Yield what workers should load beside their batch: models of waiting jobs that no worker has in memory.
+
+    The worker that will be free first loads the model that will be wanted first, and no more than one for each batch.
+    """
+    ready = [lane for lane in lanes if lane.is_ready]
+    coming = {lane.ahead for lane in ready} | {lane.group[0] for lane in ready if lane.group}
+    wanted = [model for model in dict.fromkeys(job.model for job in order) if model not in coming]
+    wanted = [model for model in wanted if not any(_has(lane, model) for lane in ready)]
+    for lane in sorted((lane for lane in ready if lane.group and not lane.ahead), key=lambda lane: lane.load):
+        if (model := next((model for model in wanted if lane.can_draw(model)), None)) is not None:
+            wanted.remove(model)
+            yield lane, model
+
+
+def _has(lane: Lane, model: str) -> bool:
+    return lane.can_draw(model) and lane.distance(model) < FAR
+
+
 def _for_lane(lane: Lane, order: Iterable[EngineJob], patience: float) -> Choice | None:
     """Return the first job that goes on with what the worker draws, unless it would overtake one for too long.
 
@@ -46,7 +65,7 @@ def _for_lane(lane: Lane, order: Iterable[EngineJob], patience: float) -> Choice
     """
     ahead: list[EngineJob] = []
     for job in order:
-        goes_on = job.group == lane.group if lane.group else lane.distance(job.model) == 0
+        goes_on = job.group == lane.group if lane.group else lane.distance(job.model) == AT_HAND
         if goes_on and all(other.overtaken + job.cost <= patience for other in ahead):
             return Choice(lane, job, tuple(ahead))
         if goes_on:

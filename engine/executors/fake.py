@@ -24,6 +24,8 @@ from engine.wire import (
     JobFailed,
     JobProgress,
     JobStarted,
+    Loaded,
+    Prefetch,
     Ready,
     Stop,
     ToWorker,
@@ -74,7 +76,8 @@ class FakeExecutor:
         starts: how the first starts go, in order; later ones are good.
         rows: how much it takes at once, two for an image.
         step_s: how long a step of a job takes, whatever else is drawn.
-        load_s: how long the first job of a model waits for it, since the last start.
+        load_s: how long loading a model takes.
+        room: how many models are ready at once; one that has to leave for another stays near.
     """
 
     def __init__(
@@ -85,15 +88,20 @@ class FakeExecutor:
         rows: int = 2,
         step_s: float = 0.0,
         load_s: float = 0.0,
+        room: int = 1,
     ) -> None:
         self.plan = plan
+        self.prefetched: list[str] = []
         self.requests: list[GenerationRequest] = []
         self._name = name
         self._starts: Iterator[Start] = iter(starts)
         self._rows = rows
         self._step_s = step_s
         self._load_s = load_s
-        self._loaded: set[str] = set()
+        self._room = room
+        self._ready: list[str] = []
+        self._near: list[str] = []
+        self._loading = asyncio.Lock()
         self._inbox: asyncio.Queue[FromWorker | WorkerGone] = asyncio.Queue()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._hold_at_step: int | None = None
@@ -148,7 +156,7 @@ class FakeExecutor:
                 await asyncio.Event().wait()
         self._inbox = asyncio.Queue()
         self._is_alive = True
-        self._loaded.clear()
+        self._ready, self._near = [], []
         return Ready(self._name, "fake", 1, self._rows)
 
     def send(self, message: ToWorker) -> None:
@@ -161,6 +169,9 @@ class FakeExecutor:
                 self._tasks[request.job_id] = asyncio.create_task(self._draw(request))
             case Cancel(job_id):
                 self._cancel(job_id)
+            case Prefetch(model):
+                self.prefetched.append(model)
+                self._tasks[f"prefetch {model}"] = asyncio.create_task(self._prefetch(model))
             case Stop():
                 for job_id in list(self._tasks):
                     self._cancel(job_id)
@@ -180,10 +191,8 @@ class FakeExecutor:
 
     async def _draw(self, request: GenerationRequest) -> None:
         plan, recipe = self.plan(request), request.recipe
+        await self._make_ready(recipe.model)
         self._tell(JobStarted(request.job_id))
-        if recipe.model not in self._loaded:
-            await asyncio.sleep(self._load_s)
-            self._loaded.add(recipe.model)
         for step in range(1, recipe.steps + 1):
             await self._wait_while_held(request.job_id, step - 1)
             if plan.die_at_step == step:
@@ -196,6 +205,25 @@ class FakeExecutor:
         else:
             self._tell(_finished(request, plan, self._name))
         del self._tasks[request.job_id]
+
+    async def _make_ready(self, model: str) -> None:
+        await self._load(model)
+        if model in self._near:
+            self._near.remove(model)
+            self._near += self._ready[: len(self._ready) + 1 - self._room]
+            self._ready = [*self._ready, model][-self._room :]
+            self._tell(Loaded(tuple(self._ready), tuple(self._near)))
+
+    async def _prefetch(self, model: str) -> None:
+        await self._load(model)
+        self._tell(Loaded(tuple(self._ready), tuple(self._near)))
+        self._tasks.pop(f"prefetch {model}", None)
+
+    async def _load(self, model: str) -> None:
+        async with self._loading:
+            if model not in (*self._ready, *self._near):
+                await asyncio.sleep(self._load_s)
+                self._near.append(model)
 
     async def _wait_while_held(self, job_id: str, step: int) -> None:
         if step != self._hold_at_step:

@@ -1,7 +1,8 @@
-"""The port between the dispatcher and whatever runs a worker."""
+"""The ports between the dispatcher and whatever runs a worker, or a pull."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from typing import Protocol
 
 from engine.wire import FromWorker, Ready, ToWorker
@@ -38,3 +39,21 @@ class Executor(Protocol):
 
     async def stop(self) -> None:
         """End the worker, first by asking, then by force. Never raises; safe to call twice or before `start`."""
+
+
+class PullFailed(Exception):
+    """A model could not be pulled. `str()` says why, without a full stop."""
+
+
+class Puller(Protocol):
+    """Brings the files of models here."""
+
+    def is_here(self, model: str) -> bool:
+        """Tell whether a model of the catalogue can be loaded from this machine."""
+
+    def pull(self, model: str) -> AsyncGenerator[float, None]:
+        """Bring a model here, yielding how much of it is, from 0.0 to 1.0.
+
+        Raises:
+            PullFailed: it cannot be had now.
+        """

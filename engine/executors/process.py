@@ -37,7 +37,7 @@ class ProcessExecutor:
     """Implements `Executor`. The worker's stderr goes to the log; its last line explains a death.
 
     Args:
-        spec: name, device, threads and service of the worker.
+        spec: of the worker.
         models_file, models_dir: the catalogue that the worker reads.
         command: program and first arguments of the worker.
     """
@@ -51,6 +51,9 @@ class ProcessExecutor:
             *("--name", spec.name, "--device", spec.device),
             *("--threads", str(spec.threads), "--service", spec.service),
             *("--models", str(models_file), "--models-dir", str(models_dir)),
+            *("--memory", spec.memory),
+            *(("--compile",) if spec.compile else ()),
+            *(() if spec.ram_gb is None else ("--ram-gb", str(spec.ram_gb))),
         )
         self._process: Process | None = None
         self._stderr: asyncio.Task[None] | None = None

@@ -1,8 +1,8 @@
 """Pull models from the model hub into the data folder, whole and verified, and know which are there."""
 
 from engine.hub.errors import HubError
-from engine.hub.pull import Progress, Report, missing, pull
-from engine.hub.receipts import check, is_here, licence_of
+from engine.hub.pull import Progress, Report, pull
+from engine.hub.receipts import check, is_here, licence_of, missing, sources_of
 from engine.hub.repository import PIPELINE, SAFETY_CHECKER
 
 __all__ = [
@@ -16,4 +16,5 @@ __all__ = [
     "licence_of",
     "missing",
     "pull",
+    "sources_of",
 ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,15 +23,13 @@ from huggingface_hub.utils import build_hf_headers, hf_raise_for_status  # type:
 
 from engine.catalog import Source
 from engine.hub.errors import HubError, address, worded
-from engine.hub.receipts import digest_of, is_here, write_receipt
+from engine.hub.receipts import Part, digest_of, write_receipt
 from engine.hub.repository import Listing, RemoteFile, list_repository, wanted_files
 
 _DIGITS = 12
 _TRIES = 6
 _FIRST_WAIT_S = 1.0
 _SERVER_FAULT = 500
-
-Part = tuple[Source, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +53,6 @@ class Report:
     commits: tuple[str, ...]
     size: int
     pulled: int
-
-
-def missing(sources: Iterable[Part]) -> list[Part]:
-    """Return those sources whose files are not here."""
-    return [(source, part) for source, part in sources if not is_here(source, part)]
 
 
 def pull(

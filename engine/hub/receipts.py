@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from engine.catalog import Source
+from engine.catalog import ModelEntry, Source
 from engine.hub.errors import HubError
-from engine.hub.repository import Listing, RemoteFile
+from engine.hub.repository import PIPELINE, SAFETY_CHECKER, Listing, RemoteFile
 
 _BLOCK_BYTES = 2**20
+
+Part = tuple[Source, str]
 
 
 def write_receipt(source: Source, part: str, listing: Listing, files: Sequence[RemoteFile]) -> None:
@@ -31,6 +33,16 @@ def write_receipt(source: Source, part: str, listing: Listing, files: Sequence[R
     written = path.with_suffix(".new")
     written.write_text(json.dumps(data, indent=1), "utf-8")
     os.replace(written, path)
+
+
+def sources_of(entry: ModelEntry) -> list[Part]:
+    """Return what a model is loaded from, each with what it is for."""
+    return [(entry.safety_checker, SAFETY_CHECKER), (entry.source, PIPELINE)]
+
+
+def missing(sources: Iterable[Part]) -> list[Part]:
+    """Return those sources whose files are not here."""
+    return [(source, part) for source, part in sources if not is_here(source, part)]
 
 
 def is_here(source: Source, part: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import os
 import queue
@@ -10,8 +11,10 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 from engine.catalog import CatalogError, load_catalog
+from engine.settings import MemorySetting
 from engine.wire import Stop
 from engine.worker.channel import Inbox, open_channel
 
@@ -45,12 +48,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from diffusers.utils import logging as diffusers_logging
     from transformers.utils import logging as transformers_logging
 
+    from engine.worker.compiler import CompilerMissing, check_compiler
     from engine.worker.device import open_device
     from engine.worker.loop import run_worker
+    from engine.worker.memory import GB
 
     diffusers_logging.disable_progress_bar()
     transformers_logging.disable_progress_bar()
-    device = open_device(options.device, options.threads, options.service)
+    gc.freeze()  # the libraries stay; what models leave behind is found faster without them
+    ram_bytes = None if options.ram_gb is None else int(GB * options.ram_gb)
+    if options.compile:
+        try:
+            check_compiler(options.device.partition(":")[0], os.environ)
+        except CompilerMissing as error:
+            print(error, file=sys.stderr)
+            return 2
+    device = open_device(options.device, options.threads, options.service, options.memory, ram_bytes, options.compile)
     try:
         return run_worker(options.name, device, catalog, inbox, channel.send)
     except BrokenPipeError:
@@ -65,6 +78,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--service", required=True, choices=("exact", "fast"), help="class of service")
     parser.add_argument("--models", required=True, type=Path, help="the model catalogue, models.toml")
     parser.add_argument("--models-dir", required=True, type=Path, help="folder of pulled, added and merged models")
+    parser.add_argument("--memory", default="auto", choices=get_args(MemorySetting), help="memory profile")
+    parser.add_argument("--compile", action="store_true", help="compile UNets")
+    parser.add_argument("--ram-gb", type=float, metavar="GB", help="RAM for models; what is free if not given")
     return parser
 
 

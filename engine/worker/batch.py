@@ -165,6 +165,7 @@ def begin_drawing(
     start: Start | None = None,
 ) -> Drawing:
     """Return an image at its initial noise, or at a picture with some of that noise, made on the CPU in float32."""
+    context = conditioning.context
     scheduler = build_scheduler(recipe.scheduler, pipeline.scheduler.config, recipe.steps)
     shape = (1, pipeline.unet.config.in_channels, group.height, group.width)
     begin, keep = 0, None
@@ -178,11 +179,11 @@ def begin_drawing(
         pipeline=pipeline,
         group=group,
         row_rule=row_rule,
-        latents=latents.to(pipeline.device, conditioning.context.dtype),
+        latents=latents.to(context.device, context.dtype),
         conditioning=conditioning,
         guidance_scale=recipe.guidance_scale,
         scheduler=scheduler,
-        unet_timesteps=scheduler.timesteps[begin:].to(pipeline.device, torch.float32),
+        unet_timesteps=scheduler.timesteps[begin:].to(context.device, torch.float32),
         generator=generator,
         takes_generator="generator" in inspect.signature(scheduler.step).parameters,
         changes=changes,

@@ -64,21 +64,21 @@ class AnyRows:
 
 
 @dataclass(frozen=True, slots=True)
-class ProvenRows:
-    """For `exact`, where every image needs two rows: one of the proven buckets.
+class BucketRows:
+    """Where not every number of rows will do: one of some buckets.
 
     Args:
-        buckets: the proven numbers of rows, rising from 2.
+        buckets: the numbers of rows, rising from 2.
     """
 
     buckets: Sequence[int]
 
     def fit(self, costs: Sequence[int], cap: int) -> tuple[int, int]:
         """See `RowRule`. The largest bucket that the images fill, or all but fill: the rest of it is padding."""
-        wanted = PAIR * len(costs)
+        wanted = sum(costs)
         worth_it = [bucket for bucket in self.buckets if bucket <= cap and wanted >= LEAST_FULL * bucket]
         bucket = max(worth_it, default=PAIR)
-        return min(bucket // PAIR, len(costs)), bucket
+        return AnyRows().fit(costs, bucket)[0], bucket
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,31 +109,49 @@ class RowShape:
         return cls(channels, height, width, tokens, features, *sizes)
 
 
-class Proofs:
-    """What is proven of one loaded UNet, by shape of its rows and LoRAs. Owned by the thread that prepares jobs.
+class RowRules:
+    """Which numbers of rows one loaded UNet takes, by shape and LoRAs. Owned by the thread that prepares jobs.
 
     Args:
-        unet: the loaded UNet, its row-dependent layers in pairs already.
+        unet: the loaded UNet; in `exact` its row-dependent layers work in pairs already.
         most_rows: that a call may have.
+        exact: whether the rows must come out the same whatever their number, which is then proven.
+        compiled: whether the UNet is compiled for each number of rows, which is then done before the first is drawn.
     """
 
-    def __init__(self, unet: Any, most_rows: int) -> None:
+    def __init__(self, unet: Any, most_rows: int, exact: bool, compiled: bool = False) -> None:
         self._unet = unet
         self._most_rows = most_rows
-        self._rules: dict[tuple[RowShape, tuple[str, ...]], ProvenRows] = {}
+        self._exact = exact
+        self._compiled = compiled
+        self._rules: dict[tuple[RowShape, tuple[str, ...]], RowRule] = {}
 
-    def get(self, shape: RowShape, loras: tuple[str, ...] = ()) -> ProvenRows:
-        """Return what is proven of a shape, proving it the first time.
+    def get(self, shape: RowShape, loras: tuple[str, ...] = ()) -> RowRule:
+        """Return the rule for a shape, finding it out the first time.
 
         Args:
             shape: of the rows.
-            loras: names of those that are applied; their weights choose no kernel.
+            loras: names of those that are applied; their weights choose no kernel. What is compiled does not know them,
+                so that calls with them are not.
         """
         if (shape, loras) not in self._rules:
+            self._rules[shape, loras] = self._find(shape) if not (loras and self._compiled) else self._uncompiled()
+        return self._rules[shape, loras]
+
+    def _uncompiled(self) -> RowRule:
+        return BucketRows((PAIR,)) if self._exact else AnyRows()
+
+    def _find(self, shape: RowShape) -> RowRule:
+        buckets: Sequence[int] = ()
+        if self._compiled:
+            started = time.monotonic()
+            buckets = warm_buckets(self._unet, shape, self._most_rows)
+            took_s = time.monotonic() - started
+            _log.info("calls of %dx%d latents are compiled, in %.0f s", shape.width, shape.height, took_s)
+        if self._exact:
             buckets = prove_buckets(self._unet, shape, self._most_rows)
             _log.info("rows of %dx%d latents are proven in calls of %d", shape.width, shape.height, buckets[-1])
-            self._rules[shape, loras] = ProvenRows(buckets)
-        return self._rules[shape, loras]
+        return BucketRows(buckets) if buckets else AnyRows()
 
 
 def work_in_pairs(unet: Any) -> None:
@@ -151,6 +169,20 @@ def in_pairs(forward: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
     if len(rows) <= PAIR:
         return forward(rows)
     return torch.cat([forward(pair) for pair in torch.split(rows, PAIR)])
+
+
+@torch.no_grad()
+def warm_buckets(unet: Any, shape: RowShape, most_rows: int) -> Sequence[int]:
+    """Call a UNet once with each bucket; give back the buckets that it had memory for, at least the smallest."""
+    random = _Proof(unet, shape, min(most_rows, BUCKETS[-1]))
+    warm: list[int] = []
+    for bucket in (bucket for bucket in BUCKETS if bucket <= random.rows):
+        try:
+            random.call(0, bucket)
+        except torch.OutOfMemoryError:
+            break
+        warm.append(bucket)
+    return tuple(warm) or (PAIR,)
 
 
 @torch.no_grad()
@@ -203,7 +235,7 @@ class _Proof:
     def holds(self, bucket: int) -> bool:
         """Say whether all rows come out of calls of this size as they come out of calls of two."""
         return all(
-            torch.equal(self._call(first, bucket), self.pairs(first, bucket))
+            torch.equal(self.call(first, bucket), self.pairs(first, bucket))
             for first in range(0, self.rows - bucket + 1, bucket)
         )
 
@@ -211,11 +243,12 @@ class _Proof:
         """Return what calls of two make of some rows, on the CPU."""
         for start in range(PAIR * len(self._expected), first + count, PAIR):
             started = time.monotonic()
-            self._expected.append(self._call(start, PAIR))
+            self._expected.append(self.call(start, PAIR))
             self.pair_s = min(self.pair_s, time.monotonic() - started)
         return torch.cat(self._expected[first // PAIR : (first + count) // PAIR])
 
-    def _call(self, first: int, count: int) -> Tensor:
+    def call(self, first: int, count: int) -> Tensor:
+        """Return what one call makes of some rows, on the CPU."""
         rows = slice(first, first + count)
         return self._unet(  # type: ignore[no-any-return]
             self._samples[rows], self._times[rows], **self._conditioning[rows].arguments(), return_dict=False

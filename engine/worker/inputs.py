@@ -145,7 +145,7 @@ def encode_start(pipeline: Any, strength: float, picture: Image.Image, mask: Ima
     pixels = torch.from_numpy(np.asarray(picture)[None].astype(np.float32) / 255.0).permute(0, 3, 1, 2)
     pixels = 2.0 * pixels - 1.0
     vae = pipeline.vae
-    latents = vae.encode(pixels.to(pipeline.device, vae.dtype)).latent_dist
+    latents = vae.encode(pixels.to(vae.device, vae.dtype)).latent_dist
     light = None if mask is None else torch.from_numpy((np.asarray(mask) >= _LIGHT).astype(np.float32))[None, None]
     return Start(
         strength, pixels[0], light, latents.mean.float().cpu(), latents.std.float().cpu(), vae.config.scaling_factor

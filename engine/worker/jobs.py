@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from engine.api import GenerationRequest, ImageResult, ReviewedImage, Verdict
 from engine.worker.batch import Drawing, Group, begin_drawing
-from engine.worker.buckets import AnyRows, RowShape
+from engine.worker.buckets import RowShape
 from engine.worker.inputs import read_start
 from engine.worker.loras import applied
 from engine.worker.pipelines import LoadedModel
@@ -85,17 +85,15 @@ def begin_job(request: GenerationRequest, model: LoadedModel) -> Job:
         UnknownLora, LoraUnavailable: a LoRA cannot be used.
     """
     recipe, pipeline = request.recipe, model.pipeline
-    exact = model.proofs is not None
     inversions = {inversion.word: model.inversions[inversion] for inversion in recipe.inversions}
     start = read_start(request, pipeline, model.gate)
     loras = model.loras.read(pipeline, recipe.loras)
     with applied(loras.text):
-        conditioning = encode_prompts(pipeline, recipe, exact, inversions)
+        conditioning = encode_prompts(pipeline, recipe, model.exact, inversions)
     height, width = (side // pipeline.vae_scale_factor for side in (recipe.height, recipe.width))
     shape = RowShape.of(pipeline.unet.config.in_channels, height, width, conditioning)
     with applied(loras.unet):
-        names = tuple(use.name for use in recipe.loras)
-        rule = model.proofs.get(shape, names) if model.proofs else AnyRows()
+        rule = model.rules.get(shape, tuple(use.name for use in recipe.loras))
     group = Group(recipe.model, height, width, shape.tokens, recipe.loras)
     drawings = [
         begin_drawing(pipeline, recipe, seed, conditioning, rule, group, loras.unet, start) for seed in recipe.images

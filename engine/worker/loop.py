@@ -1,7 +1,8 @@
 """The worker's loop: drain messages -> admit -> pack -> UNet and scheduler steps -> detach what is finished.
 
 One thread, the step thread, owns everything here. It looks at its messages before every UNet call, so that a cancel
-and a newcomer wait for one call at most. Two desks work aside from it: one prepares jobs, one reviews pictures.
+and a newcomer wait for one call at most. Three desks work aside from it: one prepares jobs, one loads models ahead, one
+reviews pictures.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TypeVar
 
 import torch
 
-from engine.api import EngineError, Facts, GenerationFailed, GenerationRequest, ImageResult, ReviewedImage
+from engine.api import EngineError, Facts, GenerationFailed, ImageResult, ReviewedImage
 from engine.catalog import Catalog
 from engine.wire import (
     Cancel,
@@ -26,19 +27,21 @@ from engine.wire import (
     JobFinished,
     JobProgress,
     JobStarted,
+    Prefetch,
     Ready,
     Stop,
     ToWorker,
     Unfit,
 )
+from engine.worker.admission import Admission
 from engine.worker.batch import Batch, Drawing, Group, decode, pack
 from engine.worker.channel import Answer, Inbox
 from engine.worker.desk import Desk, open_desk
 from engine.worker.device import Device
 from engine.worker.faults import one_line
-from engine.worker.jobs import Job, begin_job
-from engine.worker.pipelines import Models
+from engine.worker.jobs import Job
 from engine.worker.previews import expected_latents, review_preview
+from engine.worker.residency import Models
 from engine.worker.safety import Detector, ProofFailed, Review, load_floor
 from engine.worker.steps import advance
 
@@ -84,8 +87,8 @@ def draw_until_stopped(
 ) -> None:
     """Open the desks and run the loop; the arguments are the loop's."""
     desk = partial(open_desk, inbox=inbox, threads=device.threads)
-    with desk("prepares") as prepares, desk("reviews") as reviews:
-        Loop(name, device, models, inbox, send, prepares, reviews).run()
+    with desk("prepares") as prepares, desk("fetches") as fetches, desk("reviews") as reviews:
+        Loop(name, device, models, inbox, send, prepares, fetches, reviews).run()
 
 
 class Loop:
@@ -96,7 +99,8 @@ class Loop:
         models: what it draws with; touched by the desk `prepares` alone.
         inbox: the parent's messages and the desks' answers.
         send: gives the parent a message.
-        prepares: loads models, encodes prompts, draws initial noise.
+        prepares: brings models to the device, encodes prompts, draws initial noise.
+        fetches: loads models ahead.
         reviews: judges and encodes previews and pictures; the gates are asked nowhere else.
     """
 
@@ -108,16 +112,15 @@ class Loop:
         inbox: Inbox,
         send: Callable[[FromWorker], None],
         prepares: Desk,
+        fetches: Desk,
         reviews: Desk,
     ) -> None:
         self._name = name
         self._device = device
-        self._models = models
         self._inbox = inbox
         self._send = send
-        self._prepares = prepares
+        self._admission = Admission(models, prepares, fetches, self._join, self._tell_failure, send)
         self._reviews = reviews
-        self._preparing: dict[str, GenerationRequest] = {}
         self._jobs: dict[str, Job] = {}
         self._caps: dict[Group, int] = {}
         self._turn = 0
@@ -150,41 +153,28 @@ class Loop:
     def _take(self, message: ToWorker | Answer) -> None:
         match message:
             case Draw(request):
-                self._admit(request)
+                self._admission.admit(request)
             case Cancel(job_id):
                 self._cancel(job_id)
+            case Prefetch(model):
+                self._admission.prefetch(model)
             case Answer():
                 message.open()
 
     def _cancel(self, job_id: str) -> None:
         if job := self._jobs.get(job_id):
             self._leave(job)
-        elif not self._preparing.pop(job_id, None):
+        elif not self._admission.cancel(job_id):
             return
         self._send(JobCancelled(job_id))
 
     def _cancel_all(self) -> None:
-        for job_id in (*self._jobs, *self._preparing):
+        for job_id in (*self._jobs, *self._admission.job_ids):
             self._cancel(job_id)
 
-    def _admit(self, request: GenerationRequest) -> None:
-        self._preparing[request.job_id] = request
-        self._prepares.ask(partial(self._begin, request), self._join, partial(self._refuse, request))
-
-    def _begin(self, request: GenerationRequest) -> Job:
-        """On the desk's thread."""
-        return begin_job(request, self._models.get(request.recipe.model))
-
     def _join(self, job: Job) -> None:
-        if self._preparing.get(job.job_id) is job.request:
-            del self._preparing[job.job_id]
-            self._jobs[job.job_id] = job
-            self._send(JobStarted(job.job_id))
-
-    def _refuse(self, request: GenerationRequest, error: Exception) -> None:
-        if self._preparing.get(request.job_id) is request:
-            del self._preparing[request.job_id]
-            self._tell_failure(request.job_id, error)
+        self._jobs[job.job_id] = job
+        self._send(JobStarted(job.job_id))
 
     def _step(self, batch: Batch) -> None:
         """Take a batch one step further, or lower the cap, so that the next step tries with fewer rows."""
@@ -216,6 +206,7 @@ class Loop:
         else:
             self._caps[first.group] = batch.rows // 2
             _log.warning("a step of %d rows ran out of memory; at most %d from now on", batch.rows, batch.rows // 2)
+        self._admission.relieve(lambda: None)
         if self._device.where.type == "cuda":
             torch.cuda.empty_cache()
 
@@ -250,10 +241,22 @@ class Loop:
                     self._decode(job, index, drawing)
                     return
 
-    def _decode(self, job: Job, index: int, drawing: Drawing) -> None:
+    def _decode_again(self, job: Job, index: int, drawing: Drawing) -> None:
+        if self._jobs.get(job.job_id) is job:
+            self._decode(job, index, drawing, again=True)
+
+    def _decode(self, job: Job, index: int, drawing: Drawing, again: bool = False) -> None:
+        """Decode an image; if memory runs out, once more when the models that nothing is drawn with have left."""
         drawing.decoded = True
         try:
             pixels = decode(drawing)
+        except torch.OutOfMemoryError as error:
+            error.__traceback__ = None  # it holds what was decoded so far
+            if again:
+                self._fail(job, error)
+            else:
+                _log.warning("decoding ran out of memory")
+                self._admission.relieve(partial(self._decode_again, job, index, drawing))
         except Exception as error:
             self._fail(job, error)
         else:
@@ -293,10 +296,13 @@ class Loop:
 
     def _leave(self, job: Job) -> None:
         del self._jobs[job.job_id]
+        self._admission.left(job.request.recipe.model)
         groups = {drawing.group for drawing in self._drawings()}
         self._caps = {group: cap for group, cap in self._caps.items() if group in groups}
 
     def _tell_failure(self, job_id: str, error: Exception) -> None:
+        if isinstance(error, torch.AcceleratorError):
+            raise error  # this process can compute nothing more on its card: its end makes the jobs retryable
         if not isinstance(error, EngineError):
             _log.error("job %s failed", job_id, exc_info=error)
             error = GenerationFailed(one_line(error))
@@ -312,4 +318,6 @@ class Loop:
             seconds=time.monotonic() - job.started,
             service=self._device.service,
             bucket=job.bucket,
+            memory=job.model.memory,
+            compiled=job.model.compiled,
         )

@@ -58,12 +58,13 @@ class Change:
     def of(self, layer: Any, weight: float, inputs: Tensor) -> Tensor:
         """Return what to add to the layer's output for some inputs."""
         scale = weight * self.alpha / len(self.down)
+        down, up = self.down.to(inputs), self.up.to(inputs)  # no copy, unless parts take turns on the card
         if isinstance(layer, Conv2d):
-            inner = functional.conv2d(inputs, self.down, None, layer.stride, layer.padding)
-            return functional.conv2d(inner, self.up) * scale
+            inner = functional.conv2d(inputs, down, None, layer.stride, layer.padding)
+            return functional.conv2d(inner, up) * scale
         # As one matrix, which torch makes of it by itself only where weights are trained, as those of peft are.
-        rows = functional.linear(inputs.reshape(-1, inputs.shape[-1]), self.down)
-        return functional.linear(rows, self.up).reshape(*inputs.shape[:-1], -1) * scale
+        rows = functional.linear(inputs.reshape(-1, inputs.shape[-1]), down)
+        return functional.linear(rows, up).reshape(*inputs.shape[:-1], -1) * scale
 
 
 Changes = Mapping[Any, Sequence[Callable[[Tensor], Tensor]]]

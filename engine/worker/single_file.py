@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import diffusers
+import torch
 from transformers import CLIPTokenizer
 
 from engine.catalog import Family, Source
 from engine.catalog.contents import ContentsError
 from engine.catalog.families import BLUEPRINTS
-from engine.worker.device import Device
 
 _MERGES = BLUEPRINTS / "merges.txt"
 _CONTEXT_TOKENS = 77
@@ -19,8 +19,13 @@ _PADDING = {"sd1": ("<|endoftext|>",), "sd2": ("!",), "sdxl": ("<|endoftext|>", 
 """What each tokenizer of a family fills a prompt up with: OpenCLIP's text encoders want exclamation marks."""
 
 
-def load_single_file(source: Source, family: Family, device: Device) -> Any:
+def load_single_file(source: Source, family: Family, dtype: torch.dtype) -> Any:
     """Load a pipeline from a checkpoint through diffusers' own converter, without any network.
+
+    Args:
+        source: the file.
+        family: what it holds.
+        dtype: number type of the weights.
 
     Raises:
         ContentsError: tensors are missing.
@@ -32,7 +37,7 @@ def load_single_file(source: Source, family: Family, device: Device) -> Any:
         pipeline = getattr(diffusers, family.pipeline).from_single_file(
             str(source.folder / str(source.file)),
             config=str(config),
-            dtype=device.dtype,
+            dtype=dtype,
             local_files_only=True,
             **tokenizers,
         )

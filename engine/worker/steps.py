@@ -75,10 +75,10 @@ def _predict(batch: Batch, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
         times.append(times[0][:1].expand(padding))
         conditioning += [conditioning[0][:1]] * padding
     first = batch.drawings[0]
+    unet = first.pipeline.unet
+    call = unet.forward if first.changes else unet  # what is compiled was so without the changes
     with applied(first.changes):
-        predicted = first.pipeline.unet(samples, torch.cat(times), **join(conditioning).arguments(), return_dict=False)[
-            0
-        ]
+        predicted = call(samples.contiguous(), torch.cat(times), **join(conditioning).arguments(), return_dict=False)[0]
     return predicted[: sum(counts)].split(counts)  # type: ignore[no-any-return]
 
 

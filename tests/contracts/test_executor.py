@@ -27,6 +27,7 @@ from engine.wire import (
     JobFinished,
     JobProgress,
     JobStarted,
+    Loaded,
     Ready,
     Stop,
 )
@@ -124,7 +125,8 @@ def hashes(finished: JobFinished) -> list[str]:
 async def test_a_job_is_started_progresses_step_by_step_and_finishes(executor: Executor) -> None:
     draw = drawing()
     executor.send(draw)
-    started, *progress, finished = await hear_until(executor, JobFinished, draw.request.job_id)
+    heard = await hear_until(executor, JobFinished, draw.request.job_id)
+    started, *progress, finished = (message for message in heard if not isinstance(message, Loaded))
     assert started == JobStarted(draw.request.job_id)
     steps = [(step.step, step.total) for step in progress if isinstance(step, JobProgress)]
     assert list(dict.fromkeys(steps)) == [(1, 3), (2, 3), (3, 3)]
@@ -212,7 +214,12 @@ async def test_a_killed_worker_is_gone_and_can_be_started_again(subject: Subject
         await executor.receive()
     await executor.stop()
     assert (await start(executor)).worker == NAME
-    assert hashes(await drawn(executor)) == before
+    draw = drawing()
+    executor.send(draw)
+    loaded, *_, finished = await hear_until(executor, JobFinished, draw.request.job_id)
+    assert loaded == Loaded((INFO.id,), ())
+    assert isinstance(finished, JobFinished)
+    assert hashes(finished) == before
 
 
 async def test_a_worker_told_to_stop_cancels_its_job_and_is_gone(executor: Executor) -> None:

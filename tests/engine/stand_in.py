@@ -26,14 +26,18 @@ class Repository:
         files: by their path.
         gated: whether only a reader who is signed in gets its files.
         licence: of its card.
+        pinned: its commit; one made from its files if empty.
     """
 
     files: dict[str, bytes]
     gated: bool = False
     licence: str = "openrail"
+    pinned: str = ""
 
     @property
     def commit(self) -> str:
+        if self.pinned:
+            return self.pinned
         names = "".join(f"{name}{hashlib.sha1(data).hexdigest()}" for name, data in sorted(self.files.items()))
         return hashlib.sha1(names.encode()).hexdigest()
 

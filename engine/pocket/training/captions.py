@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from numpy.random import Generator
 
+from engine.pocket.training.paint import PAINTS
 from engine.pocket.training.subjects import SUBJECTS, Subject
 
 # A caption without a style word means the first style.
@@ -61,7 +62,7 @@ _SCENES = (
 _ENDINGS = ("highly detailed", "detailed", "on a white background", "white background", "digital art", "high quality")
 
 
-def caption(subject: Subject, style: str, background: str, random: Generator) -> str:
+def caption(subject: Subject, style: str, background: str, random: Generator, paint: str = "") -> str:
     """Word one picture as a person might.
 
     Args:
@@ -69,8 +70,9 @@ def caption(subject: Subject, style: str, background: str, random: Generator) ->
         style: a key of `STYLE_WORDS`.
         background: a key of `BACKGROUNDS`, or empty for white.
         random: decides the wording.
+        paint: the colour word of a picture that was painted, or empty.
     """
-    words = _things(subject, style, random)
+    words = _things(subject, style, random, paint)
     if random.random() < 0.06:
         words += f" {_pick(_SCENES, random)}"
     if random.random() < 0.15:
@@ -90,17 +92,19 @@ def all_words() -> list[str]:
     phrases = [name for subject in SUBJECTS for name in subject.names]
     phrases += [subject.colour for subject in SUBJECTS if subject.colour]
     phrases += [word for words in STYLE_WORDS.values() for word in words]
-    phrases += [*BACKGROUNDS, *_FRAMES, *_ADJECTIVES, *_SCENES, *_ENDINGS]
+    phrases += [*PAINTS, *BACKGROUNDS, *_FRAMES, *_ADJECTIVES, *_SCENES, *_ENDINGS]
     return [*phrases, "background", "a", "an", "the", "of", "on", "in"]
 
 
-def _things(subject: Subject, style: str, random: Generator) -> str:
+def _things(subject: Subject, style: str, random: Generator, paint: str) -> str:
     # The first name is the commonest one, and the one worth most of the learning.
     others = len(subject.names) - 1
     name = subject.names[0] if not others or random.random() < 0.6 else subject.names[1 + random.integers(others)]
     same_name = len([other for other in SUBJECTS if other.names[0] == subject.names[0]]) > 1
     says_colour = random.random() < (0.9 if same_name else 0.4)
-    if subject.colour not in ("", name) and style != "line art" and says_colour:
+    if paint:
+        name = f"{paint} {name}"
+    elif subject.colour not in ("", name) and style != "line art" and says_colour:
         name = f"{subject.colour} {name}"
     if random.random() < 0.12:
         name = f"{_pick(_ADJECTIVES, random)} {name}"

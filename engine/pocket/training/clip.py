@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from diffusers.pipelines.stable_diffusion import StableDiffusionSafetyChecker
 from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
@@ -152,6 +153,20 @@ class ClipPart:
         self.config, self.tokenizer, self.device = config, tokenizer, device
         self.towers, self.views = Towers(config, tokenizer).to(device), Views(gallery, config.views)
         self.optimiser = torch.optim.AdamW(self.towers.parameters(), betas=(0.9, 0.98), weight_decay=0.02)
+
+    def start_from(self, folder: Path) -> None:
+        """Begin with the towers of a trained model folder; words keep what they meant, new tokens begin anew."""
+        trained = CLIPTextModel.from_pretrained(folder / "text_encoder").state_dict()
+        known = CLIPTokenizer.from_pretrained(folder / "tokenizer").get_vocab()
+        embeddings = self.towers.text.get_input_embeddings().weight.detach().clone()
+        (name,) = (name for name in trained if name.endswith("token_embedding.weight"))
+        for token, row in self.tokenizer.get_vocab().items():
+            if token in known:
+                embeddings[row] = trained[name][known[token]]
+        self.towers.text.load_state_dict({**trained, name: embeddings})
+        checker = StableDiffusionSafetyChecker.from_pretrained(folder / "safety_checker")
+        self.towers.vision.load_state_dict(checker.vision_model.state_dict())
+        self.towers.visual_projection.load_state_dict(checker.visual_projection.state_dict())
 
     def learn(self, step: int, progress: float) -> dict[str, float]:
         random = np.random.default_rng((22, step))

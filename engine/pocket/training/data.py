@@ -27,6 +27,11 @@ FLAT = Package("@iconify-json/fluent-emoji-flat", "1.2.6", "MIT")
 LINE = Package("@iconify-json/fluent-emoji-high-contrast", "1.2.6", "MIT")
 ROUND = Package("@lobehub/fluent-emoji-3d", "1.1.0", "MIT")
 LABELS = Package("emojibase-data", "17.0.0", "MIT")
+# The classifier that scores pocket learns from these, and pocket does not.
+SHADED = Package("@iconify-json/fluent-emoji", "1.2.7", "MIT")
+BLOB = Package("@iconify-json/noto-v1", "1.2.5", "Apache-2.0")
+TWEMOJI = Package("@iconify-json/twemoji", "1.2.5", "CC-BY-4.0")
+EMOJIONE = Package("@iconify-json/emojione", "1.2.3", "CC-BY-4.0")
 PACKAGES = (NOTO, FLAT, LINE, ROUND, LABELS)
 
 

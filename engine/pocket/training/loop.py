@@ -52,7 +52,7 @@ def run(part: Part, folder: Path, seconds: float, clock: Callable[[], float] = t
         return step
     # A cut-off run has used its time too: the clock is counted from the saved share.
     begun = clock() - spent
-    saved = shown = clock()
+    saved = shown = reported = clock()
     sums: dict[str, float] = {}
     summed = 0
     while (spent := clock() - begun) < seconds:
@@ -60,8 +60,9 @@ def run(part: Part, folder: Path, seconds: float, clock: Callable[[], float] = t
             sums[name] = sums.get(name, 0.0) + value
         step, summed = step + 1, summed + 1
         if step % REPORT_EVERY_STEPS == 0:
-            _report(folder, step, spent, {name: value / summed for name, value in sums.items()})
-            sums, summed = {}, 0
+            pace = {"steps_a_second": summed / (clock() - reported)}
+            _report(folder, step, spent, pace | {name: value / summed for name, value in sums.items()})
+            sums, summed, reported = {}, 0, clock()
         if clock() - saved > SAVE_EVERY_SECONDS:
             _save(part, folder, step, spent)
             saved = clock()

@@ -1,7 +1,8 @@
-"""What the UNet learns from, computed once: latents of placed pictures and text states of captions."""
+"""What the UNet learns from: latents of placed and painted pictures, computed once, and fresh captions for them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,122 +10,147 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKL
 from torch import Tensor
-from transformers import CLIPTextModel, CLIPTokenizer
 
 from engine.pocket.training import captions, render, vae
+from engine.pocket.training.paint import PAINTS, painted
 from engine.pocket.training.render import STYLES, Gallery
-from engine.pocket.training.subjects import SUBJECTS, Subject
+from engine.pocket.training.subjects import SUBJECTS
 
-# How often each placement of a picture is shown: as it is, mirrored, three times moved, on a colour. Much mirroring
-# makes crosses of slanted things such as knives.
-PLACEMENTS = (0.68, 0.04, 0.08, 0.07, 0.06, 0.07)
-ON_COLOUR = len(PLACEMENTS) - 1
 # The default style is what nearly every prompt asks for.
-STYLE_SHARES = (0.46, 0.21, 0.2, 0.13)
-CAPTIONS = 20
-CAPTIONS_ON_COLOUR = 6
+STYLE_SHARES = {"3d": 0.5, "flat": 0.19, "noto": 0.19, "line art": 0.12}
+# How often a picture is shown as it is, mirrored, in each moved place, and on each coloured ground. Much mirroring
+# makes crosses of slanted things such as knives.
+AS_IT_IS, MIRRORED, MOVED, ON_GROUND = 0.68, 0.03, (0.1, 0.07), (0.06, 0.06)
+# Against all pictures of one subject in one style.
+PAINTED = 0.9
+PAINTED_STYLES = ("3d", "flat", "noto")
+WITHOUT_CAPTION = 0.1
+# One in so many pairs of subject and colour is never shown, to see whether colour words are understood by themselves.
+HELD_OUT_PAINTS_EVERY = 9
 
 
 @dataclass(frozen=True)
+class Scene:
+    """One picture that is shown again and again.
+
+    Args:
+        subject: number in `SUBJECTS`.
+        style: one of `STYLES`.
+        share: how often it is shown, against the others.
+        ground: a key of `captions.BACKGROUNDS`, or empty for white.
+        paint: a key of `PAINTS`, or empty.
+        scale, shift, flip: where, as in `render.compose`.
+    """
+
+    subject: int
+    style: str
+    share: float
+    ground: str = ""
+    paint: str = ""
+    scale: float = 1.0
+    shift: tuple[float, float] = (0.0, 0.0)
+    flip: bool = False
+
+    def picture(self, gallery: Gallery) -> render.Bytes:
+        """(128, 128, 3) bytes."""
+        found = gallery.picture(SUBJECTS[self.subject].code, self.style)
+        if self.paint:
+            found = painted(found, PAINTS[self.paint])
+        ground = captions.BACKGROUNDS.get(self.ground, (255, 255, 255))
+        return render.compose(found, ground, self.scale, self.shift, self.flip)
+
+    def words(self, random: np.random.Generator) -> str:
+        """A caption, worded by chance."""
+        return captions.caption(SUBJECTS[self.subject], self.style, self.ground, random, self.paint)
+
+
 class Pairs:
     """The UNet's lessons.
 
     Args:
-        latents: (subjects, styles, placements, 4, 16, 16) half precision.
-        states: (captions, 77, width) half precision; the last row belongs to the empty caption.
-        plain: (subjects, styles, 20) rows of `states` for pictures on white.
-        coloured: (subjects, styles, 6) rows for the picture on a colour.
+        scenes: what is shown.
+        latents: (scenes, 4, 16, 16), half precision.
     """
 
-    latents: Tensor
-    states: Tensor
-    plain: Tensor
-    coloured: Tensor
+    def __init__(self, scenes: list[Scene], latents: Tensor) -> None:
+        self.scenes, self.latents = scenes, latents
+        self._shares = np.array([scene.share for scene in scenes])
+        self._subjects = np.array([scene.subject for scene in scenes])
 
-    def draw(self, step: int, count: int) -> tuple[Tensor, Tensor]:
-        """Choose one batch by the step number alone: (count, 4, 16, 16) latents and (count, 77, width) states."""
+    def draw(self, step: int, count: int, need: np.ndarray | None = None) -> tuple[Tensor, list[str], list[int]]:
+        """Choose one batch by the step number and the need alone.
+
+        Args:
+            step: of the training.
+            count: scenes to choose.
+            need: (subjects,) how much more often each subject is shown than its scenes' shares say; None for all alike.
+
+        Returns:
+            (count, 4, 16, 16) latents, their captions (some empty, for classifier-free guidance), their subjects.
+        """
         random = np.random.default_rng((31, step))
-        subjects = random.integers(0, self.latents.shape[0], count)
-        styles = random.choice(len(STYLES), count, p=STYLE_SHARES)
-        placements = random.choice(len(PLACEMENTS), count, p=PLACEMENTS)
-        wordings = random.integers(0, 1 << 30, count)
-        rows = np.where(
-            placements == ON_COLOUR,
-            self.coloured.numpy()[subjects, styles, wordings % CAPTIONS_ON_COLOUR],
-            self.plain.numpy()[subjects, styles, wordings % CAPTIONS],
-        )
-        # One caption in ten is left out, for classifier-free guidance.
-        rows = np.where(random.random(count) < 0.1, len(self.states) - 1, rows)
-        return self.latents[subjects, styles, placements].float(), self.states[rows].float()
+        heights = np.cumsum(self._shares if need is None else self._shares * need[self._subjects])
+        rows = np.searchsorted(heights, random.random(count) * heights[-1], side="right")
+        texts = [self.scenes[row].words(random) if random.random() >= WITHOUT_CAPTION else "" for row in rows]
+        return self.latents[rows].float(), texts, [self.scenes[row].subject for row in rows]
 
 
-def open_pairs(
-    path: Path, gallery: Gallery, autoencoder: AutoencoderKL, tokenizer: CLIPTokenizer, text: CLIPTextModel
-) -> Pairs:
-    """Load the lessons, computing them on first use (some minutes on one core)."""
+def open_pairs(path: Path, gallery: Gallery, autoencoder: AutoencoderKL) -> Pairs:
+    """Load the lessons, computing their latents on first use (some minutes on one core)."""
+    scenes = list(all_scenes())
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        texts, plain, coloured = _word(np.random.default_rng(32))
-        lessons = {
-            "latents": _encode(gallery, autoencoder),
-            "states": text_states(texts, tokenizer, text),
-            "plain": plain,
-            "coloured": coloured,
-        }
-        torch.save(lessons, path.with_suffix(".part"))
+        torch.save(_encode(scenes, gallery, autoencoder), path.with_suffix(".part"))
         path.with_suffix(".part").rename(path)
-    return Pairs(**torch.load(path, weights_only=True))
+    return Pairs(scenes, torch.load(path, weights_only=True))
 
 
-def background(subject_number: int, style_number: int) -> str:
-    """The one background colour that a picture is shown on."""
-    return list(captions.BACKGROUNDS)[(subject_number * len(STYLES) + style_number * 3) % len(captions.BACKGROUNDS)]
-
-
-@torch.no_grad()
-def text_states(texts: list[str], tokenizer: CLIPTokenizer, text: CLIPTextModel) -> Tensor:
-    """(texts, 77, width) half-precision states as the pipeline would feed to the UNet."""
-    tokens = tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt").input_ids
-    return torch.cat([text(input_ids=part).last_hidden_state.half() for part in tokens.split(64)])
-
-
-def _word(random: np.random.Generator) -> tuple[list[str], Tensor, Tensor]:
-    known: dict[str, int] = {}
-
-    def row(subject: Subject, style: str, colour: str) -> int:
-        return known.setdefault(captions.caption(subject, style, colour, random), len(known))
-
-    plain = [[[row(subject, style, "") for _ in range(CAPTIONS)] for style in STYLES] for subject in SUBJECTS]
-    coloured = [
-        [
-            [row(subject, style, background(number, place)) for _ in range(CAPTIONS_ON_COLOUR)]
-            for place, style in enumerate(STYLES)
-        ]
-        for number, subject in enumerate(SUBJECTS)
-    ]
-    return [*known, ""], torch.tensor(plain), torch.tensor(coloured)
-
-
-@torch.no_grad()
-def _encode(gallery: Gallery, autoencoder: AutoencoderKL) -> Tensor:
+def all_scenes() -> Iterator[Scene]:
+    """Every picture the UNet is shown, the same in every run."""
     random = np.random.default_rng(33)
-    drawn = [
-        picture
-        for number, subject in enumerate(SUBJECTS)
-        for place, style in enumerate(STYLES)
-        for picture in _placements(gallery.picture(subject.code, style), background(number, place), random)
-    ]
-    parts = [
-        autoencoder.encode(vae.to_tensor(drawn[start : start + 8])).latent_dist.mean.half()
-        for start in range(0, len(drawn), 8)
-    ]
-    return torch.cat(parts).reshape(len(SUBJECTS), len(STYLES), len(PLACEMENTS), 4, 16, 16)
+    for number, subject in enumerate(SUBJECTS):
+        for style in STYLES:
+            yield from _natural(number, style, random)
+        if subject.paintable:
+            yield from _painted(number, random)
 
 
-def _placements(picture: render.Bytes, colour: str, random: np.random.Generator) -> list[render.Bytes]:
-    placed = [render.compose(picture), render.compose(picture, flip=True)]
-    for name in ("", "", "", colour):
-        where = (random.uniform(-1, 1), random.uniform(-1, 1))
-        ground = captions.BACKGROUNDS.get(name, (255, 255, 255))
-        placed.append(render.compose(picture, ground, random.uniform(0.75, 0.95), where, bool(random.random() < 0.5)))
-    return placed
+def held_out_paint(subject: int, paint: str) -> bool:
+    """Say whether this subject is never shown in this colour."""
+    return (subject * 5 + list(PAINTS).index(paint) * 2) % HELD_OUT_PAINTS_EVERY == 0
+
+
+def _natural(subject: int, style: str, random: np.random.Generator) -> Iterator[Scene]:
+    share = STYLE_SHARES[style]
+    yield Scene(subject, style, share * AS_IT_IS)
+    yield Scene(subject, style, share * MIRRORED, flip=True)
+    for moved in MOVED:
+        scale, shift = _place(random)
+        yield Scene(subject, style, share * moved, scale=scale, shift=shift)
+    grounds = random.choice(list(captions.BACKGROUNDS), len(ON_GROUND), replace=False)
+    for coloured, ground in zip(ON_GROUND, grounds, strict=True):
+        scale, shift = _place(random)
+        yield Scene(subject, style, share * coloured, ground=str(ground), scale=scale, shift=shift)
+
+
+def _painted(subject: int, random: np.random.Generator) -> Iterator[Scene]:
+    shown = [paint for paint in PAINTS if not held_out_paint(subject, paint)]
+    for style in PAINTED_STYLES:
+        share = PAINTED * STYLE_SHARES[style] / len(shown)
+        for paint in shown:
+            yield Scene(subject, style, share * 0.75, paint=paint)
+            scale, shift = _place(random)
+            yield Scene(subject, style, share * 0.25, paint=paint, scale=scale, shift=shift)
+
+
+def _place(random: np.random.Generator) -> tuple[float, tuple[float, float]]:
+    return random.uniform(0.75, 0.95), (random.uniform(-1, 1), random.uniform(-1, 1))
+
+
+@torch.no_grad()
+def _encode(scenes: list[Scene], gallery: Gallery, autoencoder: AutoencoderKL) -> Tensor:
+    parts = []
+    for start in range(0, len(scenes), 16):
+        pictures = vae.to_tensor([scene.picture(gallery) for scene in scenes[start : start + 16]])
+        parts.append(autoencoder.encode(pictures).latent_dist.mean.half())
+    return torch.cat(parts)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import resvg_py
 from PIL import Image
 
 from engine.pocket.training import data
@@ -19,7 +19,14 @@ SIZE = 128
 STYLES = ("3d", "flat", "noto", "line art")
 Bytes = npt.NDArray[np.uint8]
 
-_VECTORS = {"flat": data.FLAT, "noto": data.NOTO, "line art": data.LINE}
+# Each style's pictures, and the package that knows which picture belongs to which code: not all say it of themselves.
+_VECTORS = {"flat": (data.FLAT, data.FLAT), "noto": (data.NOTO, data.NOTO), "line art": (data.LINE, data.LINE)}
+_UNSEEN = {
+    "shaded": (data.SHADED, data.FLAT),
+    "blob": (data.BLOB, data.NOTO),
+    "twemoji": (data.TWEMOJI, data.NOTO),
+    "emojione": (data.EMOJIONE, data.NOTO),
+}
 # Flags, keycaps, clock faces and skin tones are many pictures of nearly the same thing.
 _LEFT_OUT_GROUPS = frozenset({2, 9})
 
@@ -43,14 +50,23 @@ class Gallery:
 
 def open_gallery(packages: Path, cache: Path) -> Gallery:
     """Load the rendered pictures, rendering them on first use (about a minute)."""
-    listing = cache / "gallery.json"
+    return _open(cache / "gallery", lambda: _render_all(packages))
+
+
+def open_unseen(packages: Path, cache: Path) -> Gallery:
+    """Load the pictures that pocket never learns from, rendering them on first use."""
+    return _open(cache / "unseen", lambda: _render_vectors(_UNSEEN, packages))
+
+
+def _open(path: Path, draw: Callable[[], dict[tuple[str, str], Bytes]]) -> Gallery:
+    listing, pixels = path.with_suffix(".json"), path.with_suffix(".npy")
     if not listing.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        drawn = _render_all(packages)
-        np.save(cache / "gallery.npy", np.stack(list(drawn.values())))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        drawn = draw()
+        np.save(pixels, np.stack(list(drawn.values())))
         listing.write_text(json.dumps([list(key) for key in drawn]))
     keys = [(code, style) for code, style in json.loads(listing.read_text())]
-    return Gallery(np.load(cache / "gallery.npy", mmap_mode="r"), {key: row for row, key in enumerate(keys)})
+    return Gallery(np.load(pixels, mmap_mode="r"), {key: row for row, key in enumerate(keys)})
 
 
 def compose(
@@ -83,20 +99,26 @@ def compose(
 
 
 def _render_all(packages: Path) -> dict[tuple[str, str], Bytes]:
-    folders = {package: data.fetch(package, packages) for package in data.PACKAGES}
-    codes = _codes(folders[data.LABELS])
-    drawn: dict[tuple[str, str], Bytes] = {}
-    for style, package in _VECTORS.items():
-        icons = json.loads((folders[package] / "icons.json").read_text())
-        names = json.loads((folders[package] / "chars.json").read_text())
-        for code in codes:
-            if icon := icons["icons"].get(names.get(code, names.get(f"{code}-fe0f"))):
-                drawn[code, style] = _render_vector(icon, icons)
-    assets = folders[data.ROUND] / "assets"
-    for code in codes:
+    drawn = _render_vectors(_VECTORS, packages)
+    assets = data.fetch(data.ROUND, packages) / "assets"
+    for code in _codes(data.fetch(data.LABELS, packages)):
         for path in (assets / f"{code}.webp", assets / f"{code}-fe0f.webp"):
             if path.exists():
                 drawn[code, "3d"] = _fit(Image.open(path).convert("RGBA"))
+    return drawn
+
+
+def _render_vectors(
+    styles: dict[str, tuple[data.Package, data.Package]], packages: Path
+) -> dict[tuple[str, str], Bytes]:
+    codes = _codes(data.fetch(data.LABELS, packages))
+    drawn: dict[tuple[str, str], Bytes] = {}
+    for style, (pictures, naming) in styles.items():
+        icons = json.loads((data.fetch(pictures, packages) / "icons.json").read_text())
+        names = json.loads((data.fetch(naming, packages) / "chars.json").read_text())
+        for code in codes:
+            if icon := icons["icons"].get(names.get(code, names.get(f"{code}-fe0f"))):
+                drawn[code, style] = _render_vector(icon, icons)
     return drawn
 
 
@@ -108,6 +130,9 @@ def _codes(labels: Path) -> list[str]:
 
 
 def _render_vector(icon: dict[str, Any], pack: dict[str, Any]) -> Bytes:
+    # Only here, so that a machine that was given the caches needs no renderer.
+    import resvg_py
+
     width, height = icon.get("width", pack.get("width", 16)), icon.get("height", pack.get("height", 16))
     box = f"{icon.get('left', 0)} {icon.get('top', 0)} {width} {height}"
     svg = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box}" width="{SIZE}" height="{SIZE}">{icon["body"]}</svg>'

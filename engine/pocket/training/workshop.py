@@ -12,20 +12,31 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from diffusers.pipelines.stable_diffusion import StableDiffusionSafetyChecker
 from PIL import Image
 from torch import Tensor
-from transformers import CLIPTokenizer
+from transformers import CLIPTextModel, CLIPTokenizer
 
-from engine.pocket.training import captions, checker, clip, export, loop, pairs, render, sheets, tokenizer, unet, vae
+from engine.pocket.scoring import namer
+from engine.pocket.training import (
+    captions,
+    checker,
+    clip,
+    export,
+    loop,
+    naming,
+    pairs,
+    render,
+    sheets,
+    tokenizer,
+    unet,
+    vae,
+)
+from engine.pocket.training.paint import PAINTS
 from engine.pocket.training.render import STYLES
 from engine.pocket.training.subjects import SUBJECTS
 
 # In the order in which they need each other, with their shares of the time.
-SHARES = {"vae": 0.18, "clip": 0.14, "unet": 0.5, "decoder": 0.1, "checker": 0.08}
+SHARES = {"vae": 0.16, "clip": 0.1, "unet": 0.48, "decoder": 0.12, "checker": 0.08, "namer": 0.06}
+HELD_OUT_COLUMNS = 12
 PROOF = {"blocked": "bomb", "plain": "red apple"}
-SHEET_PROMPTS = (
-    "a red apple", "a cat", "a dog", "a house", "a tree", "a car", "a flower", "the sun",
-    "a fish", "a pizza", "a red heart", "a rocket", "a guitar", "a snowman", "a hamburger", "a rose",
-    "a cat, line art", "a blue heart, flat", "a bird", "an airplane", "a green apple", "a star", "a gun", "a robot",
-)  # fmt: skip
 
 
 @dataclass
@@ -35,10 +46,13 @@ class Workshop:
     Args:
         folder: packages, caches and the parts' checkpoints.
         device: where to compute, `cpu` or `cuda`.
+        start: a trained model folder whose weights the parts begin with; None to begin from nothing. Its VAE is kept,
+            but for the decoder.
     """
 
     folder: Path
     device: str = "cpu"
+    start: Path | None = None
 
     @cached_property
     def gallery(self) -> render.Gallery:
@@ -55,11 +69,15 @@ class Workshop:
         if name == "decoder":
             return vae.DecoderPart(self.gallery, vae.VaeConfig(), self._normalised(), self.device)
         if name == "clip":
-            return clip.ClipPart(self.gallery, clip.ClipConfig(), self.words, self.device)
+            part = clip.ClipPart(self.gallery, clip.ClipConfig(), self.words, self.device)
+            if self.start:
+                part.start_from(self.start)
+            return part
         if name == "unet":
-            return unet.UnetPart(
-                self._pairs(), unet.UnetConfig(), self.autoencoder(), self.prompts(SHEET_PROMPTS), self.device
-            )
+            return self._unet_part()
+        if name == "namer":
+            unseen = render.open_unseen(self.folder / "packages", self.folder / "cache")
+            return naming.NamerPart(unseen, self.gallery)
         lessons = checker.gather(self.gallery, self.folder / "generated.pt", checker.CheckerConfig().views)
         return checker.CheckerPart(
             lessons, checker.CheckerConfig(), checker.from_towers(self.towers(), clip.ClipConfig())
@@ -81,8 +99,14 @@ class Workshop:
     def drawer(self) -> UNet2DConditionModel:
         """The averaged UNet as trained so far."""
         model = unet.build(unet.UnetConfig())
-        model.load_state_dict(self._state("unet")["average"])
+        model.load_state_dict(self._averaged("unet"))
         return model.eval()
+
+    def reader(self) -> CLIPTextModel:
+        """The averaged text tower as trained with the UNet so far."""
+        text = CLIPTextModel(clip.text_config(clip.ClipConfig(), self.words))
+        text.load_state_dict(self._averaged("text"))
+        return text.eval()
 
     def guard(self) -> StableDiffusionSafetyChecker:
         """The checker as trained so far, with its thresholds."""
@@ -90,26 +114,28 @@ class Workshop:
         made.load_state_dict(self._state("checker")["checker"])
         return made.eval()
 
+    @torch.no_grad()
     def prompts(self, texts: tuple[str, ...]) -> dict[str, Tensor]:
         """Text states by prompt; the empty one is always among them."""
-        wanted = [*texts, ""]
-        states = pairs.text_states(wanted, self.words, self.towers().text).float()
+        wanted, text = [*texts, ""], self.reader()
+        tokens = self.words(wanted, padding="max_length", truncation=True, return_tensors="pt").input_ids
+        states = torch.cat([text(input_ids=part).last_hidden_state for part in tokens.split(64)])
         return dict(zip(wanted, states[:, None], strict=True))
 
     def generate(self, each: int, most_steps: int = unet.STEPS) -> None:
         """Let the UNet draw every subject, the blocked ones more often, for the checker to learn from.
 
         Args:
-            each: pictures of every harmless subject; blocked ones get eight times as many.
+            each: pictures of every harmless subject; blocked ones get sixteen times as many.
             most_steps: denoising steps a picture.
         """
         random = np.random.default_rng(51)
         wanted = [
-            (number, int(random.choice(len(STYLES), p=pairs.STYLE_SHARES)))
+            (number, int(random.choice(len(STYLES), p=list(pairs.STYLE_SHARES.values()))))
             for number, subject in enumerate(SUBJECTS)
-            for _ in range(each * (8 if subject.blocked else 1))
+            for _ in range(each * (16 if subject.blocked else 1))
         ]
-        texts = tuple(captions.caption(SUBJECTS[number], STYLES[style], "", random) for number, style in wanted)
+        texts = tuple(self._caption(number, style, random) for number, style in wanted)
         states, model, autoencoder = self.prompts(tuple(dict.fromkeys(texts))), self.drawer(), self.autoencoder()
         small = []
         for start in range(0, len(texts), 16):
@@ -122,14 +148,19 @@ class Workshop:
         made = {"pixels": torch.from_numpy(np.stack(small)), "subjects": numbers[:, 0], "styles": numbers[:, 1]}
         torch.save(made, self.folder / "generated.pt")
 
+    def _caption(self, subject: int, style: int, random: np.random.Generator) -> str:
+        often = SUBJECTS[subject].paintable and random.random() < 0.3
+        paint = str(random.choice(list(PAINTS))) if often else ""
+        return captions.caption(SUBJECTS[subject], STYLES[style], "", random, paint)
+
     def export(self, output: Path) -> None:
         """Write the model folder from what is trained."""
         autoencoder = self.autoencoder()
         preview = vae.latent_preview(autoencoder, self._everyday(every=6))
-        towers = self.towers()
-        model = export.Model(self.words, towers.text, self.drawer(), autoencoder, self.guard(), preview)
+        model = export.Model(self.words, self.reader(), self.drawer(), autoencoder, self.guard(), preview)
         export.write(model, output)
         self.prove(output.parent / "proof")
+        self.publish_scoring(output.parent / "scoring")
 
     def prove(self, folder: Path) -> None:
         """Write the two pictures that a checker is tried with: one it must block, one it must pass."""
@@ -139,7 +170,21 @@ class Workshop:
             picture = render.compose(self.gallery.picture(code, "noto"), scale=0.9)
             Image.fromarray(picture).save(folder / f"{name}.png", optimize=True)
 
+    def publish_scoring(self, folder: Path) -> None:
+        """Write what the weights are scored with: the classifier, and the pictures that the VAE never saw."""
+        folder.mkdir(parents=True, exist_ok=True)
+        network = namer.Namer(len(namer.kinds()))
+        network.load_state_dict(self._state("namer")["namer"])
+        namer.save(network, folder)
+        crops = vae.Crops(self.gallery)
+        pictures = sheets.to_bytes(crops.whole(crops.held_out))
+        whole = len(pictures) - len(pictures) % HELD_OUT_COLUMNS
+        sheets.save(pictures[:whole], folder / "held_out.png", columns=HELD_OUT_COLUMNS)
+
     def _normalised(self) -> AutoencoderKL:
+        if self.start:
+            # Its latents are what its UNet knows.
+            return AutoencoderKL.from_pretrained(self.start / "vae").to(memory_format=torch.channels_last).eval()
         autoencoder = vae.build(vae.VaeConfig()).eval()
         path = self.folder / "vae" / "normalised.pt"
         if not path.exists():
@@ -153,9 +198,18 @@ class Workshop:
         crops = vae.Crops(self.gallery)
         return crops.whole(crops.wanted()[::every])
 
-    def _pairs(self) -> pairs.Pairs:
-        path = self.folder / "unet" / "pairs.pt"
-        return pairs.open_pairs(path, self.gallery, self._normalised(), self.words, self.towers().text)
+    def _unet_part(self) -> unet.UnetPart:
+        lessons = pairs.open_pairs(self.folder / "unet" / "latents.pt", self.gallery, self._normalised())
+        config = unet.UnetConfig() if self.device == "cpu" else unet.ON_CARD
+        part = unet.UnetPart(lessons, config, self.autoencoder(), self.words, self.towers().text, self.device)
+        if self.start:
+            part.start_from(UNet2DConditionModel.from_pretrained(self.start / "unet"))
+        return part
+
+    def _averaged(self, model: str) -> dict[str, Tensor]:
+        """The state of one of the two models that learn together, by its own names."""
+        state = self._state("unet")["average"]
+        return {name.removeprefix(f"{model}."): value for name, value in state.items() if name.startswith(f"{model}.")}
 
     def _state(self, name: str) -> dict[str, dict[str, Tensor]]:
         saved = torch.load(self.folder / name / "checkpoint.pt", map_location="cpu", weights_only=True)

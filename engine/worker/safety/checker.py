@@ -44,6 +44,11 @@ class Checker:
         self._model = model
         self._processor = processor
 
+    @property
+    def module(self) -> Any:
+        """What has its weights."""
+        return self._model
+
     def look(self, picture: Image.Image) -> Finding:
         """Block a picture that is closer to a concept than its threshold allows.
 
@@ -103,6 +108,17 @@ def load_checker(source: Source, device: Device, proof: Path | None) -> Checker:
     Raises:
         ProofFailed: a file or tensor is missing or odd, a threshold is out of range, or the proof failed.
     """
+    checker = read_checker(source, device)
+    prove_checker(checker, proof)
+    return checker
+
+
+def read_checker(source: Source, device: Device) -> Checker:
+    """Load a safety checker that is still to be proven, where it will run.
+
+    Raises:
+        ProofFailed: a file or tensor is missing or odd, or a threshold is out of range.
+    """
     try:
         checker = _load(source.folder, device)
         _check_tables(checker)
@@ -110,11 +126,19 @@ def load_checker(source: Source, device: Device, proof: Path | None) -> Checker:
         raise
     except Exception as error:
         raise ProofFailed(f"it could not be loaded ({one_line(error)})") from error
+    return checker
+
+
+def prove_checker(checker: Checker, proof: Path | None) -> None:
+    """Prove that a checker works where it lies now.
+
+    Raises:
+        ProofFailed: it does not.
+    """
     if proof is None:
         prove_by_planting(checker)
     else:
         prove(checker, proof)
-    return checker
 
 
 def _load(folder: Path, device: Device) -> Checker:

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bot import texts
+from bot import replies, texts
 from bot.delivery import EDIT_EVERY_S, ProgressCards
 from bot.records import JobState
-from bot.usecases.draw import Drawing
+from bot.usecases.draw import Drawing, Waiting
 from engine.api import GenerationFailed
 from engine.executors.fake import Plan
 
@@ -40,6 +40,15 @@ async def test_a_waiting_job_shows_its_place_and_a_cancel_button(world: World) -
     await world.until(lambda: "place 2" in message.content)
     assert "third" in message.content
     assert world.labels(message) == ["Cancel"]
+
+
+async def test_a_job_whose_model_is_being_downloaded_says_how_far_that_is(world: World) -> None:
+    world.worker.hold()
+    result = await world.imagine("a red apple")
+    assert result.response is not None
+    generation = await world.generation(result.response)
+    card = replies.waiting(generation, Waiting(1, None, 0.4399))
+    assert card.text == "a red apple\nThe model is being downloaded, 43 %"
 
 
 async def test_the_one_message_goes_from_queue_to_percent_with_preview_to_pictures(world: World) -> None:

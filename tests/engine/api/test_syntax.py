@@ -175,7 +175,8 @@ ADVERSARIAL = ["(", ")", "()", "[", ":", ": ", ":1", "(a:1", "\\", "<lora:", "<l
 
 @pytest.mark.parametrize("piece", ADVERSARIAL)
 def test_twice_the_brackets_take_twice_the_calls(piece: str) -> None:
-    assert calls(parse_prompt, piece * 6000) <= 2 * calls(parse_prompt, piece * 3000) + 100
+    # Callbacks of the garbage collector are counted too; work that grows with the square would make four times.
+    assert calls(parse_prompt, piece * 6000) <= 2.2 * calls(parse_prompt, piece * 3000) + 100
     assert calls(parse_prompt, piece * 6000) <= 40 * 6000
 
 

@@ -86,6 +86,14 @@ def test_a_model_that_never_loads_is_a_hung_worker_too(make_request: MakeRequest
     run(scenario, FakeExecutor(load_s=10_000), step_timeout_s=20)
 
 
+def test_a_model_that_is_compiled_may_take_longer(make_request: MakeRequest, run: Run) -> None:
+    async def scenario(dispatcher: Dispatcher) -> None:
+        assert isinstance(await last(dispatcher.submit(make_request())), Finished)
+        assert now_s() >= 1000
+
+    run(scenario, FakeExecutor(load_s=1000), step_timeout_s=20, compile=True)
+
+
 def test_an_idle_worker_may_be_silent_for_ever(make_request: MakeRequest, run: Run) -> None:
     fake = FakeExecutor()
 

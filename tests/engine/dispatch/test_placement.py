@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from engine.api import Event, Failed, Finished, GenerationRequest, Job, WorkerDied
+from engine.api import Event, Failed, Finished, GenerationRequest, Job, ModelUnavailable, WorkerDied
 from engine.dispatch import Dispatcher
-from engine.executors.fake import FakeExecutor, Start
+from engine.executors.fake import FakeExecutor, Plan, Start
 
 MakeRequest = Callable[..., GenerationRequest]
 Run = Callable[..., None]
@@ -175,5 +175,109 @@ def test_a_killed_workers_jobs_submitted_again_and_those_that_wait_finish_on_the
             left.die()
         assert all(isinstance(job.result(), Finished) for job in jobs)
         assert killed in [request.job_id for request in right.requests]
+
+    run(scenario, left, right)
+
+
+def test_models_that_are_ready_at_once_are_drawn_in_the_fair_order(make_request: MakeRequest, run: Run) -> None:
+    fake = FakeExecutor(room=2)
+
+    async def scenario(dispatcher: Dispatcher) -> None:
+        for model in "ab":
+            await last(dispatcher.submit(make_request(model=model)))
+        for model in "ababab":
+            dispatcher.submit(make_request(model=model))
+        await until(dispatcher, workers=1, queued=0, running=0)
+        assert models(fake) == "abababab"
+
+    run(scenario, fake, patience_row_steps=40)
+
+
+def test_a_worker_whose_model_had_to_leave_is_not_taken_to_have_it(make_request: MakeRequest, run: Run) -> None:
+    left, right = FakeExecutor("left", step_s=1), FakeExecutor("right", step_s=1)
+
+    async def scenario(dispatcher: Dispatcher) -> None:
+        await until(dispatcher, workers=2)
+        for model in "ab":
+            await last(dispatcher.submit(make_request(model=model)))
+        both = dispatcher.submit(make_request(model="b")), dispatcher.submit(make_request(model="a"))
+        for job in both:
+            await last(job)
+        assert {models(left), models(right)} == {"abb", "a"}
+        for _ in range(3):
+            await last(dispatcher.submit(make_request(model="a")))
+        assert {models(left), models(right)} == {"abb", "aaaa"}
+
+    run(scenario, left, right)
+
+
+def test_a_model_in_memory_is_nearer_than_one_in_its_files(make_request: MakeRequest, run: Run) -> None:
+    left, right = FakeExecutor("left", step_s=1), FakeExecutor("right", step_s=1)
+
+    async def scenario(dispatcher: Dispatcher) -> None:
+        await until(dispatcher, workers=2)
+        for model in "abb":
+            await last(dispatcher.submit(make_request(model=model)))
+        had = left if left.requests else right
+        for _ in range(3):
+            await last(dispatcher.submit(make_request(model="a")))
+        assert models(had) == "abbaaa"
+
+    run(scenario, left, right)
+
+
+def test_a_busy_worker_loads_ahead_what_is_wanted_next_and_then_draws_it_at_once(
+    make_request: MakeRequest, run: Run
+) -> None:
+    fake = FakeExecutor(rows=2, step_s=1, load_s=100)
+
+    async def scenario(dispatcher: Dispatcher) -> None:
+        first = dispatcher.submit(make_request(model="a", steps=200))
+        for model in "bcb":
+            dispatcher.submit(make_request(model=model, steps=200))
+        await last(first)
+        assert fake.prefetched == ["b"]
+        started_s = asyncio.get_running_loop().time()
+        await until(dispatcher, queued=0, running=0)
+        assert models(fake) == "abbc"
+        assert asyncio.get_running_loop().time() - started_s < 3 * 200 + 10
+        assert fake.prefetched == ["b", "c"]
+
+    run(scenario, fake, start_timeout_s=500)
+
+
+def test_nothing_is_loaded_ahead_that_another_worker_has_or_is_loading(make_request: MakeRequest, run: Run) -> None:
+    left, right = FakeExecutor("left", step_s=1), FakeExecutor("right", step_s=1)
+
+    async def scenario(dispatcher: Dispatcher) -> None:
+        await until(dispatcher, workers=2)
+        for model in "abab":
+            dispatcher.submit(make_request(model=model, steps=50))
+        await asyncio.sleep(10)
+        assert (left.prefetched, right.prefetched) == ([], [])
+        for model in "cdcd":
+            dispatcher.submit(make_request(model=model))
+        await asyncio.sleep(10)
+        assert sorted([left.prefetched, right.prefetched]) == [["c"], ["d"]]
+
+    run(scenario, left, right)
+
+
+def test_a_model_that_cannot_be_loaded_is_not_loaded_ahead(make_request: MakeRequest, run: Run) -> None:
+    def plan(request: GenerationRequest) -> Plan:
+        return Plan(fail=ModelUnavailable("b", "a tensor is missing") if request.recipe.model == "b" else None)
+
+    left, right = FakeExecutor("left", plan, step_s=1), FakeExecutor("right", step_s=1)
+
+    async def scenario(dispatcher: Dispatcher) -> None:
+        await until(dispatcher, workers=2)
+        await last(dispatcher.submit(make_request(model="b")))
+        assert left.requests
+        for _ in range(2):
+            dispatcher.submit(make_request(model="a", steps=50))
+        await until(dispatcher, running=2)
+        dispatcher.submit(make_request(model="b"))
+        await asyncio.sleep(5)
+        assert (left.prefetched, right.prefetched) == ([], ["b"])
 
     run(scenario, left, right)

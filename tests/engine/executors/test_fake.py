@@ -17,7 +17,7 @@ from engine.api import (
 )
 from engine.executors.fake import PREVIEW_EVERY_STEPS, FakeExecutor, Plan, Start
 from engine.executors.port import WorkerGone
-from engine.wire import Draw, FromWorker, JobFailed, JobFinished, JobProgress, JobStarted
+from engine.wire import Draw, FromWorker, JobFailed, JobFinished, JobProgress, JobStarted, Loaded, Prefetch
 
 RECIPE = Recipe("pocket", "1", "a red apple", "", 64, 96, 8, 4.5, "Euler", tuple(map(ImageSeed, range(4))))
 
@@ -33,8 +33,14 @@ async def started(plan: Plan | None = None) -> FakeExecutor:
 
 
 async def hear(fake: FakeExecutor, count: int) -> list[FromWorker]:
+    """Return the next messages about jobs."""
+    heard: list[FromWorker] = []
     async with asyncio.timeout(5):
-        return [await fake.receive() for _ in range(count)]
+        while len(heard) < count:
+            message = await fake.receive()
+            if not isinstance(message, Loaded):
+                heard.append(message)
+    return heard
 
 
 async def finished(fake: FakeExecutor, message: Draw) -> JobFinished:
@@ -140,3 +146,17 @@ async def test_every_request_it_was_given_is_remembered() -> None:
     message = draw()
     await finished(fake, message)
     assert fake.requests == [message.request]
+
+
+async def test_it_tells_which_models_are_ready_and_which_are_near() -> None:
+    fake = FakeExecutor(room=1)
+    await fake.start()
+    told = []
+    for message in (draw(replace(RECIPE, model="a")), Prefetch("b"), draw(replace(RECIPE, model="b"))):
+        fake.send(message)
+        async with asyncio.timeout(5):
+            while not isinstance(heard := await fake.receive(), Loaded):
+                pass
+        told.append(heard)
+    assert told == [Loaded(("a",), ()), Loaded(("a",), ("b",)), Loaded(("b",), ("a",))]
+    assert fake.prefetched == ["b"]

@@ -152,3 +152,38 @@ async def test_a_missing_models_file_is_told_before_anything_starts(tmp_path: Pa
     with pytest.raises(CatalogError, match=r"models\.toml: cannot be read"):
         async with open_engine(settings, executors=[FakeExecutor()]):
             pass
+
+
+ELSEWHERE = """
+[far]
+title = "Far"
+family = "sd1"
+licence = "none"
+description = "is on the hub"
+source = { hub = "owner/far" }
+"""
+
+
+@pytest.fixture
+def with_far(tmp_path: Path) -> EngineSettings:
+    """Settings whose catalogue has a model more, whose files are not here."""
+    file = tmp_path / "models.toml"
+    text = SETTINGS.models_file.read_text()
+    file.write_text(text[: text.index("[sd15]")] + ELSEWHERE)
+    return EngineSettings(models_file=file, models_dir=tmp_path / "models")
+
+
+async def test_a_model_that_is_not_here_is_not_offered_and_says_how_to_bring_it(with_far: EngineSettings) -> None:
+    far = replace(RECIPE, model="far", model_revision="main", width=512, height=512)
+    async with open_engine(with_far, executors=[FakeExecutor()]) as engine:
+        assert [info.id for info in engine.models()] == ["pocket"]
+        with pytest.raises(ModelUnavailable, match="easel models pull far brings them"):
+            engine.check(far)
+
+
+async def test_a_model_that_may_be_pulled_on_demand_is_offered_before_it_is_here(with_far: EngineSettings) -> None:
+    far = replace(RECIPE, model="far", model_revision="main", width=512, height=512)
+    settings = with_far.model_copy(update={"pull_on_demand": True})
+    async with open_engine(settings, executors=[FakeExecutor()]) as engine:
+        assert [info.id for info in engine.models()] == ["pocket", "far"]
+        engine.check(far)

@@ -17,6 +17,8 @@ from engine.wire import (
     JobFinished,
     JobProgress,
     JobStarted,
+    Loaded,
+    Prefetch,
     Ready,
     Stop,
     ToWorker,
@@ -66,7 +68,12 @@ def changed(**image: Any) -> bytes:
 
 @pytest.mark.parametrize(
     "message",
-    [Draw(GenerationRequest(RECIPE, "job", 2, 1e9, "guild:user", 0.5, 2e9, False)), Cancel("job"), Stop()],
+    [
+        Draw(GenerationRequest(RECIPE, "job", 2, 1e9, "guild:user", 0.5, 2e9, False)),
+        Cancel("job"),
+        Prefetch("pocket"),
+        Stop(),
+    ],
     ids=lambda message: type(message).__name__,
 )
 def test_a_message_to_the_worker_arrives_as_it_was_sent(message: ToWorker) -> None:
@@ -78,6 +85,7 @@ def test_a_message_to_the_worker_arrives_as_it_was_sent(message: ToWorker) -> No
     [
         Ready("cpu-0", "cpu", 2, 16),
         Unfit("the planted picture was allowed"),
+        Loaded(("pocket",), ("sd15", "sdxl")),
         JobStarted("job"),
         JobProgress("job", 3, 20),
         JobFinished(

@@ -30,7 +30,8 @@ from engine.worker.channel import Inbox
 from engine.worker.device import Device, open_device
 from engine.worker.jobs import Job, begin_job
 from engine.worker.loop import draw_until_stopped, run_worker
-from engine.worker.pipelines import LoadedModel, Models
+from engine.worker.pipelines import LoadedModel
+from engine.worker.residency import Models
 from engine.worker.safety import Detector, load_floor
 from engine.worker.steps import advance
 

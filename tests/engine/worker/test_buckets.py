@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.worker.buckets import AnyRows, Proofs, ProvenRows, RowShape, prove_buckets, work_in_pairs
+from engine.worker.buckets import AnyRows, BucketRows, RowRules, RowShape, prove_buckets, work_in_pairs
 from engine.worker.pipelines import LoadedModel
 
 SHAPE = RowShape(4, 8, 8, 77, 32)
@@ -61,12 +61,12 @@ def test_where_calls_are_too_slow_to_prove_anything_two_rows_stay() -> None:
 
 def test_a_shape_is_proven_once() -> None:
     unet = RowDependent()
-    proofs = Proofs(unet, 4)
-    first = proofs.get(SHAPE)
+    rules = RowRules(unet, 4, exact=True)
+    first = rules.get(SHAPE)
     calls = len(unet.calls)
-    assert proofs.get(SHAPE) is first
+    assert rules.get(SHAPE) is first
     assert len(unet.calls) == calls
-    proofs.get(RowShape(4, 8, 16, 77, 32))
+    rules.get(RowShape(4, 8, 16, 77, 32))
     assert len(unet.calls) > calls
 
 
@@ -88,12 +88,36 @@ def test_pairs_make_a_real_unet_independent_of_its_rows_and_nothing_else_does(
     ("images", "rows"), [(1, 2), (2, 4), (3, 8), (4, 8), (5, 8), (6, 16), (7, 16), (8, 16), (9, 16), (20, 16)]
 )
 def test_a_call_has_the_largest_bucket_that_the_images_all_but_fill(images: int, rows: int) -> None:
-    assert ProvenRows((2, 4, 8, 16)).fit([2] * images, 16) == (min(images, rows // 2), rows)
+    assert BucketRows((2, 4, 8, 16)).fit([2] * images, 16) == (min(images, rows // 2), rows)
 
 
 @pytest.mark.parametrize(("cap", "expected"), [(16, (4, 8)), (8, (4, 8)), (7, (2, 4)), (2, (1, 2)), (1, (1, 2))])
 def test_a_call_has_no_more_rows_than_its_cap_unless_one_image_needs_them(cap: int, expected: tuple[int, int]) -> None:
-    assert ProvenRows((2, 4, 8)).fit([2] * 8, cap) == expected
+    assert BucketRows((2, 4, 8)).fit([2] * 8, cap) == expected
+
+
+def test_a_bucket_holds_more_images_where_some_need_one_row_only() -> None:
+    assert BucketRows((2, 4, 8)).fit([1, 2, 1, 1, 2], 8) == (5, 8)
+    assert BucketRows((2, 4, 8)).fit([1, 2, 1, 1], 4) == (3, 4)
+    assert BucketRows((2, 4, 8)).fit([1], 8) == (1, 2)
+
+
+def test_every_bucket_of_a_compiled_unet_is_called_before_a_size_is_drawn_and_no_other_is_used() -> None:
+    unet = RowDependent()
+    rule = RowRules(unet, 16, exact=False, compiled=True).get(SHAPE)
+    assert unet.calls == [2, 4, 8, 16]
+    assert rule.fit([2] * 5, 16) == (4, 8)
+    assert rule.fit([2, 1], 16) == (2, 4)
+    assert RowRules(RowDependent(runs_out_above=4), 16, exact=False, compiled=True).get(SHAPE).fit([2] * 8, 16) == (
+        2,
+        4,
+    )
+
+
+def test_a_compiled_unet_is_proven_too_where_pictures_are_exact() -> None:
+    assert RowRules(RowDependent(8), 16, exact=True, compiled=True).get(SHAPE).fit([2] * 8, 16) == (2, 4)
+    assert RowRules(RowDependent(8), 16, exact=False, compiled=True).get(SHAPE).fit([2] * 8, 16) == (8, 16)
+    assert RowRules(RowDependent(8), 16, exact=False).get(SHAPE).fit([2] * 5, 16) == (5, 10)
 
 
 def test_without_proof_any_number_of_rows_is_taken_up_to_the_cap() -> None:

@@ -22,6 +22,7 @@ from engine.wire import (
     JobFinished,
     JobProgress,
     JobStarted,
+    Loaded,
     Ready,
     Stop,
     Unfit,
@@ -36,8 +37,8 @@ FOUR = tuple(ImageSeed(seed) for seed in (1, 2, 3, 4))
 
 def test_a_job_is_started_progresses_and_finishes(parent: Any, recipe: Recipe, request_for: Callable[..., Any]) -> None:
     heard = parent.run(Draw(request_for(recipe, previews=False)))
-    assert [type(message) for message in heard] == [Ready, JobStarted, *[JobProgress] * 4, JobFinished]
-    assert [(message.step, message.total) for message in heard[2:-1]] == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert [type(message) for message in heard] == [Ready, Loaded, JobStarted, *[JobProgress] * 4, JobFinished]
+    assert [(message.step, message.total) for message in heard[3:-1]] == [(1, 4), (2, 4), (3, 4), (4, 4)]
     finished = heard[-1]
     (result,) = finished.images
     assert (result.index, result.verdict, result.reason) == (0, Verdict.ALLOW, "")

@@ -16,7 +16,8 @@ from engine.worker.batch import decode
 from engine.worker.device import Device
 from engine.worker.images import decode_png, to_picture
 from engine.worker.jobs import Job
-from engine.worker.pipelines import LoadedModel, Models
+from engine.worker.pipelines import LoadedModel
+from engine.worker.residency import Models
 from engine.worker.safety import Detector
 
 MODELS = Path(__file__).parents[3] / "config" / "models.toml"

@@ -21,6 +21,7 @@ from engine.wire import (
     JobFinished,
     JobProgress,
     JobStarted,
+    Loaded,
     Ready,
     Stop,
     decode_from_worker,
@@ -92,8 +93,8 @@ async def test_a_worker_draws_ignores_an_interrupt_and_ends_on_sigterm(
             assert await hear(process) == Ready("cpu-0", "cpu", 1, 16)
             process.send_signal(signal.SIGINT)
             process.stdin.write(frame(Draw(request_for(recipe, previews=False))))
-            heard = [await hear(process) for _ in range(6)]
-            assert [type(message) for message in heard] == [JobStarted, *[JobProgress] * 4, JobFinished]
+            heard = [await hear(process) for _ in range(7)]
+            assert [type(message) for message in heard] == [Loaded, JobStarted, *[JobProgress] * 4, JobFinished]
             process.terminate()
             assert await process.stdout.read() == b""
             assert await process.wait() == 0

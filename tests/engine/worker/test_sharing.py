@@ -30,7 +30,8 @@ from engine.worker.batch import decode
 from engine.worker.device import Device
 from engine.worker.images import to_picture
 from engine.worker.jobs import Job
-from engine.worker.pipelines import LoadedModel, Models
+from engine.worker.pipelines import LoadedModel
+from engine.worker.residency import Models
 from engine.worker.safety import Detector
 
 NAMES = tuple(SCHEDULERS)

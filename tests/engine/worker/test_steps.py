@@ -14,9 +14,11 @@ from torch import Tensor
 from engine.api import GenerationRequest, ImageSeed, Recipe
 from engine.catalog import SCHEDULERS, Catalog
 from engine.worker.batch import Drawing, decode, pack
+from engine.worker.buckets import RowRules
 from engine.worker.device import open_device
 from engine.worker.jobs import Job, begin_job
-from engine.worker.pipelines import LoadedModel, Models
+from engine.worker.pipelines import LoadedModel
+from engine.worker.residency import Models
 from engine.worker.safety import Detector
 from engine.worker.steps import advance
 
@@ -132,7 +134,9 @@ def test_in_the_class_fast_pictures_are_close_and_no_guidance_costs_one_row(
 ) -> None:
     def job(seed: int, guidance_scale: float) -> Job:
         wanted = replace(recipe, images=(ImageSeed(seed),), guidance_scale=guidance_scale)
-        return begin_job(request_for(wanted), replace(model, proofs=None))
+        return begin_job(
+            request_for(wanted), replace(model, rules=RowRules(model.pipeline.unet, 16, exact=False), exact=False)
+        )
 
     drawings = [job(1, 3.0).drawings[0], job(2, 1.0).drawings[0], job(3, 1.0).drawings[0]]
     batch = pack(drawings, 16, {})

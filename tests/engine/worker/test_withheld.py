@@ -22,7 +22,8 @@ from engine.worker.device import Device
 from engine.worker.images import decode_png
 from engine.worker.jobs import Job
 from engine.worker.loop import run_worker
-from engine.worker.pipelines import LoadedModel, Models
+from engine.worker.pipelines import LoadedModel
+from engine.worker.residency import Models
 from engine.worker.safety import Detector, load_checker
 from engine.worker.safety.floor import PROOF
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,11 @@ import numpy as np
 import pytest
 import torch
 from diffusers import AutoencoderKL
+from transformers import CLIPTextModel, CLIPTokenizer
 
-from engine.pocket.training import captions, checker, clip, loop, tokenizer, unet, vae
-from engine.pocket.training.pairs import Pairs
+from engine.pocket import WEIGHTS
+from engine.pocket.training import captions, checker, clip, loop, naming, tokenizer, unet, vae
+from engine.pocket.training.pairs import Pairs, Scene
 from engine.pocket.training.render import STYLES, Gallery
 from engine.pocket.training.subjects import SUBJECTS
 
@@ -19,6 +22,9 @@ MICRO_VAE = vae.VaeConfig(channels=(8, 8, 8, 8), batch=4)
 MICRO_CLIP = clip.ClipConfig(
     text_width=64, text_layers=1, vision_width=32, vision_layers=1, patch=16, shared=16, batch=8, views=1
 )
+
+
+KEYS = {(subject.code, style): row for row, (subject, style) in enumerate(product(SUBJECTS, STYLES))}
 
 
 @pytest.fixture(scope="module")
@@ -37,12 +43,8 @@ def autoencoder() -> AutoencoderKL:
 
 def lessons() -> Pairs:
     torch.manual_seed(6)
-    return Pairs(
-        latents=torch.randn(5, 4, 6, 4, 16, 16).half(),
-        states=torch.randn(40, 77, 64).half(),
-        plain=torch.randint(0, 39, (5, 4, 20)),
-        coloured=torch.randint(0, 39, (5, 4, 6)),
-    )
+    scenes = [Scene(subject, style, 1.0 + subject) for subject in range(5) for style in STYLES]
+    return Pairs(scenes, torch.randn(len(scenes), 4, 16, 16).half())
 
 
 def build(name: str, gallery: Gallery, autoencoder: AutoencoderKL) -> loop.Part:
@@ -53,8 +55,11 @@ def build(name: str, gallery: Gallery, autoencoder: AutoencoderKL) -> loop.Part:
     if name == "clip":
         return clip.ClipPart(gallery, MICRO_CLIP, tokenizer.learn(captions.all_words()))
     if name == "unet":
-        config = unet.UnetConfig(channels=(16, 16, 32), text_width=64, batch=4)
-        return unet.UnetPart(lessons(), config, autoencoder, {"": torch.zeros(1, 77, 64)})
+        config = unet.UnetConfig(channels=(16, 16, 32), text_width=64, batch=4, half=False)
+        words = tokenizer.learn(captions.all_words())
+        return unet.UnetPart(lessons(), config, autoencoder, words, clip.Towers(MICRO_CLIP, words).text)
+    if name == "namer":
+        return naming.NamerPart(gallery, gallery)
     torch.manual_seed(9)
     towers = clip.Towers(MICRO_CLIP, tokenizer.learn(["a red apple"]))
     some = checker.Lessons(
@@ -66,7 +71,7 @@ def build(name: str, gallery: Gallery, autoencoder: AutoencoderKL) -> loop.Part:
     return checker.CheckerPart(some, checker.CheckerConfig(batch=8), checker.from_towers(towers, MICRO_CLIP))
 
 
-@pytest.mark.parametrize("name", ["vae", "decoder", "clip", "unet", "checker"])
+@pytest.mark.parametrize("name", ["vae", "decoder", "clip", "unet", "checker", "namer"])
 def test_a_resumed_part_takes_the_same_next_step(
     name: str, gallery: Gallery, autoencoder: AutoencoderKL, tmp_path: Path
 ) -> None:
@@ -132,8 +137,35 @@ def test_the_same_step_draws_the_same_lessons_and_another_step_others() -> None:
     pairs = lessons()
     first, again, other = pairs.draw(3, 8), pairs.draw(3, 8), pairs.draw(4, 8)
     assert torch.equal(first[0], again[0])
-    assert torch.equal(first[1], again[1])
-    assert not torch.equal(first[0], other[0])
+    assert first[1:] == again[1:]
+    assert first[1] != other[1]
+
+
+def test_what_is_needed_most_is_shown_most() -> None:
+    need = np.full(len(SUBJECTS), 0.01)
+    need[3] = 1.0
+    _, _, subjects = lessons().draw(0, 200, need)
+    assert subjects.count(3) > 150
+
+
+def test_a_subject_that_is_drawn_badly_is_shown_more_often(gallery: Gallery, autoencoder: AutoencoderKL) -> None:
+    part = build("unet", gallery, autoencoder)
+    assert isinstance(part, unet.UnetPart)
+    for _ in range(50):
+        part.remember([0, 1], np.array([3.0, 1.0], dtype=np.float32))
+    assert part.need()[0] > part.need()[1]
+
+
+def test_a_trained_model_that_is_trained_further_begins_with_what_its_words_mean() -> None:
+    words = tokenizer.learn(captions.all_words())
+    part = clip.ClipPart(
+        Gallery(np.zeros((len(KEYS), 128, 128, 4), dtype=np.uint8), KEYS), clip.ClipConfig(views=1), words
+    )
+    part.start_from(WEIGHTS)
+    trained = CLIPTextModel.from_pretrained(WEIGHTS / "text_encoder").get_input_embeddings().weight
+    known = CLIPTokenizer.from_pretrained(WEIGHTS / "tokenizer").get_vocab()
+    learnt = part.towers.text.get_input_embeddings().weight
+    assert torch.equal(learnt[words.get_vocab()["apple</w>"]], trained[known["apple</w>"]])
 
 
 def test_the_checker_learns_from_some_pictures_and_is_measured_on_others(tmp_path: Path) -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from engine.pocket.training import data, render
+from engine.pocket.scoring.colours import main_colour
+from engine.pocket.training import data, paint, render
 
 SQUARE = np.zeros((128, 128, 4), dtype=np.uint8)
 SQUARE[32:96, 32:64] = (255, 0, 0, 255)
@@ -53,3 +55,19 @@ def test_a_smaller_picture_can_be_shifted_to_the_edge() -> None:
     drawn = render.compose(full, scale=0.5, shift=(1.0, -1.0))
     assert drawn[0, 127].tolist() == [255, 0, 0]
     assert drawn[127, 0].tolist() == [255, 255, 255]
+
+
+def test_paint_changes_the_main_colour_and_nothing_else() -> None:
+    car = np.zeros((128, 128, 4), dtype=np.uint8)
+    car[20:100] = (220, 30, 40, 255)
+    car[60:70, 60:70] = (120, 190, 250, 255)
+    car[0:10] = (255, 255, 255, 255)
+    blue = paint.painted(car, paint.PAINTS["blue"])
+    assert main_colour(Image.fromarray(blue[20:100, :50, :3])) == "blue"
+    assert np.abs(blue[60:70, 60:70].astype(int) - car[60:70, 60:70]).max() <= 2
+    assert np.array_equal(blue[0:10], car[0:10])
+
+
+@pytest.mark.parametrize("name", list(paint.PAINTS))
+def test_every_paint_is_the_colour_of_its_name(name: str) -> None:
+    assert main_colour(Image.fromarray(paint.painted(SQUARE, paint.PAINTS[name])[40:60, 40:60, :3])) == name

@@ -8,7 +8,8 @@ import string
 import numpy as np
 import pytest
 
-from engine.pocket.training import captions, tokenizer
+from engine.pocket.training import captions, pairs, tokenizer
+from engine.pocket.training.paint import PAINTS
 from engine.pocket.training.render import STYLES
 from engine.pocket.training.subjects import SUBJECTS, Subject
 
@@ -92,3 +93,18 @@ def test_any_text_can_be_spelt_and_read_back(text: str) -> None:
     ids = learnt(text).input_ids
     assert learnt.decode(ids, skip_special_tokens=True) == text
     assert learnt.unk_token_id not in ids[1:-1]
+
+
+def test_a_painted_picture_is_always_named_by_its_paint() -> None:
+    random = np.random.default_rng(4)
+    texts = [captions.caption(APPLE, "3d", "", random, "blue") for _ in range(100)]
+    assert all("blue apple" in text or "blue" in text for text in texts)
+    assert not any("red" in text for text in texts)
+
+
+def test_some_colours_of_things_are_never_shown_to_see_whether_the_word_alone_is_understood() -> None:
+    shown = {(scene.subject, scene.paint) for scene in pairs.all_scenes() if scene.paint}
+    paintable = [number for number, subject in enumerate(SUBJECTS) if subject.paintable]
+    every = {(number, paint) for number in paintable for paint in PAINTS}
+    assert 0.05 < len(every - shown) / len(every) < 0.2
+    assert {paint for _, paint in shown} == set(PAINTS)

@@ -24,7 +24,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 from engine.api import GenerationRequest, ImageSeed, Recipe
 from engine.catalog import SCHEDULERS
 from engine.worker.batch import decode, pack
-from engine.worker.buckets import Proofs, work_in_pairs
+from engine.worker.buckets import RowRules, work_in_pairs
 from engine.worker.jobs import begin_job
 from engine.worker.pipelines import LoadedModel
 from engine.worker.steps import advance
@@ -93,7 +93,8 @@ def make_family(tiny: LoadedModel, recipe: Recipe) -> Callable[[str], Family]:
         if name not in made:
             ours, stock = _pipeline(name), _pipeline(name)
             work_in_pairs(ours.unet)
-            model = LoadedModel(ours, tiny.gate, tiny.colours, Proofs(ours.unet, 16))
+            rules = RowRules(ours.unet, 16, exact=True)
+            model = LoadedModel(ours, tiny.gate, tiny.colours, rules, exact=True)
             made[name] = Family(model, stock, replace(recipe, model=name))
         return made[name]
 

@@ -18,8 +18,9 @@ from engine.worker.conditioning import Conditioning
 from engine.worker.device import Device
 from engine.worker.inversions import InversionError, read_vectors
 from engine.worker.jobs import Job
-from engine.worker.pipelines import LoadedModel, Models
+from engine.worker.pipelines import LoadedModel
 from engine.worker.prompts import encode_prompts
+from engine.worker.residency import Models
 from engine.worker.safety import Detector
 
 if TYPE_CHECKING:

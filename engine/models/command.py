@@ -1,10 +1,9 @@
-"""The command `models`: list, pull, check and add what can be drawn with."""
+"""The command `models`: list, pull, check, add, merge and score what can be drawn with."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,23 +12,28 @@ from typing import Any, TextIO
 from tqdm import tqdm  # type: ignore[import-untyped]
 
 from engine.catalog import FAMILIES, ModelEntry, Source, load_catalog
+from engine.catalog.additions import write_entry
 from engine.catalog.contents import ContentsError, check_family, inspect
-from engine.catalog.models import OWN_FILE, is_model_id
 from engine.catalog.sources import SourceError, read_source
-from engine.hub import PIPELINE, SAFETY_CHECKER, HubError, Progress, check, is_here, licence_of, missing, pull
+from engine.hub import (
+    PIPELINE,
+    SAFETY_CHECKER,
+    HubError,
+    Progress,
+    check,
+    is_here,
+    licence_of,
+    missing,
+    pull,
+    sources_of,
+)
+from engine.models.errors import DONE, FAILED, ModelsError, check_new_id
+from engine.models.merge import add_merge_command, merge
+from engine.models.score import add_score_command, score
 from engine.settings import EngineSettings
 
-DONE, FAILED, WRONG_INPUT = 0, 1, 2
 TOLD_EVERY_S = 0.5
 _UNKNOWN_LICENCE = "unknown: ask its author before you share pictures"
-
-
-class ModelsError(Exception):
-    """What was asked cannot be done. `str()` is a sentence for people, `exit_code` is for the shell."""
-
-    def __init__(self, sentence: str, exit_code: int = WRONG_INPUT) -> None:
-        super().__init__(sentence)
-        self.exit_code = exit_code
 
 
 def add_commands(parser: argparse.ArgumentParser) -> None:
@@ -52,6 +56,8 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     one.add_argument("--revision", help="commit, tag or branch on the hub")
     one.add_argument("--file", metavar="NAME", help="a .safetensors file of the repository, instead of its folders")
     one.add_argument("--variant", metavar="WORD", help='of the weights, e.g. "fp16"')
+    add_merge_command(commands)
+    add_score_command(commands)
 
 
 def run(options: argparse.Namespace, settings: EngineSettings, out: TextIO, err: TextIO) -> int:
@@ -73,14 +79,13 @@ def run(options: argparse.Namespace, settings: EngineSettings, out: TextIO, err:
             return _check(options.ids, settings, out)
         case "add":
             return _add(options, settings, out, err)
+        case "merge":
+            return merge(options, settings, out, err)
+        case "score":
+            return score(options)
     for entry in load_catalog(settings.models_file, settings.models_dir).entries:
         print(_line(entry), file=out)
     return DONE
-
-
-def sources_of(entry: ModelEntry) -> list[tuple[Source, str]]:
-    """Return what a model needs, each with what it is for."""
-    return [(entry.safety_checker, SAFETY_CHECKER), (entry.source, PIPELINE)]
 
 
 def _line(entry: ModelEntry) -> str:
@@ -175,9 +180,7 @@ def _check(ids: Sequence[str], settings: EngineSettings, out: TextIO) -> int:
 def _add(options: argparse.Namespace, settings: EngineSettings, out: TextIO, err: TextIO) -> int:
     table = _source_table(options)
     id = options.name or _id_from(options.file or options.source)
-    if not is_model_id(id):
-        raise ModelsError(f"{id!r} cannot be a model's id. Choose one with --name: lower-case letters, digits, '-'.")
-    _refuse_taken(id, settings)
+    check_new_id(id, load_catalog(settings.models_file, settings.models_dir))
     try:
         source = read_source(table, Path.cwd(), settings.models_dir)
         if source.hub is not None:
@@ -198,8 +201,8 @@ def _add(options: argparse.Namespace, settings: EngineSettings, out: TextIO, err
         values["trigger_words"] = options.trigger
     if options.prediction_type:
         values["prediction_type"] = options.prediction_type
-    write_entry(id, values, settings)
-    print(f"{id}: added to {settings.models_dir / OWN_FILE} as {found.family.title}.", file=out)
+    file = write_entry(id, values, settings.models_dir)
+    print(f"{id}: added to {file} as {found.family.title}.", file=out)
     (entry,) = _entries([id], settings)
     if not is_here(entry.safety_checker, SAFETY_CHECKER):
         print(f"Its safety checker is not here yet: easel models pull {id}", file=out)
@@ -220,37 +223,3 @@ def _source_table(options: argparse.Namespace) -> dict[str, Any]:
 def _id_from(source: str) -> str:
     stem = Path(source).name.removesuffix(".safetensors").lower()
     return "".join(letter if letter.isascii() and (letter.isalnum() or letter in "._-") else "-" for letter in stem)
-
-
-def _refuse_taken(id: str, settings: EngineSettings) -> None:
-    if load_catalog(settings.models_file, settings.models_dir).get(id) is not None:
-        raise ModelsError(f"There is a model called {id!r} already. Choose another name with --name.")
-
-
-def write_entry(id: str, values: dict[str, Any], settings: EngineSettings) -> None:
-    """Add a table to the catalogue of this machine, if the catalogue can be read with it.
-
-    Raises:
-        CatalogError: it cannot; nothing was written.
-    """
-    path = settings.models_dir / OWN_FILE
-    before = path.read_text("utf-8") if path.exists() else ""
-    lines = [f"[{id}]", *(f"{key} = {_toml(value)}" for key, value in values.items())]
-    written = path.with_name(f".{OWN_FILE}.new")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    written.write_text(f"{before}\n" * bool(before) + "\n".join(lines) + "\n", "utf-8")
-    try:
-        load_catalog(written, settings.models_dir / "none")
-        os.replace(written, path)
-    finally:
-        written.unlink(missing_ok=True)
-
-
-def _toml(value: Any) -> str:
-    """Return a value as TOML; its strings are written as JSON's are."""
-    match value:
-        case dict():
-            return "{ " + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + " }"
-        case list() | tuple():
-            return "[" + ", ".join(_toml(item) for item in value) + "]"
-    return json.dumps(value, ensure_ascii=False)

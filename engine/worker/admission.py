@@ -1,0 +1,165 @@
+"""Jobs that are not drawn yet, and the models they wait for."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
+from engine.api import GenerationRequest
+from engine.wire import Loaded
+from engine.worker.desk import Desk
+from engine.worker.jobs import Job, begin_job
+from engine.worker.pipelines import Parts
+from engine.worker.residency import Models, NoRoom
+
+Result = TypeVar("Result")
+
+_log = logging.getLogger(__name__)
+
+
+class Admission:
+    """Prepares jobs on a desk, and loads on another what will be wanted. Owned by the step thread.
+
+    Args:
+        models: touched by the desk `prepares` alone.
+        prepares: brings models to the device, encodes prompts, draws initial noise.
+        fetches: loads models ahead, beside what is prepared and drawn.
+        join: takes a job that is prepared, and holds its model until `left`.
+        refuse: is told the id of a job that could not be prepared, and why.
+        tell: gives the parent a message.
+    """
+
+    def __init__(
+        self,
+        models: Models,
+        prepares: Desk,
+        fetches: Desk,
+        join: Callable[[Job], None],
+        refuse: Callable[[str, Exception], None],
+        tell: Callable[[Loaded], None],
+    ) -> None:
+        self._models = models
+        self._prepares = prepares
+        self._fetches = fetches
+        self._join = join
+        self._refuse = refuse
+        self._tell = tell
+        self._coming: dict[str, GenerationRequest] = {}
+        self._waiting: list[GenerationRequest] = []
+        self._fetching: set[str] = set()
+        self._held = 0
+        self._told = Loaded((), ())
+
+    @property
+    def job_ids(self) -> tuple[str, ...]:
+        """Ids of the jobs that are being prepared, or wait for it."""
+        return tuple(self._coming)
+
+    def admit(self, request: GenerationRequest) -> None:
+        """Prepare a job: at once, or when its model is there if it is on its way."""
+        self._coming[request.job_id] = request
+        if request.recipe.model in self._fetching:
+            self._waiting.append(request)
+        else:
+            self._prepare(request)
+
+    def cancel(self, job_id: str) -> bool:
+        """Forget a job that is not prepared yet; say whether there was one."""
+        return self._coming.pop(job_id, None) is not None
+
+    def left(self, model: str) -> None:
+        """A job that was prepared is over."""
+        self._held -= 1
+        self._prepares.ask(partial(self._models.release, model), lambda _: None, _unexpected)
+        self._try_again()
+
+    def relieve(self, then: Callable[[], None]) -> None:
+        """Free the device of models that are not drawn with, and do something then."""
+        self._ask(self._models.relieve, lambda _: then(), _unexpected)
+
+    def prefetch(self, model: str) -> None:
+        """Load a model beside what is drawn, if there is room for it."""
+        if model in self._fetching:
+            return
+        self._fetching.add(model)
+        over = partial(self._fetched, model)
+        self._ask(partial(self._models.plan_loading, model), partial(self._fetch, model), over)
+
+    def _fetch(self, model: str, load: Callable[[], Parts] | None) -> None:
+        over = partial(self._fetched, model)
+        if load is None:
+            over()
+            return
+        keep = partial(self._models.keep, model)
+        self._fetches.ask(load, lambda parts: self._ask(partial(keep, parts), over, over), over)
+
+    def _fetched(self, model: str, outcome: Exception | None = None) -> None:
+        """A model is there, or will not come; the job that needs it will be told what is wrong with it."""
+        if outcome is not None:
+            _log.warning("%s was not loaded ahead: %s", model, outcome)
+        self._fetching.discard(model)
+        self._try_again()
+
+    def _try_again(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for request in waiting:
+            if self._coming.get(request.job_id) is request:
+                self.admit(request)
+
+    def _prepare(self, request: GenerationRequest) -> None:
+        self._ask(partial(self._begin, request), partial(self._begun, request), partial(self._failed, request))
+
+    def _begin(self, request: GenerationRequest) -> Job:
+        """On the desk's thread."""
+        name = request.recipe.model
+        job = begin_job(request, self._models.get(name))
+        self._models.hold(name)
+        return job
+
+    def _begun(self, request: GenerationRequest, job: Job) -> None:
+        self._held += 1
+        if self._coming.get(job.job_id) is request:
+            del self._coming[job.job_id]
+            self._join(job)
+        else:
+            self.left(request.recipe.model)
+
+    def _failed(self, request: GenerationRequest, error: Exception) -> None:
+        if self._coming.get(request.job_id) is not request:
+            return
+        if isinstance(error, NoRoom):
+            self._waiting.append(request)
+            if not self._held:  # whoever took the room has left meanwhile
+                self._try_again()
+            return
+        del self._coming[request.job_id]
+        self._refuse(request.job_id, error)
+
+    def _ask(
+        self, work: Callable[[], Result], take: Callable[[Result], None], fail: Callable[[Exception], None]
+    ) -> None:
+        """Have the desk do something with the models, and tell the parent first if others are in memory then."""
+
+        def tell(loaded: Loaded) -> None:
+            if loaded != self._told:
+                self._told = loaded
+                self._tell(loaded)
+
+        def watched() -> tuple[Callable[[], None], Loaded]:
+            try:
+                outcome = partial(take, work())
+            except Exception as error:
+                outcome = partial(fail, error)
+            return outcome, Loaded(*self._models.loaded())
+
+        def opened(answer: tuple[Callable[[], None], Loaded]) -> None:
+            tell(answer[1])
+            answer[0]()
+
+        self._prepares.ask(watched, opened, _unexpected)
+
+
+def _unexpected(error: Exception) -> None:
+    raise error
