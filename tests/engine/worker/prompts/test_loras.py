@@ -15,6 +15,8 @@ from torch.nn import Conv2d, Linear
 
 from engine.api import ImageSeed, Lora, LoraUnavailable, LoraUse, Recipe, UnknownLora
 from engine.worker.batch import pack
+from engine.worker.buckets import RowRules
+from engine.worker.compiler import compile_unet
 from engine.worker.jobs import begin_job
 from engine.worker.loras import LoraError, Loras, applied, read_lora
 from engine.worker.pipelines import LoadedModel
@@ -208,3 +210,20 @@ def test_a_file_that_is_missing_or_no_safetensors_is_refused(
     for name in ("pickled.safetensors", "missing.safetensors"):
         with pytest.raises(LoraError, match=name):
             read_lora(tmp_path / name, make_family("sd1").model.pipeline)
+
+
+def test_calls_with_loras_are_not_compiled_because_what_is_does_not_know_them(
+    make_stock: Callable[[str], Any],
+    make_family: Callable[[str], Family],
+    draw_together: Callable[..., tuple[list[Tensor], list[Tensor]]],
+    tmp_path: Path,
+) -> None:
+    def refuse(*_: Any) -> Any:
+        raise AssertionError("compiled")
+
+    family, pipeline = make_family("sd1"), make_stock("sd1")
+    model = with_loras(family, {"a": write_kohya(tmp_path / "a.safetensors", pipeline, 0)})
+    compile_unet(pipeline.unet, backend=refuse)
+    compiled = replace(model, pipeline=pipeline, rules=RowRules(pipeline.unet, 16, exact=True, compiled=True))
+    recipe = replace(family.recipe, loras=use(a=0.8))
+    assert torch.equal(draw_together(compiled, recipe)[0][0], draw_together(model, recipe)[0][0])
