@@ -77,6 +77,7 @@ def build_recipe(info: ModelInfo, ask: Ask, new_seed: Callable[[], int], limits:
 
     Raises:
         OutOfRange, InvalidSize: a number that no recipe can hold or this model cannot draw.
+        UnknownLora, LoraOfOtherFamily: the prompt names a LoRA that cannot change this model.
     """
     size = next((size for size in info.sizes if max(size.width, size.height) <= limits.largest_side), info.sizes[0])
     width = size.width if ask.width is None else ask.width
@@ -101,6 +102,7 @@ def build_recipe(info: ModelInfo, ask: Ask, new_seed: Callable[[], int], limits:
         scheduler=info.scheduler if ask.scheduler is None else ask.scheduler,
         images=_seeds(ask, new_seed),
         inversions=info.inversions_in(prompt, negative_prompt),
+        loras=info.loras_in(prompt, negative_prompt),
     )
 
 
