@@ -44,6 +44,11 @@ class Conditioning:
         added = self.added and Added(self.added.text_embeds[rows], self.added.time_ids[rows])
         return Conditioning(self.context[rows], added)
 
+    def to(self, where: torch.device) -> Conditioning:
+        """Return the same on a device."""
+        added = self.added and Added(self.added.text_embeds.to(where), self.added.time_ids.to(where))
+        return Conditioning(self.context.to(where), added)
+
     def arguments(self) -> dict[str, Any]:
         """Return the UNet's arguments."""
         if self.added is None:

@@ -89,7 +89,8 @@ def begin_job(request: GenerationRequest, model: LoadedModel) -> Job:
     start = read_start(request, pipeline, model.gate)
     loras = model.loras.read(pipeline, recipe.loras)
     with applied(loras.text):
-        conditioning = encode_prompts(pipeline, recipe, model.exact, inversions)
+        # Where parts take turns, no part can be asked where an image is computed.
+        conditioning = encode_prompts(pipeline, recipe, model.exact, inversions).to(model.where)
     height, width = (side // pipeline.vae_scale_factor for side in (recipe.height, recipe.width))
     shape = RowShape.of(pipeline.unet.config.in_channels, height, width, conditioning)
     with applied(loras.unet):

@@ -42,6 +42,7 @@ class LoadedModel:
         colours: how its latents look.
         rules: which numbers of rows its UNet takes.
         exact: whether a picture must not depend on them.
+        where: the device that draws, also while no part of the pipeline is there.
         inversions: files of the textual inversions that it understands.
         loras: what may change it.
         memory: its memory profile.
@@ -53,6 +54,7 @@ class LoadedModel:
     colours: LatentColours
     rules: RowRules
     exact: bool
+    where: torch.device
     inversions: Mapping[Inversion, Path] = field(default_factory=dict)
     loras: Loras = field(default_factory=Loras)
     memory: MemoryProfile = "high"

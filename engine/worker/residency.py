@@ -253,6 +253,7 @@ class Models:
             colours=parts.colours,
             rules=RowRules(unet, self._device.rows, exact, compiled),
             exact=exact,
+            where=self._device.where,
             inversions=resident.entry.inversions,
             loras=Loras(resident.entry.loras, exact),
             memory=profile.name,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from math import prod
 from pathlib import Path
@@ -13,11 +12,12 @@ from torch import Tensor
 from torch.nn import Module
 
 from engine.catalog import ModelEntry, Source
+from engine.catalog.contents import ContentsError, weight_files
+from engine.catalog.contents import tensors_of as header_of
 from engine.worker.device import Device
 
 _PARTS = ("unet", "vae", "text_encoder", "text_encoder_2")
 _CHECKER = "safety_checker"
-_HEADER_BYTES = 8
 
 
 def modules_of(pipeline: Any) -> dict[str, Module]:
@@ -58,36 +58,30 @@ def copied(tensor: Tensor, where: torch.device) -> Tensor:
 
 
 def estimate_bytes(entry: ModelEntry, device: Device) -> int:
-    """Return what a model will take, told from its files alone; 0 where they are not on this machine yet.
+    """Return what a model will take, told from its files alone; as if what cannot be read took nothing.
 
     Args:
         entry: the model.
         device: its number type is the weights'.
     """
-    if entry.source.file is not None:
-        parts = [entry.source.folder / entry.source.file]
+    source, checker = entry.source, entry.safety_checker
+    if source.file is not None:
+        files = [source.folder / source.file]
     else:
-        parts = [file for part in _PARTS for file in _weight_files(entry.source, part)]
-    itself = _weight_files(entry.safety_checker, ".") if entry.safety_checker != entry.source else []
-    checker = _weight_files(entry.safety_checker, _CHECKER) or itself
-    return sum(_bytes_of(file, device.dtype.itemsize) for file in [*parts, *checker])
+        files = [file for part in _PARTS for file in _weight_files(source, part)]
+    files += _weight_files(checker, _CHECKER) or _weight_files(checker, "")
+    return device.dtype.itemsize * sum(_count_numbers(file) for file in files)
 
 
 def _weight_files(source: Source, part: str) -> list[Path]:
-    """Return the files that are read for a part: those of full precision, unless there are only others."""
-    files = sorted((source.folder / part).glob("*.safetensors"))
-    return [file for file in files if ".fp16." not in file.name] or files
-
-
-def _bytes_of(file: Path, itemsize: int) -> int:
-    """Return what the tensors of a safetensors file take with this many bytes a number; 0 if it is none.
-
-    Source: the safetensors format: the length of a JSON header in 8 bytes, then the header.
-    """
     try:
-        with file.open("rb") as opened:
-            header = json.loads(opened.read(int.from_bytes(opened.read(_HEADER_BYTES), "little")))
-        shapes = [tensor["shape"] for name, tensor in header.items() if name != "__metadata__"]
-        return itemsize * sum(int(prod(shape)) for shape in shapes)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, MemoryError):
-        return 0  # loading it will say what is wrong with it
+        return weight_files(source.folder, part, source.variant)
+    except ContentsError:
+        return []
+
+
+def _count_numbers(file: Path) -> int:
+    try:
+        return sum(int(prod(tensor["shape"])) for tensor in header_of(file).values())
+    except (ContentsError, KeyError, TypeError):
+        return 0

@@ -22,7 +22,7 @@ from engine.worker.batch import decode
 from engine.worker.buckets import RowRules
 from engine.worker.device import Device
 from engine.worker.images import to_picture
-from engine.worker.jobs import Job
+from engine.worker.jobs import Job, begin_job
 from engine.worker.memory import Memory
 from engine.worker.pipelines import LoadedModel, load_parts
 from engine.worker.profiles import BALANCED, HIGH, LOW, Need, Profile, choose, decode_bytes
@@ -260,6 +260,15 @@ def test_a_part_whose_turn_it_is_not_keeps_its_place(models: MakeModels, sizes: 
     free[0] = room * sizes.turns
     several.get("other")
     assert several.loaded() == loaded
+
+
+def test_an_image_lies_where_it_is_drawn_whatever_part_is_there(
+    tiny: LoadedModel, recipe: Recipe, request_for: Callable[..., GenerationRequest]
+) -> None:
+    elsewhere = replace(tiny, where=torch.device("meta"))
+    (drawing,) = begin_job(request_for(recipe), elsewhere).drawings
+    for tensor in (drawing.latents, drawing.unet_timesteps, drawing.conditioning.context):
+        assert tensor.device == elsewhere.where
 
 
 @pytest.fixture
