@@ -91,7 +91,7 @@ def build_recipe(info: ModelInfo, ask: Ask, new_seed: Callable[[], int], limits:
     info.check_size(width, height)
     _check_range("steps", steps, info.min_steps, info.max_steps)
     _check_range("guidance", guidance_scale, info.min_guidance, info.max_guidance)
-    prompt = _storable(ask.prompt)
+    prompt = _with_trigger_words(_storable(ask.prompt), info.trigger_words)
     negative_prompt = _storable(info.negative_prompt if ask.negative_prompt is None else ask.negative_prompt)
     return Recipe(
         model=info.id,
@@ -118,6 +118,12 @@ def _seeds(ask: Ask, new_seed: Callable[[], int]) -> tuple[ImageSeed, ...]:
 def _check_range(field: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:
         raise OutOfRange(field, value, low, high)
+
+
+def _with_trigger_words(prompt: str, words: tuple[str, ...]) -> str:
+    """Return the prompt with the trigger words that it lacks at its end; an empty one stays empty, to be refused."""
+    missing = [each for each in words if each.casefold() not in prompt.casefold()]
+    return ", ".join([prompt.rstrip(" ,"), *missing]) if prompt.strip() and missing else prompt
 
 
 def _storable(text: str) -> str:
