@@ -33,6 +33,12 @@ IMAGINE_GUIDANCE = "How closely to follow the prompt"
 IMAGINE_SCHEDULER = "How noise is removed, step by step"
 IMAGINE_SEED = "A number from 0 to 4294967295; the same seed gives the same picture"
 IMAGINE_COUNT = "How many pictures, 1 to 4"
+IMAGINE_PRESET = "Speed or detail; what you set yourself wins over it"
+IMAGINE_PRESETS = {
+    "draft": "Draft · about twice as fast, to try an idea",
+    "standard": "Standard · what suits the model",
+    "quality": "Quality · slower, with more steps",
+}
 
 QUOTA = "See how many pictures you may still ask for"
 

@@ -70,6 +70,21 @@ async def test_a_request_counts_for_the_day_as_many_pictures_as_it_has(world: Wo
     assert await world.used_today(world.ann) == 3
 
 
+@pytest.mark.parametrize(
+    ("preset", "steps"), [("draft", "10 steps"), ("standard", "20 steps"), ("quality", "32 steps")]
+)
+async def test_a_preset_sets_the_steps_of_the_model(world: World, preset: str, steps: str) -> None:
+    message = await world.drawn(preset=preset)
+
+    assert f" {steps}" in message.content
+
+
+async def test_what_a_member_sets_wins_over_the_preset(world: World) -> None:
+    message = await world.drawn(preset="draft", steps=12, size="128x192", scheduler="Euler a")
+
+    assert all(fact in message.content for fact in ("12 steps", "128x192", "Euler a"))
+
+
 BAD_INPUT: list[tuple[dict[str, Any], list[str]]] = [
     ({"prompt": "   "}, [texts.PROMPT_EMPTY]),
     ({"prompt": "x" * 4000}, ["1000", "4000", "shorten it"]),
