@@ -10,6 +10,7 @@ from discord import app_commands
 from bot import texts
 from bot.quoting import plain_cut
 from bot.usecases.imagine import Ask
+from bot.usecases.presets import Preset
 from bot.usecases.refusals import WrongValue
 from engine.api import MAX_IMAGES, MAX_SEED, ModelInfo, OutOfRange
 
@@ -32,6 +33,7 @@ def read_ask(
     scheduler: str | None = None,
     seed: str | None = None,
     count: int = 1,
+    preset: str | None = None,
 ) -> Ask:
     """Return the options as an Ask.
 
@@ -42,6 +44,7 @@ def read_ask(
         steps, guidance: numbers, checked against the model by the use case.
         seed: digits.
         count: pictures.
+        preset: one of the presets that Discord offers.
 
     Raises:
         WrongValue: the size or the seed cannot be read.
@@ -62,6 +65,7 @@ def read_ask(
         scheduler=read_scheduler(scheduler, model) if scheduler else None,
         seed=read_seed(seed) if seed else None,
         count=count,
+        preset=Preset(preset) if preset else Preset.STANDARD,
     )
 
 

@@ -44,7 +44,7 @@ MOVES: Mapping[JobState, frozenset[JobState]] = MappingProxyType(
 
 
 class Kind(StrEnum):
-    """What a member did to ask for a generation."""
+    """What a member did to ask for a generation. VARY is whatever was made from one picture: upscaling too."""
 
     IMAGINE = "imagine"
     REROLL = "reroll"

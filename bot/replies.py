@@ -161,20 +161,33 @@ def _bad_prompt(error: api.BadPrompt) -> str:
     return texts.PROMPT_FORBIDDEN
 
 
+def _bad_input(error: api.BadInput) -> str:
+    if error.reason == "too_large":
+        return texts.input_too_large(error.limit)
+    if error.reason == "too_many_pixels":
+        return texts.input_has_too_many_pixels(error.limit)
+    return {"unreadable": texts.INPUT_UNREADABLE, "missing": texts.INPUT_MISSING}.get(error.reason, texts.MASK_SIZE)
+
+
 REPLIES: Mapping[type[BaseException], Callable[[Any], str]] = {
     # the engine
     api.UnknownModel: lambda e: texts.unknown_model(e.model, e.known),
     api.UnknownScheduler: lambda e: texts.unknown_scheduler(e.scheduler, e.known),
     api.UnknownInversion: lambda e: texts.unknown_inversion(e.word, e.known),
+    api.UnknownLora: lambda e: texts.unknown_lora(e.lora, e.known),
+    api.LoraOfOtherFamily: lambda e: texts.lora_of_other_family(e.lora, e.family, e.wanted),
     api.InvalidSize: lambda e: texts.invalid_size(e.width, e.height, e.nearest),
     api.OutOfRange: lambda e: texts.out_of_range(e.field, e.value, e.low, e.high),
     api.BadPrompt: _bad_prompt,
+    api.BadInput: _bad_input,
     api.TooBusy: lambda e: texts.too_busy(e.eta_s),
     api.SafetyUnavailable: lambda e: texts.SAFETY_UNAVAILABLE,
     api.ModelUnavailable: lambda e: texts.model_unavailable(e.model),
+    api.LoraUnavailable: lambda e: texts.lora_unavailable(e.lora),
     api.EngineStopped: lambda e: texts.ENGINE_STOPPED,
     api.WorkerDied: lambda e: texts.WORKER_DIED,
     api.GenerationFailed: lambda e: texts.GENERATION_FAILED,
+    api.InputWithheld: lambda e: texts.INPUT_BLOCKED if e.blocked else texts.INPUT_NOT_JUDGED,
     api.DeadlinePassed: lambda e: texts.DEADLINE_PASSED,
     # the guild's policy
     policy.ModelDenied: lambda e: texts.model_denied(e.model, e.allowed),

@@ -33,6 +33,12 @@ IMAGINE_GUIDANCE = "How closely to follow the prompt"
 IMAGINE_SCHEDULER = "How noise is removed, step by step"
 IMAGINE_SEED = "A number from 0 to 4294967295; the same seed gives the same picture"
 IMAGINE_COUNT = "How many pictures, 1 to 4"
+IMAGINE_PRESET = "Speed or detail; what you set yourself wins over it"
+IMAGINE_PRESETS = {
+    "draft": "Draft · about twice as fast, to try an idea",
+    "standard": "Standard · what suits the model",
+    "quality": "Quality · slower, with more steps",
+}
 
 QUOTA = "See how many pictures you may still ask for"
 
@@ -66,6 +72,7 @@ REROLL = "Reroll"
 DELETE = "Delete"
 VARY_SUBTLE = "Vary subtle"
 VARY_STRONG = "Vary strong"
+UPSCALE = {2: "Upscale x2", 4: "Upscale x4"}
 
 
 def show(number: int) -> str:
@@ -200,6 +207,21 @@ PROMPT_UNREADABLE = "This prompt holds characters that are no text. Please type 
 PROMPT_FORBIDDEN = "This prompt asks for something that is never drawn here. Please try something else."
 
 
+INPUT_UNREADABLE = "This file is no whole PNG, JPEG or WebP picture. Please save it as one of these and try again."
+INPUT_MISSING = "The picture that this starts from is not there any more. Please hand it in again."
+MASK_SIZE = "The mask must have the same width and height as the picture. Please make it again over the picture."
+INPUT_BLOCKED = "The picture you handed in was held back by the safety checker, so nothing was drawn from it."
+INPUT_NOT_JUDGED = "The picture you handed in could not be checked, so nothing was drawn from it. Please try again."
+
+
+def input_too_large(limit: int) -> str:
+    return f"A picture's file may have {limit // 2**20} MB. Please hand in a smaller one."
+
+
+def input_has_too_many_pixels(limit: int) -> str:
+    return f"A picture may have {limit // 10**6} million pixels. Please scale it down and hand it in again."
+
+
 def prompt_too_long(length: int, limit: int) -> str:
     return f"A prompt may have {limit} characters, and this one has {length}. Please shorten it."
 
@@ -222,6 +244,22 @@ def unknown_scheduler(scheduler: str, known: Sequence[str]) -> str:
 def unknown_inversion(word: str, known: Sequence[str]) -> str:
     have = f"It has: {choices(known)}." if known else "It has none."
     return f"This model no longer has what {inert(word, WORD_LENGTH)} stood for. {have} Please type the prompt again."
+
+
+def unknown_lora(lora: str, known: Sequence[str]) -> str:
+    have = f"Choose one of: {choices(known)}." if known else "It has none; please leave the tag out."
+    return f"This model has no LoRA called {inert(lora, WORD_LENGTH)}. {have}"
+
+
+def lora_of_other_family(lora: str, family: str, wanted: str) -> str:
+    return (
+        f"The LoRA {inert(lora, WORD_LENGTH)} is for {inert(family, WORD_LENGTH)} models, and this one belongs to "
+        f"{inert(wanted, WORD_LENGTH)}. Please choose another LoRA, or another model."
+    )
+
+
+def lora_unavailable(lora: str) -> str:
+    return f"The file of the LoRA {inert(lora, WORD_LENGTH)} cannot be used. The bot's owner can see why."
 
 
 def invalid_size(width: int, height: int, nearest: Sequence[str]) -> str:

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from engine import models
-from engine.api import EngineError, Refused
+from engine.api import FITS, EngineError, Refused
 from engine.bench import add_options, bench, options_from
 from engine.catalog import CatalogError
-from engine.draw import DONE, FAILED, WRONG_INPUT, DrawError, DrawOptions, draw
+from engine.draw import DONE, FAILED, STRENGTH, WRONG_INPUT, DrawError, DrawOptions, draw
 from engine.models import ModelsError
 from engine.settings import EngineSettings
 
@@ -94,6 +94,10 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     options.add_argument("--width", type=_whole, metavar="PIXELS")
     options.add_argument("--height", type=_whole, metavar="PIXELS")
     options.add_argument("--negative", metavar="PROMPT", help="what not to draw")
+    options.add_argument("--image", type=Path, metavar="FILE", help="start from this picture: PNG, JPEG or WebP")
+    options.add_argument("--strength", type=_number, default=STRENGTH, help="how much of it may change, over 0 to 1")
+    options.add_argument("--fit", choices=FITS, default=FITS[0], help="how it comes to another size")
+    options.add_argument("--mask", type=Path, metavar="FILE", help="light where the picture may change; of its size")
     options.add_argument("--model", metavar="ID", help="a model of the catalogue; its first if not given")
     options.add_argument("--output-dir", type=Path, default=Path(), metavar="DIR", help="made if it is missing")
     options.add_argument("--json", action="store_true", help="print one JSON object per picture")
@@ -114,6 +118,10 @@ def _draw_options(options: argparse.Namespace) -> DrawOptions:
         width=options.width,
         height=options.height,
         as_json=options.json,
+        image=options.image,
+        strength=options.strength,
+        fit=options.fit,
+        mask=options.mask,
     )
 
 

@@ -17,14 +17,18 @@ from typing import Any, TextIO, TypeVar
 from tqdm import tqdm  # type: ignore[import-untyped]
 
 from engine.api import (
+    FITS,
     MAX_IMAGES,
+    MAX_INPUT_BYTES,
     MAX_SEED,
+    BadInput,
     EngineClient,
     EngineStopped,
     Failed,
     Finished,
     GenerationRequest,
     ImageSeed,
+    InitImage,
     ModelInfo,
     OutOfRange,
     Progress,
@@ -39,6 +43,7 @@ from engine.service import check_recipe, open_engine
 from engine.settings import EngineSettings
 
 DONE, FAILED, WRONG_INPUT, HELD_BACK = 0, 1, 2, 3
+STRENGTH = 0.6
 T = TypeVar("T")
 
 
@@ -66,6 +71,10 @@ class DrawOptions:
     width: int | None = None
     height: int | None = None
     as_json: bool = False
+    image: Path | None = None
+    strength: float = STRENGTH
+    fit: str = FITS[0]
+    mask: Path | None = None
 
 
 async def draw(
@@ -91,16 +100,23 @@ async def draw(
         CatalogError, DrawError, EngineError: nothing was written.
     """
     catalog = load_catalog(settings.models_file, settings.models_dir)
-    recipe = recipe_for(options, catalog)
+    inputs = tuple(_read(path) for path in (options.image, options.mask) if path)
+    recipe = recipe_for(options, catalog, inputs)
     _make_writable(options.output_dir)
     settings = settings.model_copy(update={"devices": (settings.workers()[0].device,), "workers_per_device": 1})
     async with open_engine(settings, catalog, executors) as engine:
-        finished = await _finish(engine, GenerationRequest(recipe, "draw", 1, time.time(), "", previews=False), err)
+        request = GenerationRequest(recipe, "draw", 1, time.time(), "", previews=False, inputs=inputs)
+        finished = await _finish(engine, request, err)
     return _write(finished, recipe, options, out, err)
 
 
-def recipe_for(options: DrawOptions, catalog: Catalog) -> Recipe:
+def recipe_for(options: DrawOptions, catalog: Catalog, inputs: Sequence[bytes] = ()) -> Recipe:
     """Return the recipe that the options ask for; picture n has the seed plus n.
+
+    Args:
+        options: what to draw.
+        catalog: the models.
+        inputs: the bytes of the picture to start from, and of its mask.
 
     Raises:
         DrawError, EngineError: the options are wrong.
@@ -125,11 +141,31 @@ def recipe_for(options: DrawOptions, catalog: Catalog) -> Recipe:
             scheduler=_default(options.scheduler, model.scheduler),
             images=tuple(ImageSeed((seed + number) % (MAX_SEED + 1)) for number in range(options.count)),
             inversions=model.inversions_in(options.prompt, negative_prompt),
+            loras=model.loras_in(options.prompt, negative_prompt),
+            init_image=_init_image(options, inputs),
         )
     except ValueError as error:
         raise DrawError(f"This cannot be drawn: {error}.", WRONG_INPUT) from error
     check_recipe(recipe, catalog)
     return recipe
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > MAX_INPUT_BYTES:
+            raise BadInput("too_large", MAX_INPUT_BYTES)
+        return path.read_bytes()
+    except OSError as error:
+        raise DrawError(f"{path} cannot be read: {error.strerror}.", WRONG_INPUT) from error
+
+
+def _init_image(options: DrawOptions, inputs: Sequence[bytes]) -> InitImage | None:
+    if options.image is None:
+        if options.mask is not None:
+            raise DrawError("A mask needs the picture that it is for: give --image too.", WRONG_INPUT)
+        return None
+    sha256, mask, *_ = (*(hashlib.sha256(data).hexdigest() for data in inputs), "")
+    return InitImage(sha256, options.strength, options.fit, mask)
 
 
 def _model(model: str | None, catalog: Catalog) -> ModelInfo:

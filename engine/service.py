@@ -57,10 +57,11 @@ class EngineService:
         """Queue a request.
 
         Raises:
-            Refused, Unavailable: as in `check`; nothing was queued.
+            Refused, Unavailable: as in `check`, or BadInput for a file that is missing; nothing was queued.
             ValueError: a live job has this id already.
         """
         check_recipe(request.recipe, self._catalog, self._pulls)
+        request.check_inputs()
         return self._dispatcher.submit(request)
 
     def status(self) -> EngineStatus:

@@ -35,6 +35,10 @@ class Generate(commands.Cog):
         scheduler=texts.IMAGINE_SCHEDULER,
         seed=texts.IMAGINE_SEED,
         count=texts.IMAGINE_COUNT,
+        preset=texts.IMAGINE_PRESET,
+    )
+    @app_commands.choices(
+        preset=[app_commands.Choice(name=name, value=value) for value, name in texts.IMAGINE_PRESETS.items()]
     )
     @app_commands.guild_only()
     async def imagine(
@@ -49,6 +53,7 @@ class Generate(commands.Cog):
         scheduler: str | None = None,
         seed: str | None = None,
         count: int = 1,
+        preset: str | None = None,
     ) -> None:
         """Accept a request, then answer with the message that will hold its result."""
         member = member_of(interaction)
@@ -63,6 +68,7 @@ class Generate(commands.Cog):
             scheduler=scheduler,
             seed=seed,
             count=count,
+            preset=preset,
         )
         generation = await self._usecases.imagine.accept(member, place_of(interaction), ask)
         await self._delivery.begin(interaction, generation)

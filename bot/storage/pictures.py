@@ -78,6 +78,13 @@ class Pictures:
             )
         return await self._rebuild(row)
 
+    async def read_file(self, file_sha256: str) -> bytes | None:
+        """Return a picture that some generation was allowed to show; None if its file is gone or harmed."""
+        async with self._database.read() as transaction:
+            row = await transaction.one("SELECT * FROM files WHERE file_sha256 = :name", {"name": file_sha256})
+        picture = await self._rebuild(row)
+        return picture.data if picture else None
+
     async def read_grid(self, job_id: str) -> ReviewedImage | None:
         """Return the grid of a generation's allowed pictures; None if there is none or its file is gone or harmed."""
         async with self._database.read() as transaction:

@@ -190,12 +190,16 @@ class Draw:
 
     async def _events(self, generation: Generation) -> AsyncIterator[Event]:
         """Submit the job and yield its events; what the engine refuses is a failure like any other."""
+        wanted = generation.recipe.init_image
+        inputs = [await self._store.pictures.read_file(name) for name in wanted.files] if wanted else []
         request = GenerationRequest(
             recipe=generation.recipe,
             job_id=generation.id,
             attempt=generation.attempts + 1,
             accepted_at=generation.accepted_at,
             tenant=f"{generation.place.guild_id}:{generation.user_id}",
+            # What is not there any more the engine misses, and says so.
+            inputs=tuple(data for data in inputs if data is not None),
         )
         if leaving := self._leaving.pop(generation.id, None):
             await self._park(_end(leaving))

@@ -10,6 +10,7 @@ from bot.records import Generation, Kind, Place
 from bot.storage import Store
 from bot.usecases.admission import Admission
 from bot.usecases.lookup import find_model
+from bot.usecases.presets import Preset, preset_scheduler, preset_size, preset_steps
 from engine.api import (
     MAX_IMAGES,
     MAX_SEED,
@@ -23,7 +24,7 @@ from engine.api import (
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What a member typed. None means the model's default; a missing seed is chosen at random.
+    """What a member typed. None means what the preset makes of the model's defaults; a missing seed is random.
 
     Args:
         seed: of the first picture; the next ones follow it.
@@ -40,6 +41,7 @@ class Ask:
     scheduler: str | None = None
     seed: int | None = None
     count: int = 1
+    preset: Preset = Preset.STANDARD
 
 
 class Imagine:
@@ -73,21 +75,24 @@ class Imagine:
 
 
 def build_recipe(info: ModelInfo, ask: Ask, new_seed: Callable[[], int], limits: Limits) -> Recipe:
-    """Fill what was not typed from the model's defaults, or the nearest to them that the limits allow.
+    """Fill what was not typed from the preset, or the nearest to them that the limits allow.
 
     Raises:
         OutOfRange, InvalidSize: a number that no recipe can hold or this model cannot draw.
+        UnknownLora, LoraOfOtherFamily: the prompt names a LoRA that cannot change this model.
     """
-    size = next((size for size in info.sizes if max(size.width, size.height) <= limits.largest_side), info.sizes[0])
+    size = preset_size(info, ask.preset, limits.largest_side)
     width = size.width if ask.width is None else ask.width
     height = size.height if ask.height is None else ask.height
-    steps = max(info.min_steps, min(info.steps, limits.most_steps)) if ask.steps is None else ask.steps
+    steps = ask.steps
+    if steps is None:
+        steps = preset_steps(info, ask.preset, ask.scheduler, limits.most_steps)
     guidance_scale = info.guidance_scale if ask.guidance_scale is None else ask.guidance_scale
     _check_range("count", ask.count, 1, MAX_IMAGES)
     info.check_size(width, height)
     _check_range("steps", steps, info.min_steps, info.max_steps)
     _check_range("guidance", guidance_scale, info.min_guidance, info.max_guidance)
-    prompt = _storable(ask.prompt)
+    prompt = _with_trigger_words(_storable(ask.prompt), info.trigger_words)
     negative_prompt = _storable(info.negative_prompt if ask.negative_prompt is None else ask.negative_prompt)
     return Recipe(
         model=info.id,
@@ -98,9 +103,10 @@ def build_recipe(info: ModelInfo, ask: Ask, new_seed: Callable[[], int], limits:
         height=height,
         steps=steps,
         guidance_scale=guidance_scale,
-        scheduler=info.scheduler if ask.scheduler is None else ask.scheduler,
+        scheduler=preset_scheduler(info, ask.preset, steps) if ask.scheduler is None else ask.scheduler,
         images=_seeds(ask, new_seed),
         inversions=info.inversions_in(prompt, negative_prompt),
+        loras=info.loras_in(prompt, negative_prompt),
     )
 
 
@@ -114,6 +120,12 @@ def _seeds(ask: Ask, new_seed: Callable[[], int]) -> tuple[ImageSeed, ...]:
 def _check_range(field: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:
         raise OutOfRange(field, value, low, high)
+
+
+def _with_trigger_words(prompt: str, words: tuple[str, ...]) -> str:
+    """Return the prompt with the trigger words that it lacks at its end; an empty one stays empty, to be refused."""
+    missing = [each for each in words if each.casefold() not in prompt.casefold()]
+    return ", ".join([prompt.rstrip(" ,"), *missing]) if prompt.strip() and missing else prompt
 
 
 def _storable(text: str) -> str:

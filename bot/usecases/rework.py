@@ -1,4 +1,4 @@
-"""Make new pictures from old ones: reroll and vary."""
+"""Make new pictures from old ones: reroll, vary and upscale."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from bot.policy import Member, limits_for
-from bot.records import Generation, Kind, Place
+from bot.records import Generation, Kind, PictureRecord, Place
 from bot.storage import Store
 from bot.usecases.admission import Admission, Origin
 from bot.usecases.lookup import find_for, find_model
@@ -59,9 +59,7 @@ class Rework:
             Refused, Unavailable: the engine cannot take it (any more).
         """
         parent = await find_for(self._store, member, generation_id)
-        picture = next((picture for picture in parent.pictures if picture.index == index), None)
-        if picture is None or picture.verdict is not Verdict.ALLOW:
-            raise NoSuchPicture(generation_id, index)
+        picture = _allowed(parent, index)
         if len(picture.seed.variations) >= MAX_VARIATIONS:
             raise TooManyVariations(MAX_VARIATIONS)
         if count is None:
@@ -71,7 +69,33 @@ class Rework:
         origin = Origin(parent.id, index, f"vary:{parent.id}:{index}:{strength}:{member.user_id}")
         return await self._admission.accept(member, place, Kind.VARY, self._again(parent.recipe, images), origin)
 
+    async def upscale(self, member: Member, place: Place, generation_id: str, index: int, factor: int) -> Generation:
+        """Accept one picture grown: its latents stretched and drawn over at a low strength.
+
+        Args:
+            index: the picture, from 0.
+            factor: by which each side grows.
+
+        Raises:
+            Refusal: as in `reroll`; or there is no such picture.
+            Refused, Unavailable: the engine cannot take it; InvalidSize when the model cannot draw one as large.
+        """
+        parent = await find_for(self._store, member, generation_id)
+        picture = _allowed(parent, index)
+        if picture.file_sha256 is None or await self._store.pictures.read(generation_id, index) is None:
+            raise NoSuchPicture(generation_id, index)
+        grown = parent.recipe.upscaled(index, picture.file_sha256, factor)
+        origin = Origin(parent.id, index, f"upscale:{parent.id}:{index}:{factor}:{member.user_id}")
+        return await self._admission.accept(member, place, Kind.VARY, self._again(grown, grown.images), origin)
+
     def _again(self, recipe: Recipe, images: tuple[ImageSeed, ...]) -> Recipe:
         # The files the model has today are the ones that will draw it, and the record must say so.
         revision = find_model(self._engine.models(), recipe.model).revision
         return replace(recipe, images=images, model_revision=revision)
+
+
+def _allowed(parent: Generation, index: int) -> PictureRecord:
+    picture = next((picture for picture in parent.pictures if picture.index == index), None)
+    if picture is None or picture.verdict is not Verdict.ALLOW:
+        raise NoSuchPicture(parent.id, index)
+    return picture

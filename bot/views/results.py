@@ -1,4 +1,4 @@
-"""The buttons under pictures: show, vary, reroll, delete."""
+"""The buttons under pictures: show, vary, upscale, reroll, delete."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ Strength = Literal["subtle", "strong"]
 STRENGTHS: dict[str, float] = {"subtle": SUBTLE, "strong": STRONG}
 
 SHOW_ROW, VARY_ROW, LAST_ROW = 0, 1, 2
+UPSCALE_ROW = 1
 
 
 class Show(discord.ui.DynamicItem[Button], template=rf"easel:show:{GENERATION_ID}:{INDEX}"):
@@ -80,6 +81,32 @@ class Vary(discord.ui.DynamicItem[Button], template=rf"easel:vary:{GENERATION_ID
             self.generation_id,
             self.index,
             STRENGTHS[self.strength],
+        )
+        await host.delivery.begin(interaction, generation)
+
+
+class Upscale(discord.ui.DynamicItem[Button], template=rf"easel:upscale:{GENERATION_ID}:{INDEX}:(?P<factor>2|4)"):
+    """Draws one picture larger."""
+
+    def __init__(self, generation_id: str, index: int, factor: int) -> None:
+        custom_id = f"easel:upscale:{generation_id}:{index}:{factor}"
+        super().__init__(Button(label=texts.UPSCALE[factor], custom_id=custom_id, row=UPSCALE_ROW))
+        self.generation_id = generation_id
+        self.index = index
+        self.factor = factor
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        """Rebuild the button that was pressed."""
+        return cls(match["id"], int(match["index"]), int(match["factor"]))
+
+    @pressed
+    async def callback(self, interaction: discord.Interaction, host: Host) -> None:
+        """Accept the larger picture as a job of the member who pressed."""
+        generation = await host.usecases.rework.upscale(
+            member_of(interaction), place_of(interaction), self.generation_id, self.index, self.factor
         )
         await host.delivery.begin(interaction, generation)
 
@@ -174,4 +201,6 @@ def picture_view(generation_id: str, index: int) -> discord.ui.View:
     view.add_item(Vary(generation_id, index, "strong", texts.VARY_STRONG, row=0))
     view.add_item(Reroll(generation_id, row=0))
     view.add_item(Delete(generation_id, row=0))
+    for factor in texts.UPSCALE:
+        view.add_item(Upscale(generation_id, index, factor))
     return view

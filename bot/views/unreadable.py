@@ -10,7 +10,8 @@ import discord
 from bot import replies, texts
 from bot.views.press import Button, Host, pressed
 
-_READABLE = "cancel:{0}|reroll:{0}|delete:{0}|show:{0}:[0-9]|vary:{0}:[0-9]:(?:subtle|strong)".format("[a-z0-9]{4,32}")
+_PICTURE = "show:{0}:[0-9]|vary:{0}:[0-9]:(?:subtle|strong)|upscale:{0}:[0-9]:[24]"
+_READABLE = f"cancel:{{0}}|reroll:{{0}}|delete:{{0}}|{_PICTURE}".format("[a-z0-9]{4,32}")
 
 
 class Unreadable(discord.ui.DynamicItem[Button], template=rf"easel:(?!(?:{_READABLE})\Z).*"):

@@ -5,17 +5,22 @@
     │   ├── UnknownModel
     │   ├── UnknownScheduler
     │   ├── UnknownInversion
+    │   ├── UnknownLora
+    │   ├── LoraOfOtherFamily
     │   ├── InvalidSize
     │   ├── OutOfRange
     │   ├── BadPrompt
+    │   ├── BadInput
     │   └── TooBusy
     ├── Unavailable                 the request may be right; the engine cannot draw it now
     │   ├── SafetyUnavailable
     │   ├── ModelUnavailable
+    │   ├── LoraUnavailable
     │   └── EngineStopped
     └── JobFailed                   the job was queued and ended without pictures
         ├── WorkerDied
         ├── GenerationFailed
+        ├── InputWithheld
         └── DeadlinePassed
 
 Each class has a stable `code`. Its fields travel between processes as plain data (`to_data`, `error_from_data`);
@@ -91,6 +96,31 @@ class UnknownInversion(Refused):
 
 
 @dataclass(eq=False)
+class UnknownLora(Refused):
+    """The model has no LoRA of that name, or the recipe names a revision of it that is gone."""
+
+    code = "unknown_lora"
+    lora: str
+    known: tuple[str, ...] = ()
+
+    def sentence(self) -> str:
+        return f"This model has no LoRA called {self.lora!r}. It has: {', '.join(self.known) or 'none'}."
+
+
+@dataclass(eq=False)
+class LoraOfOtherFamily(Refused):
+    """The LoRA was made for models of another architecture. `family` is its own, `wanted` the model's."""
+
+    code = "lora_of_other_family"
+    lora: str
+    family: str
+    wanted: str
+
+    def sentence(self) -> str:
+        return f"The LoRA {self.lora!r} is for {self.family} models, and this is one of {self.wanted}."
+
+
+@dataclass(eq=False)
 class InvalidSize(Refused):
     """The model cannot draw that size. `nearest` holds the closest right sizes as "WIDTHxHEIGHT"."""
 
@@ -144,6 +174,30 @@ class BadPrompt(Refused):
 
 
 @dataclass(eq=False)
+class BadInput(Refused):
+    """A picture that was handed in cannot be used.
+
+    `reason`: too_large (over `limit` bytes), too_many_pixels (over `limit`), unreadable (no whole PNG, JPEG or WebP),
+    missing (its bytes are not there any more), mask_size (the mask has other sides than the picture).
+    """
+
+    code = "bad_input"
+    reason: str
+    limit: int = 0
+
+    def sentence(self) -> str:
+        if self.reason == "too_large":
+            return f"The picture's file is larger than {self.limit // 2**20} MB. Hand in a smaller one."
+        if self.reason == "too_many_pixels":
+            return f"The picture has more than {self.limit // 10**6} million pixels. Hand in a smaller one."
+        if self.reason == "unreadable":
+            return "The file is no whole PNG, JPEG or WebP picture. Save it as one of these and hand it in again."
+        if self.reason == "missing":
+            return "The picture that this starts from is not there any more. Hand it in again."
+        return "The mask must have the same width and height as the picture."
+
+
+@dataclass(eq=False)
 class TooBusy(Refused):
     """The queue, or the tenant's part of it, is full. `eta_s` is when a place should be free, in seconds."""
 
@@ -184,6 +238,18 @@ class ModelUnavailable(Unavailable):
 
 
 @dataclass(eq=False)
+class LoraUnavailable(Unavailable):
+    """The LoRA is known but its file cannot be used. `reason` is for logs and operators."""
+
+    code = "lora_unavailable"
+    lora: str
+    reason: str
+
+    def sentence(self) -> str:
+        return f"The LoRA {self.lora!r} could not be used: {self.reason}."
+
+
+@dataclass(eq=False)
 class EngineStopped(Unavailable):
     """The engine is shutting down, or was never started."""
 
@@ -221,6 +287,19 @@ class GenerationFailed(JobFailed):
 
     def sentence(self) -> str:
         return f"Drawing failed: {self.reason}."
+
+
+@dataclass(eq=False)
+class InputWithheld(JobFailed):
+    """The gate did not allow the picture that was handed in. `blocked` is False when it could not be judged."""
+
+    code = "input_withheld"
+    blocked: bool
+
+    def sentence(self) -> str:
+        if self.blocked:
+            return "The picture that was handed in is held back by the safety checker, so nothing was drawn from it."
+        return "The picture that was handed in could not be checked, so nothing was drawn from it."
 
 
 @dataclass(eq=False)

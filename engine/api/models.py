@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.api.errors import InvalidSize, OutOfRange, UnknownInversion, UnknownScheduler
-from engine.api.requests import Inversion, Recipe
+from engine.api.errors import (
+    InvalidSize,
+    LoraOfOtherFamily,
+    OutOfRange,
+    UnknownInversion,
+    UnknownLora,
+    UnknownScheduler,
+)
+from engine.api.requests import MAX_LORA_WEIGHT, Inversion, Lora, LoraUse, Recipe
 from engine.api.syntax import parse_prompt, words_pattern
+
+GROWTH = 2
+"""By how much a side may exceed what a model draws from nothing, when it draws over a picture that has its shapes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +71,7 @@ class ModelInfo:
         trigger_words: words that bring out what the model was trained for; shown to members.
         restrictions: what its licence forbids, one line.
         inversions: textual inversions that it understands.
+        loras: all of the catalogue, so that one for another family can be told from one that is unknown.
         vram_gb: memory that it takes on a card, in gigabytes, with a picture of its default size; 0 if unknown.
     """
 
@@ -87,14 +98,16 @@ class ModelInfo:
     restrictions: str = ""
     vram_gb: float = 0.0
     inversions: tuple[Inversion, ...] = ()
+    loras: tuple[Lora, ...] = ()
 
     def check(self, recipe: Recipe) -> None:
         """Raise the first thing in the recipe that this model cannot take.
 
         Raises:
-            InvalidSize, OutOfRange, UnknownScheduler, UnknownInversion: see their fields.
+            InvalidSize, OutOfRange, UnknownScheduler, UnknownInversion, UnknownLora: see their fields.
         """
-        self.check_size(recipe.width, recipe.height)
+        grows = recipe.init_image is not None and recipe.init_image.fit == "latents"
+        self.check_size(recipe.width, recipe.height, self.max_side * (GROWTH if grows else 1))
         _check_range("steps", recipe.steps, self.min_steps, self.max_steps)
         _check_range("guidance", recipe.guidance_scale, self.min_guidance, self.max_guidance)
         scheduler = next((each for each in self.schedulers if each.name == recipe.scheduler), None)
@@ -105,6 +118,9 @@ class ModelInfo:
         for inversion in recipe.inversions:
             if inversion not in self.inversions:
                 raise UnknownInversion(inversion.word, tuple(each.word for each in self.inversions))
+        for use in recipe.loras:
+            if Lora(use.name, use.revision, self.family) not in self.loras:
+                raise UnknownLora(use.name, self._own_loras())
 
     def inversions_in(self, *prompts: str) -> tuple[Inversion, ...]:
         """Return the textual inversions that the prompts name; a recipe has to say which."""
@@ -113,9 +129,41 @@ class ModelInfo:
         named = {word.lower() for text in texts for word in pattern.findall(text)}
         return tuple(inversion for inversion in self.inversions if inversion.word.lower() in named)
 
-    def check_size(self, width: int, height: int) -> None:
-        """Raise InvalidSize, naming the nearest right sizes, unless this model can draw width x height pixels."""
-        if any(side % self.size_step or not self.min_side <= side <= self.max_side for side in (width, height)):
+    def loras_in(self, *prompts: str) -> tuple[LoraUse, ...]:
+        """Return the LoRAs that the prompts name; a recipe has to say which. The weights of one named twice add up.
+
+        Raises:
+            UnknownLora, LoraOfOtherFamily: it cannot change this model.
+            OutOfRange: a weight beyond MAX_LORA_WEIGHT.
+        """
+        weights: dict[Lora, float] = {}
+        for tag in (tag for prompt in prompts for tag in parse_prompt(prompt).loras):
+            lora = self._lora(tag.name)
+            weights[lora] = weights.get(lora, 0.0) + tag.weight
+        for weight in weights.values():
+            _check_range("LoRA weight", weight, -MAX_LORA_WEIGHT, MAX_LORA_WEIGHT)
+        return tuple(LoraUse(lora.name, lora.revision, weight) for lora, weight in weights.items() if weight)
+
+    def _lora(self, name: str) -> Lora:
+        lora = next((lora for lora in self.loras if lora.name.lower() == name.lower()), None)
+        if lora is None:
+            raise UnknownLora(name, self._own_loras())
+        if lora.family != self.family:
+            raise LoraOfOtherFamily(lora.name, lora.family, self.family)
+        return lora
+
+    def _own_loras(self) -> tuple[str, ...]:
+        return tuple(lora.name for lora in self.loras if lora.family == self.family)
+
+    def check_size(self, width: int, height: int, max_side: int | None = None) -> None:
+        """Raise InvalidSize, naming the nearest right sizes, unless this model can draw width x height pixels.
+
+        Args:
+            width, height: pixels.
+            max_side: another than the model's.
+        """
+        most = max_side or self.max_side
+        if any(side % self.size_step or not self.min_side <= side <= most for side in (width, height)):
             nearest = sorted(self.sizes, key=lambda size: abs(size.width - width) + abs(size.height - height))[:2]
             raise InvalidSize(width, height, tuple(str(size) for size in nearest))
 

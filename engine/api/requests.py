@@ -5,15 +5,24 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
+
+from engine.api.errors import BadInput
 
 MAX_SEED = 2**32 - 1
 MAX_IMAGES = 4
 MAX_VARIATIONS = 64
+MAX_LORA_WEIGHT = 4.0
 PARSER_VERSION = 2
-_LATER_FIELDS = ("inversions",)
+MAX_INPUT_BYTES = 20 * 2**20
+MAX_INPUT_PIXELS = 50_000_000
+FITS = ("crop", "pad", "latents")
+UPSCALE_STRENGTH = 0.35
+_LATER_FIELDS = ("inversions", "loras", "init_image")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +77,73 @@ class Inversion:
 
 
 @dataclass(frozen=True, slots=True)
+class Lora:
+    """A LoRA of the catalogue: low-rank changes to the layers of a model, which a prompt may ask for.
+
+    Args:
+        name: as in `<lora:name:0.8>`, in any case.
+        revision: of the file.
+        family: of the models that it is for.
+    """
+
+    name: str
+    revision: str
+    family: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoraUse:
+    """A LoRA in a recipe.
+
+    Args:
+        name, revision: of the LoRA, as in the catalogue.
+        weight: how much of it, -MAX_LORA_WEIGHT to MAX_LORA_WEIGHT.
+    """
+
+    name: str
+    revision: str
+    weight: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "weight", _real("LoRA weight", self.weight, -MAX_LORA_WEIGHT, MAX_LORA_WEIGHT))
+
+
+@dataclass(frozen=True, slots=True)
+class InitImage:
+    """A picture to start from. Its bytes travel beside the recipe (`GenerationRequest.inputs`).
+
+    Args:
+        sha256: hexadecimal, over the file's bytes.
+        strength: share of the steps that are taken, over 0.0 (keeps the picture) to 1.0 (leaves little of it).
+        fit: how a picture of another size comes to the recipe's, one of FITS: "crop" from its middle, "pad" with white,
+            or stretch its "latents", which keeps its edges clean where it is to grow.
+        mask: hash of a second file, a picture of the same size that is light where the picture may change; empty for
+            none. What was padded may always change.
+    """
+
+    sha256: str
+    strength: float
+    fit: str = "crop"
+    mask: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "strength", _real("strength", self.strength, 0.0, 1.0))
+        if self.strength == 0.0:
+            raise ValueError("strength must be over 0.0")
+        if self.fit not in FITS:
+            raise ValueError(f"fit must be one of {', '.join(FITS)}, not {self.fit!r}")
+        if not _SHA256.fullmatch(self.sha256) or (self.mask and not _SHA256.fullmatch(self.mask)):
+            raise ValueError("a picture and its mask are named by 64 hexadecimal digits")
+        if self.mask and self.fit == "latents":
+            raise ValueError("latents are stretched without a mask")
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The hashes of the files that have to be there."""
+        return (self.sha256, self.mask) if self.mask else (self.sha256,)
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """Everything that decides the pixels. Equal recipes have equal canonical JSON and equal hashes.
 
@@ -83,6 +159,8 @@ class Recipe:
         images: one entry per image, 1 to MAX_IMAGES.
         parser_version: version of the prompt syntax (`engine.api.syntax`) that reads the prompts; 1 has none.
         inversions: those that the prompts name, in the catalogue's order.
+        loras: those that the prompts name, in their order.
+        init_image: what to start from instead of noise; None for noise.
 
     Raises:
         ValueError: a field is not a finite number, or outside what any model could take.
@@ -100,6 +178,8 @@ class Recipe:
     images: tuple[ImageSeed, ...]
     parser_version: int = PARSER_VERSION
     inversions: tuple[Inversion, ...] = ()
+    loras: tuple[LoraUse, ...] = ()
+    init_image: InitImage | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "width", _whole("width", self.width, 1, 16384))
@@ -108,6 +188,7 @@ class Recipe:
         object.__setattr__(self, "guidance_scale", _real("guidance_scale", self.guidance_scale, 0.0, 100.0))
         object.__setattr__(self, "images", tuple(self.images))
         object.__setattr__(self, "inversions", tuple(self.inversions))
+        object.__setattr__(self, "loras", tuple(self.loras))
         if not 1 <= len(self.images) <= MAX_IMAGES:
             raise ValueError(f"a recipe has 1 to {MAX_IMAGES} images, not {len(self.images)}")
 
@@ -123,6 +204,18 @@ class Recipe:
         """Return the hexadecimal SHA-256 of the canonical JSON."""
         return hashlib.sha256(self.canonical_json().encode()).hexdigest()
 
+    def upscaled(self, index: int, sha256: str, factor: int) -> Recipe:
+        """Return the recipe of one image grown: its latents stretched, then drawn over at a low strength.
+
+        Args:
+            index: of the image.
+            sha256: of the image's file.
+            factor: by which each side grows.
+        """
+        init_image = InitImage(sha256, UPSCALE_STRENGTH, "latents")
+        width, height = self.width * factor, self.height * factor
+        return replace(self, width=width, height=height, images=(self.images[index],), init_image=init_image)
+
     @classmethod
     def from_json(cls, text: str) -> Recipe:
         """Read a recipe back from its canonical JSON.
@@ -137,10 +230,14 @@ class Recipe:
                 for image in data["images"]
             )
             inversions = tuple(Inversion(**inversion) for inversion in data.get("inversions", ()))
-            known = {field.name for field in fields(cls)} - {"images", "inversions"}
-            if unknown := set(data) - known - {"images", "inversions"}:
+            loras = tuple(LoraUse(**lora) for lora in data.get("loras", ()))
+            init_image = InitImage(**data["init_image"]) if "init_image" in data else None
+            nested: dict[str, Any] = {"images": images, "inversions": inversions, "loras": loras}
+            nested["init_image"] = init_image
+            known = {field.name for field in fields(cls)} - set(nested)
+            if unknown := set(data) - known - set(nested):
                 raise ValueError(f"unknown fields: {sorted(unknown)}")
-            return cls(images=images, inversions=inversions, **{name: data[name] for name in known})
+            return cls(**nested, **{name: data[name] for name in known})
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"not a recipe: {error!r}") from error
 
@@ -158,6 +255,7 @@ class GenerationRequest:
         weight: share of the queue against other tenants, over 0.
         deadline: give up if not started by then, seconds since the epoch; None for never.
         previews: whether pictures of the unfinished latents are wanted.
+        inputs: the files that the recipe names by their hashes.
     """
 
     recipe: Recipe
@@ -168,6 +266,21 @@ class GenerationRequest:
     weight: float = 1.0
     deadline: float | None = None
     previews: bool = True
+    inputs: tuple[bytes, ...] = ()
+
+    def check_inputs(self) -> None:
+        """Raise BadInput unless every file that the recipe names is there, and none is larger than MAX_INPUT_BYTES."""
+        if any(len(data) > MAX_INPUT_BYTES for data in self.inputs):
+            raise BadInput("too_large", MAX_INPUT_BYTES)
+        for sha256 in self.recipe.init_image.files if self.recipe.init_image else ():
+            self.input(sha256)
+
+    def input(self, sha256: str) -> bytes:
+        """Return the bytes of a file. Raises BadInput: it is not among the inputs."""
+        for data in self.inputs:
+            if hashlib.sha256(data).hexdigest() == sha256:
+                return data
+        raise BadInput("missing")
 
 
 def _whole(name: str, value: float, low: int, high: int) -> int:

@@ -11,9 +11,10 @@ from typing import Any
 
 import msgspec
 
-from engine.api import Inversion, ModelInfo, SchedulerInfo
+from engine.api import Inversion, Lora, ModelInfo, SchedulerInfo
 from engine.catalog.families import FAMILIES
 from engine.catalog.inversions import INVERSIONS, InversionEntry, of_family, read_inversions
+from engine.catalog.loras import LORAS, LoraEntry, read_loras
 from engine.catalog.schedulers import SCHEDULERS
 from engine.catalog.sources import Source, SourceError, read_source
 
@@ -25,7 +26,7 @@ CHECKER = {
 """The safety checker of every model that names no other: the one that Stable Diffusion 1.5 comes with."""
 PREDICTIONS = ("epsilon", "v_prediction")
 _OTHER_KEYS = {"source", "safety_checker", "prediction_type"}
-_KEYS = {field.name for field in fields(ModelInfo)} - {"id", "inversions"} | _OTHER_KEYS
+_KEYS = {field.name for field in fields(ModelInfo)} - {"id", "inversions", "loras"} | _OTHER_KEYS
 _FIRST_REVISION = "1"
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _SIDE_STEP = 8
@@ -46,6 +47,7 @@ class ModelEntry:
             as its subfolder `safety_checker`.
         prediction_type: what the UNet predicts; None for what the files say, or else the family's public model.
         inversions: files of the textual inversions that the model understands.
+        loras: files of the LoRAs for the model's family.
     """
 
     info: ModelInfo
@@ -53,6 +55,7 @@ class ModelEntry:
     safety_checker: Source
     prediction_type: str | None = None
     inversions: Mapping[Inversion, Path] = field(default_factory=dict)
+    loras: Mapping[Lora, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +93,14 @@ def load_catalog(models_file: Path, models_dir: Path) -> Catalog:
         *_inversions(models_file, tables.pop(INVERSIONS, {}), models_dir),
         *_inversions(own_file, own.pop(INVERSIONS, {}), models_dir),
     ]
+    loras = {
+        entry.lora.name: entry
+        for path, own_tables in ((models_file, tables), (own_file, own))
+        for entry in _loras(path, own_tables.pop(LORAS, {}), models_dir)
+    }
     files = dict.fromkeys(tables, models_file) | dict.fromkeys(own, own_file)
     entries = (_entry(file, model, (tables | own)[model], models_dir) for model, file in files.items())
-    return Catalog(tuple(_with_inversions(entry, inversions) for entry in entries))
+    return Catalog(tuple(_with_loras(_with_inversions(entry, inversions), tuple(loras.values())) for entry in entries))
 
 
 def _inversions(path: Path, tables: Any, models_dir: Path) -> Sequence[InversionEntry]:
@@ -105,6 +113,18 @@ def _inversions(path: Path, tables: Any, models_dir: Path) -> Sequence[Inversion
 def _with_inversions(entry: ModelEntry, inversions: Sequence[InversionEntry]) -> ModelEntry:
     files = of_family(inversions, entry.info.family)
     return replace(entry, info=replace(entry.info, inversions=tuple(files)), inversions=files)
+
+
+def _loras(path: Path, tables: Any, models_dir: Path) -> Sequence[LoraEntry]:
+    try:
+        return list(read_loras(tables, path.parent, models_dir))
+    except ValueError as error:
+        raise CatalogError(f"{path}: {error}.") from error
+
+
+def _with_loras(entry: ModelEntry, loras: Sequence[LoraEntry]) -> ModelEntry:
+    files = {each.lora: each.file for each in loras if each.lora.family == entry.info.family}
+    return replace(entry, info=replace(entry.info, loras=tuple(each.lora for each in loras)), loras=files)
 
 
 def _tables(path: Path) -> dict[str, Any]:

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from engine.api import ImageSeed, Recipe
+from engine.api import ImageSeed, LoraUse, Recipe
 from engine.worker.buckets import RowRule
 from engine.worker.conditioning import Conditioning
+from engine.worker.inputs import Start
+from engine.worker.loras import UNCHANGED, Changes
 from engine.worker.schedulers import build_scheduler
-from engine.worker.seeds import initial_noise
+from engine.worker.seeds import initial_noise, seeded
 
 NEVER = -1
 
@@ -31,12 +34,14 @@ class Group:
         model: id of the model.
         height, width: of the latents.
         tokens: context length of the prompts.
+        loras: that change the UNet.
     """
 
     model: str
     height: int
     width: int
     tokens: int
+    loras: tuple[LoraUse, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,25 @@ class LastStep:
     prediction: Tensor
 
 
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """What of a picture must stay while the rest is drawn. All on the CPU, where the scheduler's tables are.
+
+    Args:
+        pixels: (3, height, width) in pixels, -1.0 to 1.0; the picture's.
+        free: (1, height, width) in pixels, over 0.0 where it may change.
+        latents: (1, channels, height, width), the picture's.
+        noise: same shape; the image's initial noise.
+        mask: (1, 1, height, width), 1.0 where latents may change.
+    """
+
+    pixels: Tensor
+    free: Tensor
+    latents: Tensor
+    noise: Tensor
+    mask: Tensor
+
+
 @dataclass(slots=True, eq=False)
 class Drawing:
     """One image under way.
@@ -69,6 +93,9 @@ class Drawing:
         unet_timesteps: (steps,) float32, the scheduler's timesteps on the device.
         generator: this image's own, on the CPU; gives ancestral noise, when the scheduler wants any.
         takes_generator: whether it does.
+        changes: of the UNet's layers, as the group's LoRAs want.
+        begin: timesteps of the scheduler that are left out, because the image starts from a picture.
+        keep: what of that picture must stay; None for nothing.
         step: UNet calls done.
         turn: its last place in the order of service, which counts images over all steps; NEVER at first.
         last: of the last step; None before the first.
@@ -85,10 +112,18 @@ class Drawing:
     unet_timesteps: Tensor
     generator: torch.Generator
     takes_generator: bool
+    changes: Changes = field(default_factory=dict)
+    begin: int = 0
+    keep: Keep | None = None
     step: int = 0
     turn: int = NEVER
     last: LastStep | None = None
     decoded: bool = False
+
+    @property
+    def timestep(self) -> Tensor:
+        """The scheduler's timestep of the next step, on the CPU."""
+        return self.scheduler.timesteps[self.begin + self.step]  # type: ignore[no-any-return]
 
     @property
     def steps(self) -> int:
@@ -120,24 +155,64 @@ class Batch:
 
 
 def begin_drawing(
-    pipeline: Any, recipe: Recipe, seed: ImageSeed, conditioning: Conditioning, row_rule: RowRule, group: Group
+    pipeline: Any,
+    recipe: Recipe,
+    seed: ImageSeed,
+    conditioning: Conditioning,
+    row_rule: RowRule,
+    group: Group,
+    changes: Changes = UNCHANGED,
+    start: Start | None = None,
 ) -> Drawing:
-    """Return an image at its initial noise, drawn on the CPU in float32 and then moved."""
+    """Return an image at its initial noise, or at a picture with some of that noise, made on the CPU in float32."""
     context = conditioning.context
     scheduler = build_scheduler(recipe.scheduler, pipeline.scheduler.config, recipe.steps)
-    noise, generator = initial_noise(seed, (1, pipeline.unet.config.in_channels, group.height, group.width))
+    shape = (1, pipeline.unet.config.in_channels, group.height, group.width)
+    begin, keep = 0, None
+    if start is None:
+        noise, generator = initial_noise(seed, shape)
+        latents = noise * scheduler.init_noise_sigma
+    else:
+        begin = start.begin(recipe.steps) * scheduler.order
+        latents, keep, generator = _from_picture(start, scheduler, begin, seed, shape)
     return Drawing(
         pipeline=pipeline,
         group=group,
         row_rule=row_rule,
-        latents=noise.to(context.device, context.dtype) * scheduler.init_noise_sigma,
+        latents=latents.to(context.device, context.dtype),
         conditioning=conditioning,
         guidance_scale=recipe.guidance_scale,
         scheduler=scheduler,
-        unet_timesteps=scheduler.timesteps.to(context.device, torch.float32),
+        unet_timesteps=scheduler.timesteps[begin:].to(context.device, torch.float32),
         generator=generator,
         takes_generator="generator" in inspect.signature(scheduler.step).parameters,
+        changes=changes,
+        begin=begin,
+        keep=keep,
     )
+
+
+def _from_picture(
+    start: Start, scheduler: Any, begin: int, seed: ImageSeed, shape: Sequence[int]
+) -> tuple[Tensor, Keep | None, torch.Generator]:
+    """Return the picture's latents with the noise of the first timestep that is not left out.
+
+    The seed's generator gives, in the order of the stock pipelines, what is drawn of the encoder's distribution, the
+    noise, and what is drawn of the masked picture's, which no UNet here looks at.
+    """
+    if hasattr(scheduler, "set_begin_index"):
+        scheduler.set_begin_index(begin)
+    generator = seeded(seed.seed)
+    latents = start.sample(generator)
+    noise, _ = initial_noise(seed, shape, generator)
+    if start.mask is None:
+        return scheduler.add_noise(latents, noise, scheduler.timesteps[begin : begin + 1]), None, generator
+    torch.randn(tuple(shape), generator=generator)
+    mask = functional.interpolate(start.mask, size=tuple(shape[2:]))
+    keep = Keep(start.pixels, start.mask[0], latents, noise, mask)
+    if start.strength == 1.0:
+        return noise * scheduler.init_noise_sigma, keep, generator
+    return scheduler.add_noise(latents, noise, scheduler.timesteps[begin : begin + 1]), keep, generator
 
 
 def pack(drawings: Iterable[Drawing], most_rows: int, caps: Mapping[Group, int]) -> Batch | None:
@@ -166,7 +241,10 @@ def pack(drawings: Iterable[Drawing], most_rows: int, caps: Mapping[Group, int])
 
 @torch.no_grad()
 def decode(drawing: Drawing) -> Tensor:
-    """Return the pixels of a denoised image, (3, height, width), about -1.0 to 1.0."""
+    """Return the pixels of a denoised image, (3, height, width), about -1.0 to 1.0; a picture's own where it stays."""
     vae = drawing.pipeline.vae
     latents = drawing.latents.to(vae.dtype) / vae.config.scaling_factor
-    return vae.decode(latents, return_dict=False)[0][0]  # type: ignore[no-any-return]
+    pixels: Tensor = vae.decode(latents, return_dict=False)[0][0]
+    if keep := drawing.keep:
+        return torch.where(keep.free.to(pixels.device) > 0, pixels, keep.pixels.to(pixels))
+    return pixels

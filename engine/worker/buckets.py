@@ -110,7 +110,7 @@ class RowShape:
 
 
 class RowRules:
-    """Which numbers of rows one loaded UNet takes, by shape of its rows. Owned by the thread that prepares jobs.
+    """Which numbers of rows one loaded UNet takes, by shape and LoRAs. Owned by the thread that prepares jobs.
 
     Args:
         unet: the loaded UNet; in `exact` its row-dependent layers work in pairs already.
@@ -124,13 +124,22 @@ class RowRules:
         self._most_rows = most_rows
         self._exact = exact
         self._compiled = compiled
-        self._rules: dict[RowShape, RowRule] = {}
+        self._rules: dict[tuple[RowShape, tuple[str, ...]], RowRule] = {}
 
-    def get(self, shape: RowShape) -> RowRule:
-        """Return the rule for a shape, finding it out the first time."""
-        if shape not in self._rules:
-            self._rules[shape] = self._find(shape)
-        return self._rules[shape]
+    def get(self, shape: RowShape, loras: tuple[str, ...] = ()) -> RowRule:
+        """Return the rule for a shape, finding it out the first time.
+
+        Args:
+            shape: of the rows.
+            loras: names of those that are applied; their weights choose no kernel. What is compiled does not know them,
+                so that calls with them are not.
+        """
+        if (shape, loras) not in self._rules:
+            self._rules[shape, loras] = self._find(shape) if not (loras and self._compiled) else self._uncompiled()
+        return self._rules[shape, loras]
+
+    def _uncompiled(self) -> RowRule:
+        return BucketRows((PAIR,)) if self._exact else AnyRows()
 
     def _find(self, shape: RowShape) -> RowRule:
         buckets: Sequence[int] = ()
@@ -152,10 +161,11 @@ def work_in_pairs(unet: Any) -> None:
     """
     for name, layer in unet.named_modules():
         if name.endswith(_ROW_DEPENDENT):
-            layer.forward = partial(_in_pairs, layer.forward)
+            layer.forward = partial(in_pairs, layer.forward)
 
 
-def _in_pairs(forward: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
+def in_pairs(forward: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
+    """Return what a layer makes of some rows, two at a time."""
     if len(rows) <= PAIR:
         return forward(rows)
     return torch.cat([forward(pair) for pair in torch.split(rows, PAIR)])

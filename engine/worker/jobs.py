@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from engine.api import GenerationRequest, ImageResult, ReviewedImage, Verdict
 from engine.worker.batch import Drawing, Group, begin_drawing
 from engine.worker.buckets import RowShape
+from engine.worker.inputs import read_start
+from engine.worker.loras import applied
 from engine.worker.pipelines import LoadedModel
 from engine.worker.previews import preview_due
 from engine.worker.prompts import encode_prompts
@@ -76,14 +78,25 @@ class Job:
 
 
 def begin_job(request: GenerationRequest, model: LoadedModel) -> Job:
-    """Encode the prompts, prove the images' size if it is new, and set every image to its initial noise."""
+    """Check and encode what was handed in, encode the prompts, prove the images' size if it is new, begin the images.
+
+    Raises:
+        BadInput, InputWithheld: what was handed in cannot be used.
+        UnknownLora, LoraUnavailable: a LoRA cannot be used.
+    """
     recipe, pipeline = request.recipe, model.pipeline
     inversions = {inversion.word: model.inversions[inversion] for inversion in recipe.inversions}
-    # Where parts take turns, no part can be asked where an image is computed.
-    conditioning = encode_prompts(pipeline, recipe, model.exact, inversions).to(model.where)
+    start = read_start(request, pipeline, model.gate)
+    loras = model.loras.read(pipeline, recipe.loras)
+    with applied(loras.text):
+        # Where parts take turns, no part can be asked where an image is computed.
+        conditioning = encode_prompts(pipeline, recipe, model.exact, inversions).to(model.where)
     height, width = (side // pipeline.vae_scale_factor for side in (recipe.height, recipe.width))
     shape = RowShape.of(pipeline.unet.config.in_channels, height, width, conditioning)
-    rule = model.rules.get(shape)
-    group = Group(recipe.model, height, width, shape.tokens)
-    drawings = [begin_drawing(pipeline, recipe, seed, conditioning, rule, group) for seed in recipe.images]
+    with applied(loras.unet):
+        rule = model.rules.get(shape, tuple(use.name for use in recipe.loras))
+    group = Group(recipe.model, height, width, shape.tokens, recipe.loras)
+    drawings = [
+        begin_drawing(pipeline, recipe, seed, conditioning, rule, group, loras.unet, start) for seed in recipe.images
+    ]
     return Job(request, model, drawings, request.previews, time.monotonic())

@@ -21,6 +21,7 @@ from engine.settings import MemoryProfile
 from engine.worker.buckets import RowRules
 from engine.worker.device import Device
 from engine.worker.faults import one_line
+from engine.worker.loras import Loras
 from engine.worker.previews import LatentColours, read_latent_colours
 from engine.worker.safety import Checker, ProofFailed, SafetyGate, read_checker
 from engine.worker.single_file import load_single_file
@@ -43,6 +44,7 @@ class LoadedModel:
         exact: whether a picture must not depend on them.
         where: the device that draws, also while no part of the pipeline is there.
         inversions: files of the textual inversions that it understands.
+        loras: what may change it.
         memory: its memory profile.
         compiled: whether its UNet is.
     """
@@ -54,6 +56,7 @@ class LoadedModel:
     exact: bool
     where: torch.device
     inversions: Mapping[Inversion, Path] = field(default_factory=dict)
+    loras: Loras = field(default_factory=Loras)
     memory: MemoryProfile = "high"
     compiled: bool = False
 

@@ -22,6 +22,7 @@ from engine.worker.compiler import compile_unet
 from engine.worker.device import Device
 from engine.worker.faults import one_line
 from engine.worker.jobs import begin_job
+from engine.worker.loras import Loras
 from engine.worker.memory import GB, Memory, card_memory, ram
 from engine.worker.pipelines import LoadedModel, Parts, load_parts
 from engine.worker.profiles import Need, Profile, choose, decode_bytes
@@ -254,6 +255,7 @@ class Models:
             exact=exact,
             where=self._device.where,
             inversions=resident.entry.inversions,
+            loras=Loras(resident.entry.loras, exact),
             memory=profile.name,
             compiled=compiled,
         )

@@ -17,17 +17,20 @@ def seeded(seed: int) -> torch.Generator:
     return torch.Generator("cpu").manual_seed(seed)
 
 
-def initial_noise(seed: ImageSeed, shape: Sequence[int]) -> tuple[Tensor, torch.Generator]:
+def initial_noise(
+    seed: ImageSeed, shape: Sequence[int], generator: torch.Generator | None = None
+) -> tuple[Tensor, torch.Generator]:
     """Draw an image's initial noise.
 
     Args:
         seed: the image's seed and its variations, applied in order.
         shape: of the latents, (1, channels, height, width).
+        generator: of the seed, when it has given something already; None at its start.
 
     Returns:
         The noise, float32 on the CPU, and the image's generator, which goes on to give its ancestral noise.
     """
-    generator = seeded(seed.seed)
+    generator = generator or seeded(seed.seed)
     noise = torch.randn(tuple(shape), generator=generator, dtype=torch.float32)
     for variation in seed.variations:
         other = torch.randn(tuple(shape), generator=seeded(variation.seed), dtype=torch.float32)

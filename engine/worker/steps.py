@@ -12,8 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from engine.worker.batch import Batch, Drawing, LastStep
+from engine.worker.batch import Batch, Drawing, Keep, LastStep
 from engine.worker.conditioning import join
+from engine.worker.loras import applied
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +60,7 @@ def advance(batch: Batch) -> None:
 
 
 def _model_input(drawing: Drawing) -> Tensor:
-    timestep = drawing.scheduler.timesteps[drawing.step]
-    return drawing.scheduler.scale_model_input(drawing.latents, timestep)  # type: ignore[no-any-return]
+    return drawing.scheduler.scale_model_input(drawing.latents, drawing.timestep)  # type: ignore[no-any-return]
 
 
 def _predict(batch: Batch, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
@@ -74,9 +74,11 @@ def _predict(batch: Batch, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
     if padding:
         times.append(times[0][:1].expand(padding))
         conditioning += [conditioning[0][:1]] * padding
-    predicted = batch.drawings[0].pipeline.unet(
-        samples.contiguous(), torch.cat(times), **join(conditioning).arguments(), return_dict=False
-    )[0]
+    first = batch.drawings[0]
+    unet = first.pipeline.unet
+    call = unet.forward if first.changes else unet  # what is compiled was so without the changes
+    with applied(first.changes):
+        predicted = call(samples.contiguous(), torch.cat(times), **join(conditioning).arguments(), return_dict=False)[0]
     return predicted[: sum(counts)].split(counts)  # type: ignore[no-any-return]
 
 
@@ -89,8 +91,19 @@ def _guide(rows: Tensor, guidance_scale: float) -> Tensor:
 
 
 def _step(drawing: Drawing, model_input: Tensor, prediction: Tensor) -> None:
-    timestep = drawing.scheduler.timesteps[drawing.step]
+    timestep = drawing.timestep
     extra = {"generator": drawing.generator} if drawing.takes_generator else {}
     drawing.latents = drawing.scheduler.step(prediction, timestep, drawing.latents, return_dict=False, **extra)[0]
     drawing.last = LastStep(timestep, model_input, prediction)
     drawing.step += 1
+    if drawing.keep:
+        drawing.latents = _kept(drawing, drawing.keep)
+
+
+def _kept(drawing: Drawing, keep: Keep) -> Tensor:
+    """Return the latents with those of the picture, as noisy as the next step expects, where it must stay."""
+    picture = keep.latents
+    if not drawing.denoised:
+        picture = drawing.scheduler.add_noise(picture, keep.noise, drawing.timestep[None])
+    mask, picture = keep.mask.to(drawing.latents), picture.to(drawing.latents)
+    return (1 - mask) * picture + mask * drawing.latents

@@ -55,6 +55,8 @@ async def open_page(address: str) -> AsyncIterator[Page]:
         page.set_default_timeout(PATIENCE_MS)
         expect.set_options(timeout=PATIENCE_MS)
         await page.goto(address)
+        # The page tells its size first, and would pass over an Enter that comes before it has been heard.
+        await page.get_by_text("Viewport updated").wait_for()
         try:
             yield page
         finally:

@@ -64,6 +64,7 @@ class Namer(nn.Module):
 def save(namer: Namer, folder: Path = FOLDER) -> None:
     """Write a classifier, in half precision, with the kinds it names."""
     save_file({name: value.half().contiguous() for name, value in namer.state_dict().items()}, folder / _WEIGHTS)
+    (folder / _WEIGHTS).chmod(0o644)
     (folder / _LABELS).write_text(json.dumps(kinds()) + "\n")
 
 

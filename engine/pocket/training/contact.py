@@ -21,6 +21,16 @@ PROMPTS = (
     "a pizza",
     "a fish",
     "a sunflower",
+    "a blue car",
+    "a green cat",
+    "a purple dress",
+    "a helicopter",
+    "a crab",
+    "a violin",
+    "a giraffe",
+    "a tractor",
+    "a croissant",
+    "a rose",
 )
 
 

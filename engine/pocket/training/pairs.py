@@ -22,7 +22,7 @@ STYLE_SHARES = {"3d": 0.5, "flat": 0.19, "noto": 0.19, "line art": 0.12}
 # makes crosses of slanted things such as knives.
 AS_IT_IS, MIRRORED, MOVED, ON_GROUND = 0.68, 0.03, (0.1, 0.07), (0.06, 0.06)
 # Against all pictures of one subject in one style.
-PAINTED = 1.0
+PAINTED = 0.9
 PAINTED_STYLES = ("3d", "flat", "noto")
 WITHOUT_CAPTION = 0.1
 # One in so many pairs of subject and colour is never shown, to see whether colour words are understood by themselves.

@@ -47,6 +47,7 @@ class TimedDetector:
         self._detector = detector
         self._timeout_s = timeout_s
         self._busy: threading.Thread | None = None
+        self._lock = threading.Lock()
 
     @property
     def name(self) -> str:
@@ -54,12 +55,16 @@ class TimedDetector:
         return self._detector.name
 
     def look(self, picture: Image.Image) -> Finding:
-        """Ask the detector.
+        """Ask the detector, once it has answered whoever else asks.
 
         Raises:
             DetectorSilent: it did not answer in time, or is still busy with an earlier picture.
             Exception: whatever the detector raised.
         """
+        with self._lock:
+            return self._look(picture)
+
+    def _look(self, picture: Image.Image) -> Finding:
         if self._busy is not None and self._busy.is_alive():
             raise DetectorSilent("still busy with an earlier picture")
         answers: list[Finding | BaseException] = []

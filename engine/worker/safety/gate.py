@@ -55,13 +55,18 @@ class SafetyGate:
             picture = _checked_picture(pixels, latents)
         except Exception as error:
             return _error(f"pixels: {one_line(error)}")
+        review = self.judge(picture)
+        return Review(Verdict.ALLOW, image=_mint(picture)) if review.verdict is Verdict.ALLOW else review
+
+    def judge(self, picture: Image.Image) -> Review:
+        """Judge a picture that was handed in, RGB. Nothing is minted: it does not leave the worker."""
         findings = [_ask(detector, picture) for detector in self._detectors]
         blocks = [finding for finding in findings if finding.verdict is Verdict.BLOCK]
         errors = [finding for finding in findings if finding.verdict is not Verdict.ALLOW]
         for finding in (*blocks, *errors):
             _log.warning("a picture was withheld: %s", finding.reason)
             return finding
-        return Review(Verdict.ALLOW, image=_mint(picture))
+        return Review(Verdict.ALLOW)
 
     def compose(self, tiles: Sequence[ReviewedImage]) -> ReviewedImage:
         """Return one picture of pictures that this gate allowed, in reading order.

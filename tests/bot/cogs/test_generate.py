@@ -18,7 +18,7 @@ async def test_a_request_for_one_picture_ends_as_that_picture_with_its_buttons(w
 
     generation = await world.generation(message)
     assert [attachment.filename for attachment in message.attachments] == [f"{generation.id}.png"]
-    assert world.labels(message) == ["Vary subtle", "Vary strong", "Reroll", "Delete"]
+    assert world.labels(message) == ["Vary subtle", "Vary strong", "Reroll", "Delete", "Upscale x2", "Upscale x4"]
     assert generation.state is JobState.DELIVERED
     assert generation.message_id == message.id
     assert generation.pictures[0].attachment_id == message.attachments[0].id
@@ -68,6 +68,21 @@ async def test_a_request_counts_for_the_day_as_many_pictures_as_it_has(world: Wo
     await world.drawn(count=3)
 
     assert await world.used_today(world.ann) == 3
+
+
+@pytest.mark.parametrize(
+    ("preset", "steps"), [("draft", "10 steps"), ("standard", "20 steps"), ("quality", "32 steps")]
+)
+async def test_a_preset_sets_the_steps_of_the_model(world: World, preset: str, steps: str) -> None:
+    message = await world.drawn(preset=preset)
+
+    assert f" {steps}" in message.content
+
+
+async def test_what_a_member_sets_wins_over_the_preset(world: World) -> None:
+    message = await world.drawn(preset="draft", steps=12, size="128x192", scheduler="Euler a")
+
+    assert all(fact in message.content for fact in ("12 steps", "128x192", "Euler a"))
 
 
 BAD_INPUT: list[tuple[dict[str, Any], list[str]]] = [

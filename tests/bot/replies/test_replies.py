@@ -15,6 +15,7 @@ REASONS = ("empty", "too_long", "unreadable", "forbidden", "permutations")
 EXAMPLES: dict[object, object] = {
     str: "pocket",
     int: 3,
+    bool: True,
     float: 4.0,
     tuple[str, ...]: ("one", "two"),
 }

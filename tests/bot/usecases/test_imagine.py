@@ -28,9 +28,13 @@ from engine.api import (
     EngineError,
     InvalidSize,
     Inversion,
+    Lora,
+    LoraOfOtherFamily,
+    LoraUse,
     OutOfRange,
     SafetyUnavailable,
     TooBusy,
+    UnknownLora,
     UnknownModel,
     UnknownScheduler,
 )
@@ -98,6 +102,16 @@ async def test_a_recipe_names_the_inversions_that_its_prompts_do(studio: Studio)
     await studio.reopen()
     assert (await studio.accepted("a Toy", negative_prompt="bad-hands")).recipe.inversions == (toy, bad)
     assert (await studio.accepted("toys")).recipe.inversions == ()
+
+
+async def test_a_recipe_names_the_loras_that_its_prompt_does(studio: Studio) -> None:
+    family = studio.models[0].family
+    studio.models = (replace(studio.models[0], loras=(Lora("ink", "3", family), Lora("oil", "1", "other"))),)
+    await studio.reopen()
+    assert (await studio.accepted("a tree <lora:ink:0.5>")).recipe.loras == (LoraUse("ink", "3", 0.5),)
+    for prompt, refusal in (("<lora:oil:1> tree", LoraOfOtherFamily), ("<lora:pen:1> tree", UnknownLora)):
+        with pytest.raises(refusal):
+            await studio.accepted(prompt)
 
 
 async def test_an_accepted_job_survives_the_bot(studio: Studio) -> None:

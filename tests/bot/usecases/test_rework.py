@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.policy import ModelDenied, StepsOverLimit, TooManyAtOnce, TooManyPictures
-from bot.records import Generation, Kind
+from bot.policy import ModelDenied, SizeOverLimit, StepsOverLimit, TooManyAtOnce, TooManyPictures
+from bot.records import Generation, JobState, Kind
 from bot.usecases.refusals import (
     AlreadyUnderWay,
     GenerationDeleted,
@@ -18,7 +18,7 @@ from bot.usecases.refusals import (
     UnknownGeneration,
 )
 from bot.usecases.rework import STRONG, SUBTLE
-from engine.api import MAX_VARIATIONS, UnknownModel, Variation
+from engine.api import MAX_VARIATIONS, BadInput, InvalidSize, UnknownModel, Variation
 
 if TYPE_CHECKING:
     from tests.bot.usecases.conftest import Studio
@@ -181,3 +181,35 @@ async def test_an_old_button_of_a_model_that_is_gone_says_so(studio: Studio) -> 
     for act in (reroll, vary):
         with pytest.raises(UnknownModel):
             await act(studio, parent.id)
+
+
+async def test_upscaling_draws_one_picture_over_at_a_larger_size_from_its_file(studio: Studio) -> None:
+    parent = await studio.drawn("a cat", seed=7, count=2, width=96, height=64)
+    grown = await studio.usecases.rework.upscale(studio.ann, studio.place, parent.id, 1, 2)
+    assert grown.recipe == parent.recipe.upscaled(1, str(parent.pictures[1].file_sha256), 2)
+    assert (grown.recipe.width, grown.recipe.height, grown.recipe.images[0].seed) == (192, 128, 8)
+    assert (grown.parent_id, grown.parent_index) == (parent.id, 1)
+    await studio.reopen()
+    assert (await studio.end(grown.id)).state is JobState.FINISHED
+    picture = await studio.store.pictures.read(parent.id, 1)
+    assert picture
+    assert studio.worker.requests[-1].inputs == (picture.data,)
+
+
+async def test_a_picture_is_not_upscaled_beyond_what_model_and_server_allow(studio: Studio) -> None:
+    parent = await studio.drawn(width=192, height=128)
+    for factor, refusal in ((2, SizeOverLimit), (4, InvalidSize)):
+        with pytest.raises(refusal):
+            await studio.usecases.rework.upscale(studio.ann, studio.place, parent.id, 0, factor)
+    with pytest.raises(NoSuchPicture):
+        await studio.usecases.rework.upscale(studio.ann, studio.place, parent.id, 3, 2)
+
+
+async def test_an_upscale_whose_picture_was_deleted_meanwhile_fails_with_that_reason(studio: Studio) -> None:
+    parent = await studio.drawn(width=64, height=64)
+    grown = await studio.usecases.rework.upscale(studio.ann, studio.place, parent.id, 0, 2)
+    await studio.usecases.deliver.delete(studio.ann, parent.id)
+    failed = await studio.end(grown.id)
+    assert failed.state is JobState.FAILED
+    assert isinstance(failed.error, BadInput)
+    assert failed.error.reason == "missing"

@@ -63,6 +63,15 @@ async def test_vary_under_a_grid_varies_the_picture_of_that_number_strongly(worl
     assert image.variations[0].strength == STRONG
 
 
+async def test_a_single_picture_grows_at_the_press_of_a_button(world: World) -> None:
+    parent = await world.drawn(seed="7", size="96x64")
+
+    child = await world.delivered(await world.press(world.ann, parent, "Upscale x2"))
+
+    old, new = (await world.generation(parent)).recipe, (await world.generation(child)).recipe
+    assert (new.width, new.height, new.images) == (2 * old.width, 2 * old.height, old.images)
+
+
 async def test_variations_fit_into_what_one_request_may_have(world: World) -> None:
     parent = await world.drawn()
     await world.moderator.slash(world.channel, "admin limits set", pictures_per_request=2)
@@ -82,7 +91,14 @@ async def test_show_posts_that_picture_at_full_size_for_everyone_with_its_own_bu
     assert not result.ephemeral
     assert world.file(result.response) == single
     assert "seed 8" in result.response.content
-    assert world.labels(result.response) == ["Vary subtle", "Vary strong", "Reroll", "Delete"]
+    assert world.labels(result.response) == [
+        "Vary subtle",
+        "Vary strong",
+        "Reroll",
+        "Delete",
+        "Upscale x2",
+        "Upscale x4",
+    ]
 
 
 async def test_the_buttons_under_a_shown_picture_are_about_that_picture(world: World) -> None:
@@ -238,6 +254,8 @@ FORGED = [
     ("easel:show:aaaaaaaaaa:0", texts.UNKNOWN_GENERATION),
     ("easel:vary:aaaaaaaaaa:0:subtle", texts.UNKNOWN_GENERATION),
     ("easel:vary:aaaaaaaaaa:0:0.99", texts.UNREADABLE_BUTTON),
+    ("easel:upscale:aaaaaaaaaa:0:2", texts.UNKNOWN_GENERATION),
+    ("easel:upscale:aaaaaaaaaa:0:8", texts.UNREADABLE_BUTTON),
     ("easel:show:aaaaaaaaaa:-1", texts.UNREADABLE_BUTTON),
     ("easel:reroll:'; DROP TABLE jobs", texts.UNREADABLE_BUTTON),
     ("easel:remix:aaaaaaaaaa", texts.UNREADABLE_BUTTON),

@@ -7,14 +7,19 @@ import pytest
 
 from engine.api import (
     ImageSeed,
+    InitImage,
     InvalidSize,
     Inversion,
+    Lora,
+    LoraOfOtherFamily,
+    LoraUse,
     ModelInfo,
     OutOfRange,
     Recipe,
     SchedulerInfo,
     Size,
     UnknownInversion,
+    UnknownLora,
     UnknownScheduler,
 )
 
@@ -101,3 +106,44 @@ def test_an_inversion_that_is_gone_or_changed_is_refused() -> None:
         with pytest.raises(UnknownInversion) as refused:
             model.check(replace(RECIPE, inversions=(inversion,)))
         assert (refused.value.word, refused.value.known) == (inversion.word, ("toy",))
+
+
+def test_a_recipe_names_the_loras_that_its_prompts_do() -> None:
+    ink, pixel = Lora("ink", "1", "sd1"), Lora("Pixel Art", "2", "sd1")
+    model = replace(MODEL, loras=(ink, pixel))
+    assert model.loras_in("a <lora:pixel art:0.5> tree", "<lora:ink>") == (
+        LoraUse("Pixel Art", "2", 0.5),
+        LoraUse("ink", "1", 1.0),
+    )
+    assert model.loras_in("<lora:ink:0.5> <lora:INK:0.25>") == (LoraUse("ink", "1", 0.75),)
+    assert model.loras_in("<lora:ink:0>", r"\<lora:nothing:1>") == ()
+
+
+def test_a_lora_that_cannot_change_the_model_is_refused() -> None:
+    model = replace(MODEL, loras=(Lora("ink", "1", "sd1"), Lora("oil", "1", "sdxl")))
+    with pytest.raises(UnknownLora) as unknown:
+        model.loras_in("<lora:../../ink:1>")
+    assert (unknown.value.lora, unknown.value.known) == ("../../ink", ("ink",))
+    with pytest.raises(LoraOfOtherFamily) as other:
+        model.loras_in("<lora:oil:1>")
+    assert (other.value.family, other.value.wanted) == ("sdxl", "sd1")
+    with pytest.raises(OutOfRange):
+        model.loras_in("<lora:ink:2.5> <lora:ink:2>")
+
+
+def test_a_lora_of_a_recipe_that_is_gone_or_changed_is_refused() -> None:
+    model = replace(MODEL, loras=(Lora("ink", "2", "sd1"), Lora("oil", "1", "sdxl")))
+    model.check(replace(RECIPE, loras=(LoraUse("ink", "2", 1.0),)))
+    for use in (LoraUse("ink", "1", 1.0), LoraUse("oil", "1", 1.0), LoraUse("pen", "1", 1.0)):
+        with pytest.raises(UnknownLora):
+            model.check(replace(RECIPE, loras=(use,)))
+
+
+def test_a_picture_may_grow_to_twice_what_the_model_draws_from_nothing() -> None:
+    large = replace(RECIPE, width=MODEL.max_side * 2, height=MODEL.max_side * 2)
+    MODEL.check(replace(large, init_image=InitImage("0a" * 32, 0.3, "latents")))
+    for init_image in (None, InitImage("0a" * 32, 0.3)):
+        with pytest.raises(InvalidSize):
+            MODEL.check(replace(large, init_image=init_image))
+    with pytest.raises(InvalidSize):
+        MODEL.check(replace(RECIPE.upscaled(0, "0a" * 32, 4), width=MODEL.max_side * 4))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from dataclasses import replace
@@ -9,7 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.api import MAX_IMAGES, MAX_SEED, MAX_VARIATIONS, ImageSeed, Inversion, Recipe, Variation
+from engine.api import (
+    MAX_IMAGES,
+    MAX_SEED,
+    MAX_VARIATIONS,
+    BadInput,
+    GenerationRequest,
+    ImageSeed,
+    InitImage,
+    Inversion,
+    LoraUse,
+    Recipe,
+    Variation,
+)
 
 RECIPE = Recipe(
     model="pocket",
@@ -41,6 +54,13 @@ recipes = st.builds(
     guidance_scale=st.floats(0, 100) | st.integers(0, 100),
     scheduler=st.sampled_from(["Euler", "DPM++ 2M"]),
     images=st.lists(seeds, min_size=1, max_size=MAX_IMAGES).map(tuple),
+    init_image=st.none()
+    | st.builds(
+        InitImage, st.just("0a" * 32), st.floats(0.01, 1), st.sampled_from(["crop", "pad"]), st.just("1b" * 32)
+    ),
+    loras=st.lists(st.builds(LoraUse, st.text(max_size=5), st.text(max_size=5), st.floats(-4, 4)), max_size=2).map(
+        tuple
+    ),
     inversions=st.lists(st.builds(Inversion, st.text(max_size=5), st.text(max_size=5)), max_size=2).map(tuple),
 )
 
@@ -85,6 +105,14 @@ def test_minus_zero_is_zero() -> None:
         {"images": (ImageSeed(7), ImageSeed(8, (Variation(9, 0.4),)))},
         {"parser_version": 2},
         {"inversions": (Inversion("toy", "1"),)},
+        {"loras": (LoraUse("ink", "1", 0.8),)},
+        {"init_image": InitImage("0a" * 32, 0.5)},
+        {"init_image": InitImage("0b" * 32, 0.5)},
+        {"init_image": InitImage("0a" * 32, 0.6)},
+        {"init_image": InitImage("0a" * 32, 0.5, "pad")},
+        {"init_image": InitImage("0a" * 32, 0.5, mask="0b" * 32)},
+        {"loras": (LoraUse("ink", "1", 0.7),)},
+        {"loras": (LoraUse("ink", "2", 0.8),)},
         {"inversions": (Inversion("toy", "2"), Inversion("boy", "1"))},
     ],
 )
@@ -150,3 +178,31 @@ def test_a_recipe_survives_its_json(recipe: Recipe) -> None:
 def test_what_is_no_recipes_json_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"not a recipe|unknown fields|Expecting value"):
         Recipe.from_json(text)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [("0a" * 31, 0.5), ("0A" * 32, 0.5), ("0a" * 32, 0.0), ("0a" * 32, 1.1), ("0a" * 32, 0.5, "stretch"),
+     ("0a" * 32, 0.5, "crop", "mask.png"), ("0a" * 32, 0.5, "latents", "0a" * 32)],
+)  # fmt: skip
+def test_what_cannot_be_started_from_is_refused(values: tuple[Any, ...]) -> None:
+    with pytest.raises(ValueError, match=r"strength|fit|named|mask"):
+        InitImage(*values)
+
+
+def test_a_request_carries_the_files_that_its_recipe_names() -> None:
+    data = b"picture"
+    recipe = replace(RECIPE, init_image=InitImage(hashlib.sha256(data).hexdigest(), 0.5))
+    request = GenerationRequest(recipe, "job", 1, 0.0, "tenant", inputs=(b"other", data))
+    request.check_inputs()
+    assert request.input(recipe.init_image.sha256) == data  # type: ignore[union-attr]
+    for inputs, reason in (((b"other",), "missing"), ((data, bytes(20 * 2**20 + 1)), "too_large")):
+        with pytest.raises(BadInput) as refused:
+            replace(request, inputs=inputs).check_inputs()
+        assert refused.value.reason == reason
+
+
+def test_an_upscaled_image_keeps_its_seed_and_prompt() -> None:
+    grown = RECIPE.upscaled(1, "0a" * 32, 2)
+    assert (grown.width, grown.height, grown.images) == (2 * RECIPE.width, 2 * RECIPE.height, RECIPE.images[1:])
+    assert replace(grown, width=RECIPE.width, height=RECIPE.height, images=RECIPE.images, init_image=None) == RECIPE

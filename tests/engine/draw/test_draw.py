@@ -13,9 +13,11 @@ from PIL import Image
 
 from engine.api import (
     MAX_SEED,
+    BadInput,
     BadPrompt,
     EngineError,
     GenerationFailed,
+    InitImage,
     InvalidSize,
     OutOfRange,
     SafetyUnavailable,
@@ -204,3 +206,30 @@ def test_seeds_count_up_from_the_given_one_and_wrap() -> None:
 def test_without_a_seed_it_is_random() -> None:
     seeds = {recipe_for(DrawOptions("a red apple"), CATALOG).images[0].seed for _ in range(5)}
     assert len(seeds) > 1
+
+
+async def test_a_picture_to_start_from_and_its_mask_go_with_the_request(tmp_path: Path) -> None:
+    picture, mask = tmp_path / "picture.png", tmp_path / "mask.png"
+    Image.new("RGB", (8, 8), "red").save(picture)
+    Image.new("L", (8, 8)).save(mask)
+    fake = FakeExecutor()
+    assert (await drawn(tmp_path, fake, image=picture, strength=0.4, fit="pad", mask=mask))[0] == DONE
+    (request,) = fake.requests
+    assert request.inputs == (picture.read_bytes(), mask.read_bytes())
+    hashes = [hashlib.sha256(data).hexdigest() for data in request.inputs]
+    assert request.recipe.init_image == InitImage(hashes[0], 0.4, "pad", hashes[1])
+
+
+async def test_a_picture_that_cannot_be_used_is_told_before_anything_is_drawn(tmp_path: Path) -> None:
+    large = tmp_path / "large.png"
+    large.write_bytes(bytes(20 * 2**20 + 1))
+    for options, error in (
+        ({"image": tmp_path / "missing.png"}, DrawError),
+        ({"mask": large}, BadInput),
+        ({"image": large}, BadInput),
+        ({"image": Path(__file__), "strength": 0.0}, DrawError),
+    ):
+        fake = FakeExecutor()
+        with pytest.raises(error):
+            await drawn(tmp_path, fake, **options)
+        assert fake.requests == []

@@ -1,0 +1,152 @@
+"""Pictures that were handed in: decoded, judged and encoded before anything else is done for their job."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+from torch.nn import functional
+
+from engine.api import MAX_INPUT_BYTES, MAX_INPUT_PIXELS, BadInput, GenerationRequest, InitImage, InputWithheld, Verdict
+from engine.worker.safety import SafetyGate
+
+FORMATS = ("PNG", "JPEG", "WEBP")
+_WHITE = (255, 255, 255)
+_LIGHT = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A picture to start from. All on the CPU in float32.
+
+    Args:
+        strength: share of the steps that are taken.
+        pixels: (3, height, width), -1.0 to 1.0.
+        mask: (1, 1, height, width), 1.0 where the picture may change and 0.0 where not; None for everywhere.
+        mean, deviation: (1, channels, rows, columns), of the latents, as the VAE gives them.
+        stretched: height and width that the latents are brought to; None where they have them already.
+        scaling_factor: of the VAE.
+    """
+
+    strength: float
+    pixels: Tensor
+    mask: Tensor | None
+    mean: Tensor
+    deviation: Tensor
+    scaling_factor: float
+    stretched: tuple[int, int] | None = None
+
+    def begin(self, steps: int) -> int:
+        """Return how many of the steps are left out; at least one is taken."""
+        return steps - max(1, int(steps * self.strength))
+
+    def sample(self, generator: torch.Generator) -> Tensor:
+        """Draw the picture's latents."""
+        latents = self.scaling_factor * (self.mean + self.deviation * torch.randn(self.mean.shape, generator=generator))
+        if self.stretched is None:
+            return latents
+        return functional.interpolate(latents, size=self.stretched, mode="bilinear")
+
+
+def read_start(request: GenerationRequest, pipeline: Any, gate: SafetyGate) -> Start | None:
+    """Return what the recipe starts from; None for noise.
+
+    Raises:
+        BadInput: a file is missing, too large, no picture, or a mask of another size.
+        InputWithheld: the gate does not allow the picture.
+    """
+    recipe, wanted = request.recipe, request.recipe.init_image
+    if wanted is None:
+        return None
+    picture = decode_input(request.input(wanted.sha256))
+    mask = _mask(decode_input(request.input(wanted.mask)), picture.size) if wanted.mask else None
+    size, factor = (recipe.width, recipe.height), pipeline.vae_scale_factor
+    stretched = None
+    if wanted.fit == "latents":
+        stretched = (recipe.height // factor, recipe.width // factor)
+        size = _whole_latents(picture.size, size, factor)
+    fitted = fit_picture(picture, size, wanted)
+    review = gate.judge(fitted)
+    if review.verdict is not Verdict.ALLOW:
+        raise InputWithheld(review.verdict is Verdict.BLOCK)
+    start = encode_start(pipeline, wanted.strength, fitted, mask and fit_mask(mask, size, wanted))
+    return replace(start, stretched=stretched)
+
+
+def _whole_latents(own: tuple[int, int], most: tuple[int, int], factor: int) -> tuple[int, int]:
+    """Return a picture's own size in whole latents, and no larger than it is to be drawn."""
+    width, height = (max(factor, min(side, limit) // factor * factor) for side, limit in zip(own, most, strict=True))
+    return width, height
+
+
+def decode_input(data: bytes) -> Image.Image:
+    """Return the RGB picture in a file: upright, what is transparent on white.
+
+    Raises:
+        BadInput: the file is too large, has too many pixels, or is no whole picture.
+    """
+    if len(data) > MAX_INPUT_BYTES:
+        raise BadInput("too_large", MAX_INPUT_BYTES)
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
+            if opened.width * opened.height > MAX_INPUT_PIXELS:  # told by the header, before anything is unpacked
+                raise BadInput("too_many_pixels", MAX_INPUT_PIXELS)
+            return _on_white(ImageOps.exif_transpose(opened))
+    except Image.DecompressionBombError as error:
+        raise BadInput("too_many_pixels", MAX_INPUT_PIXELS) from error
+    except BadInput:
+        raise
+    except Exception as error:  # whatever a damaged file makes its decoder raise
+        raise BadInput("unreadable") from error
+
+
+def _on_white(picture: Image.Image) -> Image.Image:
+    if picture.mode.startswith("I"):
+        return Image.fromarray((np.asarray(picture).astype(np.uint32) >> 8).astype(np.uint8)).convert("RGB")
+    if not picture.has_transparency_data:
+        return picture.convert("RGB")
+    picture = picture.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", picture.size, (*_WHITE, 255)), picture).convert("RGB")
+
+
+def _mask(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+    if picture.size != size:
+        raise BadInput("mask_size")
+    return picture.convert("L")
+
+
+def fit_picture(picture: Image.Image, size: tuple[int, int], wanted: InitImage) -> Image.Image:
+    """Return the picture in a size, cropped or padded as wanted; itself, if it has that size."""
+    if picture.size == size:
+        return picture
+    if wanted.fit == "pad":
+        return ImageOps.pad(picture, size, Image.Resampling.LANCZOS, color=_WHITE)
+    return ImageOps.fit(picture, size, Image.Resampling.LANCZOS)
+
+
+def fit_mask(mask: Image.Image, size: tuple[int, int], wanted: InitImage) -> Image.Image:
+    """Return a mask as its picture is fitted; light where there was no picture."""
+    if mask.size == size:
+        return mask
+    if wanted.fit == "pad":
+        return ImageOps.pad(mask, size, Image.Resampling.LANCZOS, color=255)
+    return ImageOps.fit(mask, size, Image.Resampling.LANCZOS)
+
+
+@torch.no_grad()
+def encode_start(pipeline: Any, strength: float, picture: Image.Image, mask: Image.Image | None) -> Start:
+    """Encode a picture of the recipe's size with a pipeline's VAE."""
+    # In memory as the stock pipelines have it, colours innermost: the encoder's kernels depend on it.
+    pixels = torch.from_numpy(np.asarray(picture)[None].astype(np.float32) / 255.0).permute(0, 3, 1, 2)
+    pixels = 2.0 * pixels - 1.0
+    vae = pipeline.vae
+    latents = vae.encode(pixels.to(vae.device, vae.dtype)).latent_dist
+    light = None if mask is None else torch.from_numpy((np.asarray(mask) >= _LIGHT).astype(np.float32))[None, None]
+    return Start(
+        strength, pixels[0], light, latents.mean.float().cpu(), latents.std.float().cpu(), vae.config.scaling_factor
+    )

@@ -1,0 +1,273 @@
+"""Images that start from a picture: each as the stock pipeline draws it alone, in one batch with others."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import diffusers
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from engine.api import BadInput, GenerationRequest, ImageSeed, InitImage, InputWithheld, Recipe, Verdict
+from engine.catalog import SCHEDULERS
+from engine.worker.batch import decode, pack
+from engine.worker.images import to_picture
+from engine.worker.inputs import decode_input
+from engine.worker.jobs import begin_job
+from engine.worker.pipelines import LoadedModel
+from engine.worker.safety import SafetyGate
+from engine.worker.safety.detectors import Finding
+from engine.worker.steps import advance
+
+if TYPE_CHECKING:
+    from tests.engine.worker.prompts.conftest import Family
+
+SIDE = 64
+STOCK = {
+    "sd1": ("StableDiffusionImg2ImgPipeline", "StableDiffusionInpaintPipeline"),
+    "sd2": ("StableDiffusionImg2ImgPipeline", "StableDiffusionInpaintPipeline"),
+    "sdxl": ("StableDiffusionXLImg2ImgPipeline", "StableDiffusionXLInpaintPipeline"),
+}
+
+
+class Opinion:
+    """A detector that says of every picture what it was told."""
+
+    name = "opinion"
+
+    def __init__(self, blocked: bool) -> None:
+        self.blocked = blocked
+
+    def look(self, picture: Image.Image) -> Finding:
+        return Finding(self.blocked, "told so" if self.blocked else "")
+
+
+def photograph(width: int = SIDE, height: int = SIDE) -> Image.Image:
+    noise = np.random.default_rng(5).integers(0, 256, (height // 8, width // 8, 3), dtype=np.uint8)
+    return Image.fromarray(noise).resize((width, height), Image.Resampling.BICUBIC)
+
+
+def left_half() -> Image.Image:
+    mask = Image.new("L", (SIDE, SIDE))
+    mask.paste(255, (0, 0, SIDE // 2, SIDE))
+    return mask
+
+
+def file_of(picture: Image.Image, form: str = "PNG", **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, form, **options)
+    return buffer.getvalue()
+
+
+def sha(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+PHOTOGRAPH, MASK = file_of(photograph()), file_of(left_half())
+
+
+def allowing(model: LoadedModel) -> LoadedModel:
+    return replace(model, gate=SafetyGate(Opinion(False), Opinion(False)))
+
+
+def request(recipe: Recipe, *inputs: bytes) -> GenerationRequest:
+    return GenerationRequest(recipe, "job", 1, 0.0, "guild:user", inputs=inputs)
+
+
+def stock(family: Family, recipe: Recipe, output_type: str = "latent") -> Any:
+    """Draw with the stock pipeline for what the recipe starts from."""
+    wanted = recipe.init_image
+    assert wanted
+    spec = SCHEDULERS[recipe.scheduler]
+    own = getattr(diffusers, STOCK[family.recipe.model][bool(wanted.mask)])
+    pipeline = own(**{name: part for name, part in family.stock.components.items() if name != "image_encoder"},
+                   **({} if family.recipe.model == "sdxl" else {"requires_safety_checker": False}))  # fmt: skip
+    pipeline.set_progress_bar_config(disable=True)
+    config = family.model.pipeline.scheduler.config
+    pipeline.scheduler = getattr(diffusers, spec.class_name).from_config(config, **spec.changes)
+    sides = {"mask_image": left_half(), "width": recipe.width, "height": recipe.height} if wanted.mask else {}
+    return pipeline(
+        recipe.prompt,
+        negative_prompt=recipe.negative_prompt or None,
+        image=photograph(),
+        strength=wanted.strength,
+        num_inference_steps=recipe.steps,
+        guidance_scale=recipe.guidance_scale,
+        generator=torch.Generator("cpu").manual_seed(recipe.images[0].seed),
+        output_type=output_type,
+        **sides,
+    ).images[0]
+
+
+def draw_together(model: LoadedModel, *recipes: Recipe) -> list[Any]:
+    jobs = [begin_job(request(recipe, PHOTOGRAPH, MASK), model) for recipe in recipes]
+    drawings = [drawing for job in jobs for drawing in job.drawings]
+    while batch := pack(drawings, 16, {}):
+        advance(batch)
+    return drawings
+
+
+@pytest.mark.parametrize("scheduler", ["DDIM", "Euler a", "DPM++ 2M Karras", "Heun"])
+def test_each_picture_of_a_mixed_batch_is_the_stock_pipelines_alone(family: Family, scheduler: str) -> None:
+    recipes = [
+        replace(family.recipe, scheduler=scheduler, steps=5, images=(ImageSeed(seed),), init_image=init_image)
+        for seed, init_image in enumerate(
+            [InitImage(sha(PHOTOGRAPH), 0.6), None, InitImage(sha(PHOTOGRAPH), 1.0), InitImage(sha(PHOTOGRAPH), 0.25)]
+        )
+    ]
+    drawings = draw_together(allowing(family.model), *recipes)
+    assert [drawing.steps for drawing in drawings][1] > drawings[0].steps > drawings[3].steps
+    for drawing, recipe in zip(drawings, recipes, strict=True):
+        wanted = stock(family, recipe) if recipe.init_image else family.stock_latents(recipe)
+        assert torch.equal(drawing.latents[0], wanted)
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "strength"), [("DDIM", 0.6), ("Euler a", 0.6), ("DPM++ 2M Karras", 1.0), ("Heun", 0.8)]
+)
+def test_inpainting_is_the_stock_pipelines_before_compositing(family: Family, scheduler: str, strength: float) -> None:
+    recipe = replace(family.recipe, scheduler=scheduler, steps=5)
+    masked = replace(recipe, init_image=InitImage(sha(PHOTOGRAPH), strength, mask=sha(MASK)))
+    drawing, plain = draw_together(allowing(family.model), masked, recipe)
+    assert torch.equal(drawing.latents[0], stock(family, masked))
+    assert torch.equal(plain.latents[0], family.stock_latents(recipe))
+
+
+def test_what_a_mask_leaves_out_is_the_picture_byte_for_byte(make_family: Callable[[str], Family]) -> None:
+    family = make_family("sd1")
+    recipe = replace(family.recipe, init_image=InitImage(sha(PHOTOGRAPH), 0.8, mask=sha(MASK)))
+    (drawing,) = draw_together(allowing(family.model), recipe)
+    drawn, before = np.asarray(to_picture(decode(drawing))), np.asarray(photograph())
+    assert np.array_equal(drawn[:, SIDE // 2 :], before[:, SIDE // 2 :])
+    assert not np.array_equal(drawn[:, : SIDE // 2], before[:, : SIDE // 2])
+
+
+def test_a_picture_is_padded_or_cropped_and_what_was_padded_may_change(make_family: Callable[[str], Family]) -> None:
+    family, wide = make_family("sd1"), file_of(photograph(128, 64))
+    everything = file_of(Image.new("L", (128, 64)))
+    starts: list[Tensor] = []
+    for fit in ("pad", "crop"):
+        recipe = replace(family.recipe, init_image=InitImage(sha(wide), 0.5, fit, mask=sha(everything)))
+        (drawing,) = begin_job(request(recipe, wide, everything), allowing(family.model)).drawings
+        assert drawing.keep
+        starts.append(drawing.keep.pixels)
+        free = drawing.keep.free[0] > 0
+        assert free[:16].all().item() == free[48:].all().item() == (fit == "pad")
+        assert not free[16:48].any()
+    assert starts[0][:, :15].eq(1.0).all()
+    assert not starts[1][:, :15].eq(1.0).all()
+
+
+def test_variations_start_from_the_same_picture_with_other_noise(make_family: Callable[[str], Family]) -> None:
+    family = make_family("sd1")
+    images = (ImageSeed(7), ImageSeed(7).vary(8, 0.0), ImageSeed(7).vary(8, 0.4))
+    recipe = replace(family.recipe, init_image=InitImage(sha(PHOTOGRAPH), 0.5), images=images)
+    same, zero, varied = (drawing.latents for drawing in draw_together(allowing(family.model), recipe))
+    assert torch.equal(same, zero)
+    assert not torch.equal(same, varied)
+
+
+@pytest.mark.parametrize("blocked", [True, False])
+def test_a_picture_that_the_gate_does_not_allow_is_not_used(
+    make_family: Callable[[str], Family], blocked: bool
+) -> None:
+    class Broken(Opinion):
+        def look(self, picture: Image.Image) -> Finding:
+            raise RuntimeError("out of order")
+
+    model = make_family("sd1").model
+    gate = SafetyGate(Opinion(False), Opinion(True) if blocked else Broken(False))
+    recipe = replace(make_family("sd1").recipe, init_image=InitImage(sha(PHOTOGRAPH), 0.5))
+    with pytest.raises(InputWithheld) as withheld:
+        begin_job(request(recipe, PHOTOGRAPH), replace(model, gate=gate))
+    assert withheld.value.blocked is blocked
+
+
+def test_a_picture_is_turned_upright_and_laid_on_white() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned = decode_input(file_of(photograph(32, 16), "JPEG", exif=exif))
+    assert turned.size == (16, 32)
+    clear = Image.new("RGBA", (8, 8), (255, 0, 0, 0))
+    assert decode_input(file_of(clear)).getpixel((3, 3)) == (255, 255, 255)
+    palette = Image.new("P", (8, 8))
+    assert decode_input(file_of(palette, transparency=0)).getpixel((3, 3)) == (255, 255, 255)
+    deep = Image.fromarray(np.full((8, 8), 0x8000, dtype=np.uint16))
+    assert decode_input(file_of(deep)).getpixel((3, 3)) == (128, 128, 128)
+
+
+def _bomb() -> bytes:
+    return file_of(Image.new("1", (12000, 12000)))
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b'<svg xmlns="http://www.w3.org/2000/svg"/>', "unreadable"),
+        (b"", "unreadable"),
+        (PHOTOGRAPH[: len(PHOTOGRAPH) // 2], "unreadable"),
+        (file_of(photograph(), "JPEG")[:200], "unreadable"),
+        (file_of(photograph(), "GIF"), "unreadable"),
+        (_bomb(), "too_many_pixels"),
+        (PHOTOGRAPH + bytes(20 * 2**20), "too_large"),
+    ],
+    ids=["svg", "nothing", "half a png", "part of a jpeg", "gif", "bomb", "20 MB"],
+)
+def test_what_is_no_picture_is_refused(data: bytes, reason: str) -> None:
+    with pytest.raises(BadInput) as refused:
+        decode_input(data)
+    assert refused.value.reason == reason
+
+
+def test_a_missing_file_and_a_mask_of_another_size_are_refused(make_family: Callable[[str], Family]) -> None:
+    family, small = make_family("sd1"), file_of(Image.new("L", (32, 32)))
+    recipe = replace(family.recipe, init_image=InitImage(sha(PHOTOGRAPH), 0.5, mask=sha(small)))
+    for inputs, reason in (((PHOTOGRAPH,), "missing"), ((PHOTOGRAPH, small), "mask_size")):
+        with pytest.raises(BadInput) as refused:
+            begin_job(request(recipe, *inputs), allowing(family.model))
+        assert refused.value.reason == reason
+
+
+def test_a_picture_that_was_handed_in_is_judged_and_never_minted() -> None:
+    review = SafetyGate(Opinion(False), Opinion(False)).judge(photograph())
+    assert (review.verdict, review.image) == (Verdict.ALLOW, None)
+
+
+def test_a_picture_grows_by_its_latents_and_a_second_pass(make_family: Callable[[str], Family]) -> None:
+    family = make_family("sd1")
+    recipe = replace(family.recipe, steps=5).upscaled(0, sha(PHOTOGRAPH), 2)
+    assert (recipe.width, recipe.height) == (2 * SIDE, 2 * SIDE)
+    (drawing,) = draw_together(allowing(family.model), recipe)
+    assert drawing.steps == 1
+    generator = torch.Generator("cpu").manual_seed(recipe.images[0].seed)
+    with torch.no_grad():
+        pixels = torch.from_numpy(np.asarray(photograph())[None].astype(np.float32) / 255.0).permute(0, 3, 1, 2)
+        latents = family.stock.vae.encode(2.0 * pixels - 1.0).latent_dist.sample(generator)
+    stretched = torch.nn.functional.interpolate(
+        family.stock.vae.config.scaling_factor * latents, scale_factor=2, mode="bilinear"
+    )
+    pipeline = diffusers.StableDiffusionImg2ImgPipeline(
+        **{name: part for name, part in family.stock.components.items() if name != "image_encoder"},
+        requires_safety_checker=False,
+    )
+    pipeline.set_progress_bar_config(disable=True)
+    spec = SCHEDULERS[recipe.scheduler]
+    config = family.model.pipeline.scheduler.config
+    pipeline.scheduler = getattr(diffusers, spec.class_name).from_config(config, **spec.changes)
+    theirs = pipeline(
+        recipe.prompt,
+        image=stretched,
+        strength=0.35,
+        num_inference_steps=recipe.steps,
+        guidance_scale=recipe.guidance_scale,
+        generator=generator,
+        output_type="latent",
+    ).images[0]
+    assert torch.equal(drawing.latents[0], theirs)
