@@ -36,6 +36,7 @@ class BenchOptions:
         models: ids of the catalogue, TINY, or shapes for random weights.
         minutes: the whole run may take, about.
         seed: of the requests.
+        profile: whether to say where Easel's time goes.
         device, threads: of every worker; None for those of the settings.
         json_file, plot_file: where to write the figures and the plot; None for nowhere.
     """
@@ -45,6 +46,7 @@ class BenchOptions:
     seed: int = SEED
     device: str | None = None
     threads: int | None = None
+    profile: bool = False
     json_file: Path | None = None
     plot_file: Path | None = None
 
@@ -70,6 +72,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=SEED, help="of the requests")
     parser.add_argument("--device", help='torch device, e.g. "cpu" or "cuda:0"')
     parser.add_argument("--threads", type=int, help="CPU threads of each worker")
+    parser.add_argument("--profile", action="store_true", help="say where Easel's time goes")
     parser.add_argument("--json", type=Path, dest="json_file", metavar="FILE", help="write all figures")
     parser.add_argument("--plot", type=Path, dest="plot_file", metavar="FILE", help="draw them, as PNG")
 
@@ -83,6 +86,7 @@ def options_from(parsed: argparse.Namespace) -> BenchOptions:
         parsed.seed,
         parsed.device,
         parsed.threads,
+        parsed.profile,
         parsed.json_file,
         parsed.plot_file,
     )
@@ -134,7 +138,7 @@ async def _bench(options: BenchOptions, settings: EngineSettings, out: TextIO, e
 async def _contest(
     model: str, options: BenchOptions, settings: EngineSettings, spec: WorkerSpec, err: TextIO
 ) -> Contest:
-    plan = Plan(options.minutes / len(options.models), options.seed, spec.service)
+    plan = Plan(options.minutes / len(options.models), options.seed, spec.service, options.profile)
     with tempfile.TemporaryDirectory(prefix="easel-bench-") as name:
         folder = Path(name)
         models_file = write_catalogue(model, settings, folder, half=spec.device != "cpu")

@@ -20,6 +20,7 @@ from engine.bench.replay import Outcome, Replay, replay
 from engine.bench.trace import FLOODER, Visit, make_trace, of_one_model, with_flooder
 from engine.settings import Service
 from engine.worker.bench.contenders import Contender
+from engine.worker.bench.tally import Counts
 
 LOADS = (0.5, 0.9, 1.4, 2.0)
 ROUNDS = 3
@@ -43,12 +44,14 @@ class Plan:
         minutes: that one model may take, about.
         seed: of the trace.
         service: Easel's class of service on this device, whose figures are the headline.
+        profile: whether to find out where Easel's time goes.
         rounds: how often every contender has all requests at once.
     """
 
     minutes: float
     seed: int
     service: Service
+    profile: bool = False
     rounds: int = ROUNDS
 
     @property
@@ -66,6 +69,14 @@ class Flood:
 
 
 @dataclass(frozen=True, slots=True)
+class Profile:
+    """Where a worker's time went; `span_s` is by the clock."""
+
+    counts: Counts
+    span_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Contest:
     """What was measured of one model.
 
@@ -80,6 +91,7 @@ class Contest:
         likeness: by contender, over all its pictures.
         newcomer_waits: UNet calls that each newcomer waited for.
         flood: how the others fared beside a flooder.
+        profile: what Easel's worker did with all requests at once, and how long it took; None if that was not asked.
     """
 
     model: str
@@ -92,6 +104,7 @@ class Contest:
     likeness: Mapping[Contender, Likeness]
     newcomer_waits: Sequence[int]
     flood: Flood
+    profile: Profile | None
 
 
 async def hold_contest(machine: Machine, models: Sequence[ModelInfo], plan: Plan, say: Say) -> Contest:
@@ -110,7 +123,10 @@ async def hold_contest(machine: Machine, models: Sequence[ModelInfo], plan: Plan
         say(f"{models[0].id}: starting {len(Contender)} workers")
         ceiling = await stack.enter_async_context(open_ceiling(machine, CEILING_S))
         contenders = [await stack.enter_async_context(open_contender(each, machine)) for each in Contender]
-        return await _Contest(contenders, ceiling, models, plan, say).hold()
+        profiled = None
+        if plan.profile:
+            profiled = await stack.enter_async_context(open_contender(plan.own, machine, profile=True))
+        return await _Contest(contenders, ceiling, profiled, models, plan, say).hold()
 
 
 class _Contest:
@@ -118,12 +134,14 @@ class _Contest:
         self,
         contenders: Sequence[Running],
         ceiling: Callable[[], Awaitable[float]],
+        profiled: Running | None,
         models: Sequence[ModelInfo],
         plan: Plan,
         say: Say,
     ) -> None:
         self._contenders = contenders
         self._ceiling = ceiling
+        self._profiled = profiled
         self._models = models
         self._plan = plan
         self._say = say
@@ -150,6 +168,7 @@ class _Contest:
             likeness=likenesses,
             newcomer_waits=await self._newcomers(),
             flood=await self._flood(trace, capacity_per_s),
+            profile=await self._profile(of_one_model(trace, self._models[0])),
         )
 
     def _in_turn(self, turn: int) -> list[Running]:
@@ -159,7 +178,7 @@ class _Contest:
     async def _warm_up(self) -> None:
         """Draw a little of everything, so that what is done once, such as proofs, is done."""
         visits = make_trace(self._models, 2 * PILOT, self._plan.seed + 1)
-        for running in self._contenders:
+        for running in (*self._contenders, *((self._profiled,) if self._profiled else ())):
             for info in self._models:
                 await replay(running, of_one_model(visits, info)[: PILOT if info is self._models[0] else 1], None)
 
@@ -206,6 +225,12 @@ class _Contest:
         alone = await replay(self._own(), trace, others_per_s)
         flooded = await replay(self._own(), with_flooder(trace, FLOOD_SHARE, self._plan.seed), others_per_s)
         return Flood(others_p95_s(alone), others_p95_s(flooded))
+
+    async def _profile(self, trace: Sequence[Visit]) -> Profile | None:
+        if self._profiled is None:
+            return None
+        done = await replay(self._profiled, trace, None)
+        return Profile(done.counts, span_s(done.outcomes))
 
     def _own(self) -> Running:
         return next(running for running in self._contenders if running.contender is self._plan.own)

@@ -122,15 +122,28 @@ class Recorded:
 
 
 @asynccontextmanager
-async def open_contender(contender: Contender, machine: Machine) -> AsyncIterator[Running]:
+async def open_contender(contender: Contender, machine: Machine, profile: bool = False) -> AsyncIterator[Running]:
     """Run a contender: Easel behind its dispatcher, the others with every request handed over as it comes.
+
+    Args:
+        contender: which.
+        machine: what it draws on.
+        profile: whether its worker finds out where its time goes, which takes some; of Easel only.
 
     Raises:
         BenchError: its worker cannot be started.
     """
     service: Service = "exact" if contender is Contender.EXACT else "fast"
-    path = machine.folder / f"{contender}.tally"
-    command = (*BENCH_WORKER, "serve", "--contender", contender, "--tally", str(path))
+    path = machine.folder / f"{contender}{'-profile' * profile}.tally"
+    command = (
+        *BENCH_WORKER,
+        "serve",
+        "--contender",
+        contender,
+        "--tally",
+        str(path),
+        *(("--profile",) if profile else ()),
+    )
     spec = WorkerSpec(contender, machine.device, machine.threads, service)
     executor = Recorded(ProcessExecutor(spec, machine.models_file, machine.models_dir, command))
     if contender.is_easel:

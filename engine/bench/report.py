@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
-from engine.bench.contest import FLOOD_LOAD, FLOOD_SHARE, Contest
+from engine.bench.contest import FLOOD_LOAD, FLOOD_SHARE, Contest, Profile
 from engine.bench.figures import Figures
 from engine.settings import Service
 from engine.worker.bench.contenders import Contender
@@ -126,7 +126,36 @@ def as_text(contest: Contest, service: Service) -> str:
         f"{contest.flood.flooded_p95_s:.2f} s, and {contest.flood.alone_p95_s:.2f} s without it: "
         f"{contest.flood.flooded_p95_s / contest.flood.alone_p95_s:.2f} times.",
     ]
-    return "\n".join(lines)
+    return "\n".join(lines + (_profile_lines(contest.profile) if contest.profile else []))
+
+
+def _profile_lines(profile: Profile) -> list[str]:
+    """Return where the step thread's time went, and that of the threads beside it."""
+    counts, calls = profile.counts, profile.counts.calls
+    named = {
+        "UNet": counts.unet_s,
+        "noise schedulers": counts.scheduler_s,
+        "decode": counts.decode_s,
+        "messages": counts.messages_s,
+        "idle": counts.idle_s,
+    }
+    rest = {"packing and the rest": profile.span_s - sum(named.values())}
+    beside = {
+        "beside it: prompts, noise": counts.prepare_s,
+        "beside it: safety gate": counts.review_s - counts.png_s,
+        "beside it: PNG": counts.png_s,
+    }
+    return [
+        "",
+        f"Where the time goes with all requests at once ({calls:.0f} UNet calls of {counts.rows / calls:.1f} rows)",
+        *_table(
+            ("", "share", "ms/call"),
+            [
+                (part, f"{spent_s / profile.span_s:.0%}", f"{1000 * spent_s / calls:.2f}")
+                for part, spent_s in {**named, **rest, **beside}.items()
+            ],
+        ),
+    ]
 
 
 def _saturated_row(contest: Contest, contender: Contender) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ def _serve(arguments: Sequence[str]) -> int:
     parser = worker_options("python -m engine.worker.bench serve")
     parser.add_argument("--contender", required=True, type=Contender, choices=tuple(Contender))
     parser.add_argument("--tally", required=True, type=Path)
+    parser.add_argument("--profile", action="store_true")
     options = parser.parse_args(arguments)
     catalog = load_catalog(options.models, options.models_dir)
     inbox, channel = open_process(options.name)
@@ -33,7 +34,8 @@ def _serve(arguments: Sequence[str]) -> int:
 
     device = device_from(options)
     with suppress(BrokenPipeError):  # the parent is gone
-        serve(options.contender, options.name, device, catalog, inbox, channel.send, Tally(options.tally))
+        tally = Tally(options.tally)
+        serve(options.contender, options.name, device, catalog, inbox, channel.send, tally, options.profile)
     return 0
 
 

@@ -1,0 +1,95 @@
+"""Where Easel's time goes: timers around what the loop is given, and around what it calls of diffusers and Pillow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial, wraps
+from typing import Any, TypeVar, cast
+
+import diffusers
+from PIL import Image
+
+from engine.catalog import SCHEDULERS, Catalog
+from engine.wire import FromWorker, ToWorker
+from engine.worker.bench.counter import Counter
+from engine.worker.channel import Answer, Inbox
+from engine.worker.desk import Desk, open_desk
+from engine.worker.device import Device
+from engine.worker.loop import Loop
+from engine.worker.residency import Models
+
+Result = TypeVar("Result")
+
+
+def draw_profiled(
+    name: str,
+    device: Device,
+    models: Models,
+    catalog: Catalog,
+    inbox: Inbox,
+    send: Callable[[FromWorker], None],
+    counter: Counter,
+) -> None:
+    """Do as `loop.draw_until_stopped`, with timers; all of this process is timed from now on.
+
+    Args:
+        name, device, models, inbox, send: the loop's.
+        catalog: the models, all of them loaded.
+        counter: takes the times.
+    """
+    for info in catalog.infos():
+        counter.time_module("decode_s", models.get(info.id).pipeline.vae.decoder)
+    for class_name in {spec.class_name for spec in SCHEDULERS.values()}:
+        scheduler = getattr(diffusers, class_name)
+        scheduler.step = _timed(scheduler.step, "scheduler_s", counter)
+    Image.Image.save = _timed(Image.Image.save, "png_s", counter)  # type: ignore[method-assign]
+    desk = partial(open_desk, inbox=inbox, threads=device.threads)
+    with desk("prepares") as prepares, desk("fetches") as fetches, desk("reviews") as reviews:
+        Loop(
+            name,
+            device,
+            models,
+            cast(Inbox, _TimedInbox(inbox, counter)),
+            _timed(send, "messages_s", counter),
+            cast(Desk, _TimedDesk(prepares, "prepare_s", counter)),
+            fetches,
+            cast(Desk, _TimedDesk(reviews, "review_s", counter)),
+        ).run()
+
+
+def _timed(work: Callable[..., Result], part: str, counter: Counter) -> Callable[..., Result]:
+    @wraps(work)
+    def do(*arguments: Any, **options: Any) -> Result:
+        with counter.timed(part):
+            return work(*arguments, **options)
+
+    return do
+
+
+class _TimedInbox:
+    """The step thread's end of its inbox."""
+
+    def __init__(self, inbox: Inbox, counter: Counter) -> None:
+        self.empty = inbox.empty
+        self._inbox = inbox
+        self._counter = counter
+
+    def get(self) -> ToWorker | Answer | None:
+        with self._counter.timed("idle_s"):
+            return self._inbox.get()
+
+
+class _TimedDesk:
+    """The step thread's end of a desk."""
+
+    def __init__(self, desk: Desk, part: str, counter: Counter) -> None:
+        self._desk = desk
+        self._part = part
+        self._counter = counter
+
+    @property
+    def waiting(self) -> int:
+        return self._desk.waiting
+
+    def ask(self, work: Callable[[], Any], take: Callable[[Any], None], fail: Callable[[Exception], None]) -> None:
+        self._desk.ask(_timed(work, self._part, self._counter), take, fail)
