@@ -89,11 +89,6 @@ def resume(part: Part, folder: Path) -> tuple[int, float]:
     return saved["step"], saved["spent"]
 
 
-def steps_taken(folder: Path) -> int:
-    """The steps of all runs of a part that its checkpoint remembers."""
-    return int(torch.load(folder / "checkpoint.pt", map_location="cpu", weights_only=True)["step"])
-
-
 def rate_share(step: int, progress: float, hold: float = 0.0) -> float:
     """The share of the full learning rate: a short warm-up, full until `hold`, then half a cosine down to 2 %."""
     falling = max(0.0, min(1.0, (progress - hold) / (1.0 - hold)))
