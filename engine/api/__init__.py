@@ -1,6 +1,7 @@
 """The contract between bot and engine: frozen values and one port, on the standard library alone."""
 
 from engine.api.client import EngineClient, EngineStatus, EtaRatio, Job
+from engine.api.embedded_texts import read_texts
 from engine.api.errors import (
     BadInput,
     BadPrompt,
@@ -28,6 +29,7 @@ from engine.api.errors import (
     error_from_data,
 )
 from engine.api.events import FINAL, Cancelled, Event, Failed, Finished, Progress, Queued, Started
+from engine.api.metadata import Parameters, parameters_of, parameters_text, read_metadata, read_parameters
 from engine.api.models import ModelInfo, SchedulerInfo, Size
 from engine.api.permutations import expand_permutations
 from engine.api.requests import (
@@ -90,6 +92,7 @@ __all__ = [
     "ModelInfo",
     "ModelUnavailable",
     "OutOfRange",
+    "Parameters",
     "Passage",
     "Progress",
     "Prompt",
@@ -113,8 +116,13 @@ __all__ = [
     "error_classes",
     "error_from_data",
     "expand_permutations",
+    "parameters_of",
+    "parameters_text",
     "parse_prompt",
     "pixel_sha256",
+    "read_metadata",
+    "read_parameters",
+    "read_texts",
     "split_loras",
     "words_pattern",
 ]

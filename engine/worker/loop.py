@@ -260,7 +260,7 @@ class Loop:
         except Exception as error:
             self._fail(job, error)
         else:
-            review = partial(job.model.gate.review, pixels, drawing.latents)
+            review = partial(job.model.gate.review, pixels, drawing.latents, job.wrapping(index))
             self._ask_review(review, job, partial(self._reviewed, index))
 
     def _reviewed(self, index: int, job: Job, review: Review) -> None:
@@ -269,7 +269,7 @@ class Loop:
             return
         allowed = job.allowed()
         if len(allowed) > 1:
-            self._ask_review(partial(job.model.gate.compose, allowed), job, self._finish)
+            self._ask_review(partial(job.model.gate.compose, allowed, job.grid_wrapping), job, self._finish)
         else:
             self._finish(job, None)
 
