@@ -16,6 +16,7 @@ from discord import app_commands
 from bot import policy, texts
 from bot.records import Generation, JobState
 from bot.storage.errors import StorageError
+from bot.texts import recipes as recipe_texts
 from bot.usecases import refusals
 from bot.usecases.deliver import Parcel
 from bot.usecases.draw import Drawing, Waiting
@@ -23,6 +24,7 @@ from engine import api
 
 log = logging.getLogger(__name__)
 
+ENDINGS = {"image/png": "png", "image/webp": "webp", "image/jpeg": "jpg"}
 NO_MENTIONS = discord.AllowedMentions.none()
 
 # What comes back when a message did not reach Discord: discord.py lets faults of the network through as they are.
@@ -49,7 +51,8 @@ class Card:
         """Return the picture as a fresh upload; an upload can be sent once only."""
         if self.image is None:
             return []
-        return [discord.File(BytesIO(self.image.data), filename=f"{name}.png", description=self.alt or None)]
+        filename = f"{name}.{ENDINGS[self.image.media_type]}"
+        return [discord.File(BytesIO(self.image.data), filename=filename, description=self.alt or None)]
 
 
 def accepted(generation: Generation) -> Card:
@@ -72,7 +75,14 @@ def result(parcel: Parcel) -> Card:
     generation = parcel.generation
     indexes = [index for index, _ in parcel.pictures]
     image = parcel.grid or (parcel.pictures[0][1] if parcel.pictures else None)
-    return Card(texts.result(generation, indexes, _notices(parcel)), image, texts.alt_text(generation))
+    notices = [*_notices(parcel), *_form(image)]
+    return Card(texts.result(generation, indexes, notices), image, texts.alt_text(generation))
+
+
+def _form(image: api.ReviewedImage | None) -> list[str]:
+    """Return what there is to say about the form of a picture's file."""
+    ending = ENDINGS[image.media_type] if image else "png"
+    return [] if ending == "png" else [texts.SENT_AS[ending]]
 
 
 def _notices(parcel: Parcel) -> list[str]:
@@ -94,7 +104,7 @@ def without_picture(card: Card) -> Card:
 
 def picture(generation: Generation, index: int, image: api.ReviewedImage) -> Card:
     """Return one picture at full size."""
-    return Card(texts.result(generation, [index], []), image, texts.alt_text(generation))
+    return Card(texts.result(generation, [index], _form(image)), image, texts.alt_text(generation))
 
 
 def ended(generation: Generation) -> Card:
@@ -205,6 +215,10 @@ REPLIES: Mapping[type[BaseException], Callable[[Any], str]] = {
     refusals.NoSuchPicture: lambda e: texts.NO_SUCH_PICTURE,
     refusals.TooManyVariations: lambda e: texts.too_many_variations(e.limit),
     refusals.NotCancellable: lambda e: texts.NOT_CANCELLABLE,
+    refusals.NoPicture: lambda e: recipe_texts.NO_PICTURE,
+    refusals.NoRecipe: lambda e: recipe_texts.NONE_IN_FILE,
+    refusals.RecipeGone: lambda e: recipe_texts.GONE,
+    refusals.NotFetched: lambda e: recipe_texts.NOT_FETCHED,
     refusals.WrongValue: lambda e: texts.wrong_value(e.field, e.value, e.hint),
     # the ledger
     StorageError: lambda e: texts.STORAGE_TROUBLE,

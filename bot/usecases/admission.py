@@ -16,9 +16,9 @@ from engine.api import EngineClient, Recipe
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a job comes from: the press of a button under a picture of an older generation."""
+    """What a job comes from: the press of a button, under a picture of an older generation if that is named."""
 
-    generation_id: str
+    generation_id: str | None
     index: int | None
     press: str
 

@@ -58,6 +58,26 @@ class NotCancellable(Refusal):
 
 
 @dataclass(eq=False)
+class NoPicture(Refusal):
+    """The message has no picture."""
+
+
+@dataclass(eq=False)
+class NoRecipe(Refusal):
+    """The picture's file does not say how it was drawn."""
+
+
+@dataclass(eq=False)
+class RecipeGone(Refusal):
+    """The message no longer holds what was read from a picture."""
+
+
+@dataclass(eq=False)
+class NotFetched(Refusal):
+    """Discord did not give a file."""
+
+
+@dataclass(eq=False)
 class WrongValue(Refusal):
     """A value that cannot be used. `hint` is a sentence that says what can."""
 

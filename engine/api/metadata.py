@@ -132,12 +132,19 @@ def _quoted(value: str) -> str:
 
 def read_metadata(texts: Texts) -> Parameters | None:
     """Return what a file's texts say, our own recipe before A1111's parameters; None if they say nothing."""
-    if RECIPE in texts:
-        try:
-            return parameters_of(Recipe.from_json(texts[RECIPE]))
-        except (ValueError, RecursionError):  # forged, or of a version to come
-            pass
+    if RECIPE in texts and (recipe := _read_recipe(texts[RECIPE])):
+        return parameters_of(recipe)
     return read_parameters(texts[PARAMETERS]) if PARAMETERS in texts else None
+
+
+def _read_recipe(text: str) -> Recipe | None:
+    """Return a recipe that may be forged, or of a version to come: None then."""
+    try:
+        recipe = Recipe.from_json(text)
+    except (ValueError, RecursionError):
+        return None
+    words = (recipe.model, recipe.prompt, recipe.negative_prompt, recipe.scheduler)
+    return recipe if all(isinstance(each, str) for each in words) else None
 
 
 def parameters_of(recipe: Recipe) -> Parameters:
