@@ -64,7 +64,7 @@ def remark(change: Change, model: str) -> str:
         case "seed":
             return "It has no seed that I can use, so a new one would be taken: expect another picture."
         case "lora":
-            return f"The LoRA {said} is not here for this model and would be left out."
+            return f"LoRAs that are not here for this model and would be left out: {said}."
         case "picture":
             return "It started from another picture, which the file does not hold, so it would be drawn from noise."
         case "unreadable":

@@ -138,9 +138,10 @@ class _Planning:
             self._note("model", said.model or "", info.id)
         scheduler = self._scheduler()
         width, height = self._size()
+        prompt, negative_prompt = self._without_unknown_loras(said.prompt, said.negative_prompt)
         ask = Ask(
-            prompt=self._without_unknown_loras(said.prompt),
-            negative_prompt=self._without_unknown_loras(said.negative_prompt),
+            prompt=prompt,
+            negative_prompt=negative_prompt,
             model=info.id,
             width=width,
             height=height,
@@ -204,12 +205,15 @@ class _Planning:
         self._note(what, f"{said:.12g}", f"{used:.12g}")
         return used
 
-    def _without_unknown_loras(self, prompt: str) -> str:
-        rest, tags = split_loras(prompt)
+    def _without_unknown_loras(self, *prompts: str) -> list[str]:
         own = {lora.name.casefold() for lora in self._info.loras if lora.family == self._info.family}
-        unknown = [tag for tag in tags if tag.name.casefold() not in own]
-        if not unknown:
-            return prompt
-        for tag in unknown:
-            self._note("lora", tag.name)
-        return " ".join([rest.strip(" ,"), *(f"<lora:{t.name}:{t.weight:.12g}>" for t in tags if t not in unknown)])
+        known, unknown = [], []
+        for prompt in prompts:
+            rest, tags = split_loras(prompt)
+            kept = [tag for tag in tags if tag.name.casefold() in own]
+            unknown += [tag.name for tag in tags if tag not in kept]
+            named = [f"<lora:{tag.name}:{tag.weight:.12g}>" for tag in kept]
+            known.append(prompt if len(kept) == len(tags) else " ".join([rest.strip(" ,"), *named]))
+        if unknown:
+            self._note("lora", ", ".join(dict.fromkeys(unknown)))
+        return known

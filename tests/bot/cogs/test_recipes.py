@@ -117,7 +117,7 @@ async def test_what_cannot_be_had_here_gives_way_and_is_said(world: World) -> No
     content = answer(result).content
     for sentence in (
         "The model dreamy is not here, so pocket would draw it",
-        "The LoRA ink is not here",
+        "would be left out: ink.",
         "Steps 300 cannot be had from pocket here: 40 instead.",
         "Guidance 99 cannot be had from pocket here: 15 instead.",
         "Scheduler Restart cannot be had from pocket here: DPM++ 2M instead.",
