@@ -82,6 +82,7 @@ class Contest:
 
     Args:
         model: its id.
+        threads: CPU threads of each contender.
         requests: of the trace.
         capacity_per_s: requests per second of stock diffusers, one after the other.
         row_ceiling: rows per second in calls of 16 over rows per second in calls of 2.
@@ -95,6 +96,7 @@ class Contest:
     """
 
     model: str
+    threads: int
     requests: int
     capacity_per_s: float
     row_ceiling: float
@@ -126,7 +128,7 @@ async def hold_contest(machine: Machine, models: Sequence[ModelInfo], plan: Plan
         profiled = None
         if plan.profile:
             profiled = await stack.enter_async_context(open_contender(plan.own, machine, profile=True))
-        return await _Contest(contenders, ceiling, profiled, models, plan, say).hold()
+        return await _Contest(contenders, ceiling, profiled, models, plan, machine.threads, say).hold()
 
 
 class _Contest:
@@ -137,6 +139,7 @@ class _Contest:
         profiled: Running | None,
         models: Sequence[ModelInfo],
         plan: Plan,
+        threads: int,
         say: Say,
     ) -> None:
         self._contenders = contenders
@@ -144,6 +147,7 @@ class _Contest:
         self._profiled = profiled
         self._models = models
         self._plan = plan
+        self._threads = threads
         self._say = say
         self._outcomes: dict[Contender, list[Outcome]] = {running.contender: [] for running in contenders}
 
@@ -159,6 +163,7 @@ class _Contest:
         likenesses = {contender: likeness(outcomes, stock) for contender, outcomes in self._outcomes.items()}
         return Contest(
             model=name,
+            threads=self._threads,
             requests=len(trace),
             capacity_per_s=capacity_per_s,
             row_ceiling=median(ceilings),
@@ -229,6 +234,7 @@ class _Contest:
     async def _profile(self, trace: Sequence[Visit]) -> Profile | None:
         if self._profiled is None:
             return None
+        await replay(self._profiled, trace[:1], None)  # ends its idle time so far, which would count otherwise
         done = await replay(self._profiled, trace, None)
         return Profile(done.counts, span_s(done.outcomes))
 
