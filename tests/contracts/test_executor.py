@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
@@ -11,6 +12,7 @@ from itertools import count
 
 import pytest
 import pytest_asyncio
+from sd_parsers import ParserManager
 
 from engine.api import GenerationRequest, ImageSeed, Recipe, Verdict, read_texts
 from engine.api.embedded_texts import PARAMETERS
@@ -158,6 +160,21 @@ async def test_each_picture_tells_its_own_recipe_and_the_grid_tells_none(executo
         assert f"Seed: {seed.seed}, Size: 64x64" in texts[PARAMETERS]
     assert finished.grid is not None
     assert read_texts(finished.grid.data) == {}
+
+
+async def test_another_program_reads_a_result(executor: Executor) -> None:
+    recipe = replace(RECIPE, prompt="a red apple: ripe, 🍎\nSteps: 5", negative_prompt="leaves, stalk")
+    (result,) = (await drawn(executor, recipe)).images
+    assert result.image is not None
+    found = ParserManager().parse(io.BytesIO(result.image.data))
+    assert found is not None
+    (sampler,) = found.samplers
+    assert [prompt.value for prompt in sampler.prompts] == [recipe.prompt]
+    assert [prompt.value for prompt in sampler.negative_prompts] == [recipe.negative_prompt]
+    assert sampler.model is not None
+    assert (sampler.name, sampler.model.name) == (recipe.scheduler, recipe.model)
+    assert sampler.parameters == {"steps": "3", "cfg_scale": "4.5", "seed": "7"}
+    assert found.metadata["Size"] == "64x64"
 
 
 async def test_a_preview_tells_no_recipe(executor: Executor) -> None:
