@@ -60,12 +60,14 @@ class GuildPolicy:
         role_limits: by role id, the limits that role changes, by name.
         denied_models: ids of models nobody here may use.
         default_model: id used when a member names none; None for the catalogue's first allowed one.
+        negative_prompt: added to that of every new request; may be empty.
     """
 
     limits: Limits
     role_limits: Mapping[int, Mapping[str, int]] = field(default_factory=lambda: MappingProxyType({}))
     denied_models: frozenset[str] = frozenset()
     default_model: str | None = None
+    negative_prompt: str = ""
 
 
 class Refusal(Exception):
@@ -173,10 +175,16 @@ def check_model(policy: GuildPolicy, model: str, models: Iterable[ModelInfo]) ->
 
 
 def check_request(limits: Limits, recipe: Recipe, usage: Usage, model: ModelInfo) -> None:
-    """Raise the first limit that the recipe passes.
+    """Raise the first limit that the recipe passes: those of `check_recipe`, then those of `check_room`."""
+    check_recipe(limits, recipe, model)
+    check_room(limits, len(recipe.images), usage)
+
+
+def check_recipe(limits: Limits, recipe: Recipe, model: ModelInfo) -> None:
+    """Raise the first limit that the recipe passes by itself.
 
     Raises:
-        TooManyPictures, SizeOverLimit, StepsOverLimit, TooManyAtOnce, DailyQuotaUsed: see their fields.
+        TooManyPictures, SizeOverLimit, StepsOverLimit: see their fields.
     """
     count = len(recipe.images)
     if count > limits.pictures_per_request:
@@ -188,6 +196,14 @@ def check_request(limits: Limits, recipe: Recipe, usage: Usage, model: ModelInfo
         raise SizeOverLimit(recipe.width, recipe.height, limits.largest_side, nearest)
     if recipe.steps > limits.most_steps:
         raise StepsOverLimit(recipe.steps, limits.most_steps)
+
+
+def check_room(limits: Limits, count: int, usage: Usage) -> None:
+    """Raise the first limit that so many pictures more would pass.
+
+    Raises:
+        TooManyAtOnce, DailyQuotaUsed: see their fields.
+    """
     if usage.active + count > limits.pictures_at_once:
         raise TooManyAtOnce(count, usage.active, limits.pictures_at_once)
     if usage.today + count > limits.pictures_per_day:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,12 +54,23 @@ class Jobs:
         Raises:
             PressUnderWay: an unfinished job stands for the same press.
         """
+        return (await self.accept_all([job], check))[0]
+
+    async def accept_all(self, jobs: Sequence[NewJob], check: Check) -> tuple[Generation, ...]:
+        """Record jobs of one member as accepted, or none of them; `check` has to count them all. See `accept`.
+
+        Args:
+            jobs: at least one, each by the same member of the same guild, accepted at the same time.
+        """
+        first = jobs[0]
         async with self._database.write() as transaction:
-            await _refuse_same_press(transaction, job.press)
-            policy = await self._guilds.policy_in(transaction, job.place.guild_id)
-            check(policy, await usage_in(transaction, job.place.guild_id, job.user_id, job.accepted_at))
-            await _insert(transaction, job)
-            return await _load(transaction, job.id)
+            for job in jobs:
+                await _refuse_same_press(transaction, job.press)
+            policy = await self._guilds.policy_in(transaction, first.place.guild_id)
+            check(policy, await usage_in(transaction, first.place.guild_id, first.user_id, first.accepted_at))
+            for job in jobs:
+                await _insert(transaction, job)
+            return tuple([await _load(transaction, job.id) for job in jobs])
 
     async def usage(self, guild_id: int, user_id: int, now: float) -> Usage:
         """Return what the member has used by `now`, in seconds since the epoch."""
