@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -174,18 +174,28 @@ def check_model(policy: GuildPolicy, model: str, models: Iterable[ModelInfo]) ->
         raise ModelDenied(model, tuple(info.id for info in allowed_models(policy, models)))
 
 
-def check_request(limits: Limits, recipe: Recipe, usage: Usage, model: ModelInfo) -> None:
-    """Raise the first limit that the recipe passes: those of `check_recipe`, then those of `check_room`."""
-    check_recipe(limits, recipe, model)
-    check_room(limits, len(recipe.images), usage)
+def check_request(limits: Limits, wanted: Sequence[tuple[Recipe, ModelInfo]], usage: Usage) -> None:
+    """Raise the first limit that one of the recipes passes, or all together.
 
-
-def check_recipe(limits: Limits, recipe: Recipe, model: ModelInfo) -> None:
-    """Raise the first limit that the recipe passes by itself.
+    Args:
+        limits: the member's.
+        wanted: what is asked for at once, each with its model.
+        usage: of the member, before.
 
     Raises:
-        TooManyPictures, SizeOverLimit, StepsOverLimit: see their fields.
+        TooManyPictures, SizeOverLimit, StepsOverLimit: one recipe passes it.
+        TooManyAtOnce, DailyQuotaUsed: all together do.
     """
+    for recipe, model in wanted:
+        _check_recipe(limits, recipe, model)
+    count = sum(len(recipe.images) for recipe, _ in wanted)
+    if usage.active + count > limits.pictures_at_once:
+        raise TooManyAtOnce(count, usage.active, limits.pictures_at_once)
+    if usage.today + count > limits.pictures_per_day:
+        raise DailyQuotaUsed(count, usage.today, limits.pictures_per_day, usage.resets_at)
+
+
+def _check_recipe(limits: Limits, recipe: Recipe, model: ModelInfo) -> None:
     count = len(recipe.images)
     if count > limits.pictures_per_request:
         raise TooManyPictures(count, limits.pictures_per_request)
@@ -196,15 +206,3 @@ def check_recipe(limits: Limits, recipe: Recipe, model: ModelInfo) -> None:
         raise SizeOverLimit(recipe.width, recipe.height, limits.largest_side, nearest)
     if recipe.steps > limits.most_steps:
         raise StepsOverLimit(recipe.steps, limits.most_steps)
-
-
-def check_room(limits: Limits, count: int, usage: Usage) -> None:
-    """Raise the first limit that so many pictures more would pass.
-
-    Raises:
-        TooManyAtOnce, DailyQuotaUsed: see their fields.
-    """
-    if usage.active + count > limits.pictures_at_once:
-        raise TooManyAtOnce(count, usage.active, limits.pictures_at_once)
-    if usage.today + count > limits.pictures_per_day:
-        raise DailyQuotaUsed(count, usage.today, limits.pictures_per_day, usage.resets_at)

@@ -46,21 +46,17 @@ class Jobs:
         self._database = database
         self._guilds = guilds
 
-    async def accept(self, job: NewJob, check: Check) -> Generation:
-        """Record a job as accepted, unless `check` raises on the guild's policy and the member's usage of this moment.
+    async def accept(self, jobs: Sequence[NewJob], check: Check) -> tuple[Generation, ...]:
+        """Record jobs as accepted, unless `check` raises on the guild's policy and the member's usage of this moment.
 
         Counting and recording are one transaction, so that requests made at once cannot pass a limit together.
 
+        Args:
+            jobs: at least one, all by one member of one guild, accepted at one time; all are recorded, or none.
+            check: has to count them all.
+
         Raises:
             PressUnderWay: an unfinished job stands for the same press.
-        """
-        return (await self.accept_all([job], check))[0]
-
-    async def accept_all(self, jobs: Sequence[NewJob], check: Check) -> tuple[Generation, ...]:
-        """Record jobs of one member as accepted, or none of them; `check` has to count them all. See `accept`.
-
-        Args:
-            jobs: at least one, each by the same member of the same guild, accepted at the same time.
         """
         first = jobs[0]
         async with self._database.write() as transaction:

@@ -26,11 +26,8 @@ def offer(offer: Offer) -> str:
         f"This takes {offer.pictures} of the {offer.left_today} you have left for today.",
     ]
     if offer.ahead:
-        lines.append(
-            "1 request is in the queue before."
-            if offer.ahead == 1
-            else f"{offer.ahead} requests are in the queue before."
-        )
+        requests = "1 request" if offer.ahead == 1 else f"{offer.ahead} requests"
+        lines.append(f"Before them in the queue: {requests}.")
     if offer.hint:
         lines.append(hint(offer.hint))
     return "\n".join(lines)[:MESSAGE_LENGTH]

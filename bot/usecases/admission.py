@@ -11,8 +11,7 @@ from bot.policy import (
     Member,
     Usage,
     check_model,
-    check_recipe,
-    check_room,
+    check_request,
     limits_for,
 )
 from bot.records import Generation, Kind, Place
@@ -65,7 +64,7 @@ class Admission:
         await self._check_engine(member, recipes)
         jobs = [self._job(member, place, kind, recipe, origin) for recipe, origin in wanted]
         try:
-            return await self._store.jobs.accept_all(
+            return await self._store.jobs.accept(
                 jobs, lambda policy, usage: self._check(member, recipes, policy, usage)
             )
         except PressUnderWay as error:
@@ -90,11 +89,10 @@ class Admission:
 
     def _check(self, member: Member, recipes: Sequence[Recipe], policy: GuildPolicy, usage: Usage) -> None:
         models = self._engine.models()
-        limits = limits_for(policy, member.role_ids)
         for recipe in recipes:
             check_model(policy, recipe.model, models)
-            check_recipe(limits, recipe, find_model(models, recipe.model))
-        check_room(limits, sum(len(recipe.images) for recipe in recipes), usage)
+        wanted = [(recipe, find_model(models, recipe.model)) for recipe in recipes]
+        check_request(limits_for(policy, member.role_ids), wanted, usage)
 
     def _job(self, member: Member, place: Place, kind: Kind, recipe: Recipe, origin: Origin | None) -> NewJob:
         return NewJob(
