@@ -46,18 +46,21 @@ class Post:
         self._channel = client.get_partial_messageable(generation.place.channel_id, guild_id=generation.place.guild_id)
         self.message_id = generation.message_id
         self._interaction = interaction
-        self._is_first_answer = True
+        self._one_more = False
 
-    async def respond(self, card: Card, view: discord.ui.View) -> int:
-        """Answer the interaction with the message, after its first answer with one more, and return its id.
+    async def respond(self, card: Card, view: discord.ui.View, *, one_more: bool = False) -> int:
+        """Answer the interaction with the message, and return its id.
+
+        Args:
+            one_more: the interaction has its answer already, and this is one of several that follow.
 
         Raises:
             NOT_TAKEN: Discord did not take it; the interaction is of no more use.
         """
         assert self._interaction is not None
         interaction, self._interaction = self._interaction, None
-        if interaction.response.is_done():
-            self._is_first_answer = False
+        self._one_more = one_more
+        if one_more:
             message = await interaction.followup.send(card.text, view=view, allowed_mentions=NO_MENTIONS, wait=True)
             message_id = message.id
         else:
@@ -124,9 +127,9 @@ class Post:
             return None
         try:
             edit: Callable[..., Awaitable[discord.Message]] = (
-                interaction.edit_original_response
-                if self._is_first_answer
-                else partial(interaction.followup.edit_message, message_id)
+                partial(interaction.followup.edit_message, message_id)
+                if self._one_more
+                else interaction.edit_original_response
             )
             return await edit(content=card.text, view=view, allowed_mentions=NO_MENTIONS, **self._attachments(card))
         except NOT_TAKEN as error:

@@ -39,7 +39,7 @@ class DrawAll(discord.ui.DynamicItem[Button], template=rf"easel:draw:{GENERATION
                 content=texts.accepted(len(generations)), view=None, allowed_mentions=NO_MENTIONS
             )
         for generation in generations:
-            await host.delivery.begin(interaction, generation)
+            await host.delivery.begin(interaction, generation, one_more=True)
 
 
 class Withdraw(discord.ui.DynamicItem[Button], template=rf"easel:withdraw:{GENERATION_ID}"):
