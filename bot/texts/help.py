@@ -25,7 +25,9 @@ TOPICS = {
 START = """\
 **Draw a picture**
 Type `/imagine` and what you want to see:
-> a lighthouse on a cliff, watercolour, evening light
+```
+a lighthouse on a cliff, watercolour, evening light
+```
 The pictures come into this channel. The buttons under them draw them again, vary or enlarge them.
 
 - `style` gives them a look.

@@ -22,7 +22,6 @@ def offer(offer: Offer) -> str:
     count = len(offer.prompts)
     lines = [
         f"The braces stand for {count} prompts: {count} messages, {pictures(offer.pictures)} in all.",
-        *(f"{number}. {inert(prompt, PROMPT_LENGTH)}" for number, prompt in enumerate(offer.prompts, 1)),
         f"This takes {offer.pictures} of the {offer.left_today} you have left for today.",
     ]
     if offer.ahead:
@@ -30,6 +29,8 @@ def offer(offer: Offer) -> str:
         lines.append(f"Before them in the queue: {requests}.")
     if offer.hint:
         lines.append(hint(offer.hint))
+    # Last, since Discord takes a line under a list for a part of it.
+    lines += [f"{number}. {inert(prompt, PROMPT_LENGTH)}" for number, prompt in enumerate(offer.prompts, 1)]
     return "\n".join(lines)[:MESSAGE_LENGTH]
 
 

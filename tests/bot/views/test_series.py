@@ -38,7 +38,7 @@ async def test_braces_are_offered_with_their_prompts_and_what_they_cost(world: W
     offer = await offered(world, count=3)
 
     assert "2 prompts: 2 messages, 6 pictures in all" in offer.content
-    assert "1. red apple\n2. blue apple\n" in offer.content
+    assert "1. red apple\n2. blue apple" in offer.content
     assert "6 of the 38" in offer.content
     assert world.labels(offer) == ["Draw 2", "Cancel"]
     assert len(world.posts()) == 1
@@ -142,6 +142,18 @@ async def test_a_message_of_a_series_is_written_through_its_channel_when_the_tok
 
     assert all(message.attachments for message in await all_over(world, result))
     assert len(world.posts()) == 2
+
+
+async def test_a_message_that_the_press_cannot_bring_comes_through_the_channel(world: World) -> None:
+    offer = await offered(world)
+    world.env.inject_error("POST", "/webhooks/*", status=404, code=10015)
+
+    result = await world.press(world.ann, offer, "Draw 2")
+    await all_over(world, result)
+    await world.until(lambda: len([post for post in world.posts() if post.attachments]) == 2)
+
+    assert len(result.followups) == 1
+    assert {post.content.splitlines()[0].split(" · ")[1] for post in world.posts()} == {"red apple", "blue apple"}
 
 
 async def test_braces_that_stand_for_too_much_are_refused_with_what_to_do(world: World) -> None:
