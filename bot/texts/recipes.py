@@ -65,6 +65,8 @@ def remark(change: Change, model: str) -> str:
             return "It has no seed that I can use, so a new one would be taken: expect another picture."
         case "lora":
             return f"LoRAs that are not here for this model and would be left out: {said}."
+        case "server":
+            return f"This server adds to what must not be seen: {used}."
         case "picture":
             return "It started from another picture, which the file does not hold, so it would be drawn from noise."
         case "unreadable":

@@ -12,6 +12,7 @@ from bot.records import Generation, Kind, Place
 from bot.storage import Store
 from bot.usecases.admission import Admission, Origin
 from bot.usecases.imagine import Ask, build_recipe
+from bot.usecases.prompts import whole_negative_prompt
 from bot.usecases.refusals import NoRecipe
 from engine.api import (
     EngineClient,
@@ -48,7 +49,7 @@ class Change:
     """What is not drawn as the file says.
 
     Args:
-        what: "model", "size", "steps", "guidance", "scheduler", "seed", "lora", "picture" or "unreadable".
+        what: "model", "size", "steps", "guidance", "scheduler", "seed", "lora", "server", "picture" or "unreadable".
         said: by the file; empty if it says nothing.
         used: instead; empty if it is left out.
     """
@@ -103,7 +104,8 @@ class Recipes:
         """
         policy = await self._store.guilds.policy(member.guild_id)
         info = self._model(policy, parameters.model)
-        return _Planning(parameters, info, limits_for(policy, member.role_ids)).plan(self._new_seed)
+        planning = _Planning(parameters, info, limits_for(policy, member.role_ids), policy.negative_prompt)
+        return planning.plan(self._new_seed)
 
     async def accept(self, member: Member, place: Place, parameters: Parameters, press: str) -> Generation:
         """Accept what was planned as a job.
@@ -126,10 +128,11 @@ class Recipes:
 class _Planning:
     """One plan in the making: each value as the file says, or the nearest that model and limits allow."""
 
-    def __init__(self, said: Parameters, info: ModelInfo, limits: Limits) -> None:
+    def __init__(self, said: Parameters, info: ModelInfo, limits: Limits, avoided: str) -> None:
         self._said = said
         self._info = info
         self._limits = limits
+        self._avoided = avoided
         self._changes: list[Change] = []
 
     def plan(self, new_seed: Callable[[], int]) -> Plan:
@@ -141,7 +144,7 @@ class _Planning:
         prompt, negative_prompt = self._without_unknown_loras(said.prompt, said.negative_prompt)
         ask = Ask(
             prompt=prompt,
-            negative_prompt=negative_prompt,
+            negative_prompt=self._with_avoided(negative_prompt),
             model=info.id,
             width=width,
             height=height,
@@ -204,6 +207,12 @@ class _Planning:
         used = max(low, min(said, high))
         self._note(what, f"{said:.12g}", f"{used:.12g}")
         return used
+
+    def _with_avoided(self, negative_prompt: str) -> str:
+        whole = whole_negative_prompt(negative_prompt, model="", style="", guild=self._avoided)
+        if whole != negative_prompt:
+            self._note("server", used=self._avoided)
+        return whole
 
     def _without_unknown_loras(self, *prompts: str) -> list[str]:
         own = {lora.name.casefold() for lora in self._info.loras if lora.family == self._info.family}

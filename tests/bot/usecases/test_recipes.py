@@ -82,6 +82,14 @@ async def test_loras_that_are_not_here_are_left_out_and_the_others_stay(studio: 
     assert "gone" not in planned.recipe.prompt
 
 
+async def test_what_the_server_keeps_away_is_added_once(studio: Studio) -> None:
+    await studio.usecases.admin.set_negative_prompt(studio.moderator, "gore")
+
+    assert (await plan(studio)).recipe.negative_prompt == "gore"
+    assert (await plan(studio)).changes == (Change("server", used="gore"),)
+    assert (await plan(studio, negative_prompt="Gore, mud")).changes == ()
+
+
 async def test_an_unknown_model_falls_to_the_server_s_default(studio: Studio) -> None:
     await studio.usecases.admin.set_default(studio.moderator, "other")
 
