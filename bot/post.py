@@ -46,18 +46,16 @@ class Post:
         self._interaction = interaction
 
     async def respond(self, card: Card, view: discord.ui.View) -> int:
-        """Answer the interaction with the message, and return its id.
+        """Answer the interaction with the message, or make it of the answer it has, and return its id.
 
         Raises:
             NOT_TAKEN: Discord did not take it; the interaction is of no more use.
         """
         assert self._interaction is not None
         interaction, self._interaction = self._interaction, None
-        response = await interaction.response.send_message(card.text, view=view, allowed_mentions=NO_MENTIONS)
-        assert response.message_id is not None
+        self.message_id = await _answer(interaction, card, view)
         self._interaction = interaction
-        self.message_id = response.message_id
-        return response.message_id
+        return self.message_id
 
     async def show(self, card: Card, view: discord.ui.View | None) -> discord.Message:
         """Rewrite the message, or send the first one.
@@ -135,3 +133,13 @@ class Post:
 
     def _attachments(self, card: Card) -> dict[str, Any]:
         return {} if card.keep_image and card.image is None else {"attachments": card.files(self.name)}
+
+
+async def _answer(interaction: discord.Interaction, card: Card, view: discord.ui.View) -> int:
+    """Answer an interaction, or rewrite the answer that it had at once. Returns the message's id."""
+    if interaction.response.is_done():
+        message = await interaction.edit_original_response(content=card.text, view=view, allowed_mentions=NO_MENTIONS)
+        return message.id
+    response = await interaction.response.send_message(card.text, view=view, allowed_mentions=NO_MENTIONS)
+    assert response.message_id is not None
+    return response.message_id

@@ -16,6 +16,7 @@ from discord import app_commands
 from bot import policy, texts
 from bot.records import Generation, JobState
 from bot.storage.errors import StorageError
+from bot.texts import inputs as input_texts
 from bot.usecases import refusals
 from bot.usecases.deliver import Parcel
 from bot.usecases.draw import Drawing, Waiting
@@ -205,6 +206,7 @@ REPLIES: Mapping[type[BaseException], Callable[[Any], str]] = {
     refusals.NoSuchPicture: lambda e: texts.NO_SUCH_PICTURE,
     refusals.TooManyVariations: lambda e: texts.too_many_variations(e.limit),
     refusals.NotCancellable: lambda e: texts.NOT_CANCELLABLE,
+    refusals.NotFetched: lambda e: input_texts.NOT_FETCHED,
     refusals.WrongValue: lambda e: texts.wrong_value(e.field, e.value, e.hint),
     # the ledger
     StorageError: lambda e: texts.STORAGE_TROUBLE,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Any
 
 import discord
@@ -12,6 +14,8 @@ from bot import texts
 from bot.checks import member_of, place_of
 from bot.delivery import Delivery
 from bot.options import offer, read_ask
+from bot.texts import inputs as input_texts
+from bot.uploads import answered_first, check_uploads, fetch_start
 from bot.usecases import Usecases
 from engine.api import ModelInfo
 
@@ -36,9 +40,14 @@ class Generate(commands.Cog):
         seed=texts.IMAGINE_SEED,
         count=texts.IMAGINE_COUNT,
         preset=texts.IMAGINE_PRESET,
+        image=input_texts.IMAGE,
+        strength=input_texts.STRENGTH_OPTION,
+        fit=input_texts.FIT,
+        mask=input_texts.MASK,
     )
     @app_commands.choices(
-        preset=[app_commands.Choice(name=name, value=value) for value, name in texts.IMAGINE_PRESETS.items()]
+        preset=[app_commands.Choice(name=name, value=value) for value, name in texts.IMAGINE_PRESETS.items()],
+        fit=[app_commands.Choice(name=name, value=value) for value, name in input_texts.FITS.items()],
     )
     @app_commands.guild_only()
     async def imagine(
@@ -54,9 +63,14 @@ class Generate(commands.Cog):
         seed: str | None = None,
         count: int = 1,
         preset: str | None = None,
+        image: discord.Attachment | None = None,
+        strength: float | None = None,
+        fit: str | None = None,
+        mask: discord.Attachment | None = None,
     ) -> None:
         """Accept a request, then answer with the message that will hold its result."""
         member = member_of(interaction)
+        check_uploads(image, strength, fit, mask)
         ask = read_ask(
             await self._chosen_model(member.guild_id, model),
             prompt=prompt,
@@ -70,7 +84,11 @@ class Generate(commands.Cog):
             count=count,
             preset=preset,
         )
-        generation = await self._usecases.imagine.accept(member, place_of(interaction), ask)
+        async with AsyncExitStack() as stack:
+            if image is not None:
+                await stack.enter_async_context(answered_first(interaction))
+                ask = replace(ask, start=await fetch_start(image, strength, fit, mask))
+            generation = await self._usecases.imagine.accept(member, place_of(interaction), ask)
         await self._delivery.begin(interaction, generation)
 
     @imagine.autocomplete("model")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from bot.policy import GuildPolicy, Member, Usage, check_model, check_request, limits_for
 from bot.records import Generation, Kind, Place
@@ -32,9 +33,23 @@ class Admission:
         self._clock = clock
 
     async def accept(
-        self, member: Member, place: Place, kind: Kind, recipe: Recipe, origin: Origin | None = None
+        self,
+        member: Member,
+        place: Place,
+        kind: Kind,
+        recipe: Recipe,
+        origin: Origin | None = None,
+        uploads: Mapping[str, bytes] = MappingProxyType({}),
     ) -> Generation:
         """Record a job as accepted.
+
+        Args:
+            member: who asks.
+            place: where.
+            kind: how.
+            recipe: what to draw.
+            origin: what it comes from; None for a request of its own.
+            uploads: what was handed in with it, by its SHA-256; kept from now on.
 
         Raises:
             Refusal: the guild's policy forbids it, or the press is under way already.
@@ -60,8 +75,9 @@ class Admission:
             parent_id=origin.generation_id if origin else None,
             parent_index=origin.index if origin else None,
             press=origin.press if origin else None,
+            uploads=uploads,
         )
         try:
-            return await self._store.jobs.accept(job, check)
+            return await self._store.accept(job, check)
         except PressUnderWay as error:
             raise AlreadyUnderWay(error.job_id) from error

@@ -11,6 +11,7 @@ from bot.storage import Store
 from bot.usecases.admission import Admission
 from bot.usecases.lookup import find_model
 from bot.usecases.presets import Preset, preset_scheduler, preset_size, preset_steps
+from bot.usecases.starts import Start
 from engine.api import (
     MAX_IMAGES,
     MAX_SEED,
@@ -29,6 +30,7 @@ class Ask:
     Args:
         seed: of the first picture; the next ones follow it.
         count: pictures, 1 to MAX_IMAGES.
+        start: a picture to start from; the size is then the model's that has the most similar shape.
     """
 
     prompt: str
@@ -42,6 +44,7 @@ class Ask:
     seed: int | None = None
     count: int = 1
     preset: Preset = Preset.STANDARD
+    start: Start | None = None
 
 
 class Imagine:
@@ -63,7 +66,8 @@ class Imagine:
         policy = await self._store.guilds.policy(member.guild_id)
         info = self._model(policy, ask.model)
         recipe = build_recipe(info, ask, self._new_seed, limits_for(policy, member.role_ids))
-        return await self._admission.accept(member, place, Kind.IMAGINE, recipe)
+        uploads = ask.start.files if ask.start else {}
+        return await self._admission.accept(member, place, Kind.IMAGINE, recipe, uploads=uploads)
 
     def _model(self, policy: GuildPolicy, asked: str | None) -> ModelInfo:
         models = self._engine.models()
@@ -79,9 +83,10 @@ def build_recipe(info: ModelInfo, ask: Ask, new_seed: Callable[[], int], limits:
 
     Raises:
         OutOfRange, InvalidSize: a number that no recipe can hold or this model cannot draw.
+        BadInput: the picture to start from cannot be used.
         UnknownLora, LoraOfOtherFamily: the prompt names a LoRA that cannot change this model.
     """
-    size = preset_size(info, ask.preset, limits.largest_side)
+    size = preset_size(info, ask.preset, limits.largest_side, ask.start.measure() if ask.start else None)
     width = size.width if ask.width is None else ask.width
     height = size.height if ask.height is None else ask.height
     steps = ask.steps
@@ -107,6 +112,7 @@ def build_recipe(info: ModelInfo, ask: Ask, new_seed: Callable[[], int], limits:
         images=_seeds(ask, new_seed),
         inversions=info.inversions_in(prompt, negative_prompt),
         loras=info.loras_in(prompt, negative_prompt),
+        init_image=ask.start.init_image() if ask.start else None,
     )
 
 

@@ -58,6 +58,11 @@ class NotCancellable(Refusal):
 
 
 @dataclass(eq=False)
+class NotFetched(Refusal):
+    """A file that was handed in did not come."""
+
+
+@dataclass(eq=False)
 class WrongValue(Refusal):
     """A value that cannot be used. `hint` is a sentence that says what can."""
 

@@ -11,6 +11,7 @@ from bot.storage import Store
 from bot.usecases.admission import Admission, Origin
 from bot.usecases.lookup import find_for, find_model
 from bot.usecases.refusals import NoSuchPicture, TooManyVariations
+from bot.usecases.starts import check_files
 from engine.api import MAX_IMAGES, MAX_VARIATIONS, EngineClient, ImageSeed, Recipe, Verdict
 
 SUBTLE = 0.15
@@ -31,9 +32,10 @@ class Rework:
 
         Raises:
             Refusal: no such generation here, deleted, the same press is under way, or the policy forbids it.
-            Refused, Unavailable: the engine cannot take it (any more).
+            Refused, Unavailable: the engine cannot take it (any more); BadInput when what it started from is gone.
         """
         parent = await find_for(self._store, member, generation_id)
+        await check_files(self._store, parent.recipe)
         images = tuple(ImageSeed(self._new_seed()) for _ in parent.recipe.images)
         origin = Origin(parent.id, None, f"reroll:{parent.id}:{member.user_id}")
         return await self._admission.accept(member, place, Kind.REROLL, self._again(parent.recipe, images), origin)
@@ -60,6 +62,7 @@ class Rework:
         """
         parent = await find_for(self._store, member, generation_id)
         picture = _allowed(parent, index)
+        await check_files(self._store, parent.recipe)
         if len(picture.seed.variations) >= MAX_VARIATIONS:
             raise TooManyVariations(MAX_VARIATIONS)
         if count is None:

@@ -30,6 +30,7 @@ from engine.api.errors import (
 from engine.api.events import FINAL, Cancelled, Event, Failed, Finished, Progress, Queued, Started
 from engine.api.models import ModelInfo, SchedulerInfo, Size
 from engine.api.permutations import expand_permutations
+from engine.api.pictures import measure_picture
 from engine.api.requests import (
     FITS,
     MAX_IMAGES,
@@ -38,6 +39,7 @@ from engine.api.requests import (
     MAX_LORA_WEIGHT,
     MAX_SEED,
     MAX_VARIATIONS,
+    PARSER_VERSION,
     GenerationRequest,
     ImageSeed,
     InitImage,
@@ -59,6 +61,7 @@ __all__ = [
     "MAX_LORA_WEIGHT",
     "MAX_SEED",
     "MAX_VARIATIONS",
+    "PARSER_VERSION",
     "BadInput",
     "BadPrompt",
     "Cancelled",
@@ -113,6 +116,7 @@ __all__ = [
     "error_classes",
     "error_from_data",
     "expand_permutations",
+    "measure_picture",
     "parse_prompt",
     "pixel_sha256",
     "split_loras",
