@@ -17,3 +17,17 @@ IMAGE_NEEDED = {
     "mask": "A mask needs the picture it belongs to. Add that one with the image option.",
 }
 NOT_FETCHED = "Discord did not hand me your picture. Please send the command again."
+
+USE_AS_INPUT = "Use as input"
+ZOOM_OUT = "Zoom out"
+PAN = {"left": "Pan ←", "right": "Pan →", "up": "Pan ↑", "down": "Pan ↓"}
+
+FORM_TITLE = "Draw this picture over"
+FORM_PROMPT = "What you want to see"
+FORM_STRENGTH = "How much is drawn anew, 0.05 to 1"
+STRENGTH_HINT = "Write a number from 0.05 (hardly any of the picture) to 1 (nearly all of it), such as 0.6."
+FORM_UNREADABLE = "I do not know this form any more. Please press the button again."
+
+
+def started_from(strength: float) -> str:
+    return f"from a picture at strength {strength:g}"

@@ -15,6 +15,7 @@ from bot.usecases.draw import Draw, Park, unparked
 from bot.usecases.ids import random_seed
 from bot.usecases.imagine import Imagine
 from bot.usecases.quota import Quota
+from bot.usecases.redraw import Redraw
 from bot.usecases.rework import Rework
 from engine.api import EngineClient
 
@@ -27,6 +28,7 @@ class Usecases:
 
     imagine: Imagine
     rework: Rework
+    redraw: Redraw
     draw: Draw
     deliver: Deliver
     admin: Admin
@@ -57,6 +59,7 @@ def build(
     return Usecases(
         imagine=Imagine(store, engine, admission, new_seed),
         rework=Rework(store, engine, admission, new_seed),
+        redraw=Redraw(store, engine, admission, new_seed),
         draw=draw,
         deliver=Deliver(store, engine, draw),
         admin=Admin(store, engine, clock),

@@ -221,7 +221,7 @@ class Draw:
             case Queued(position, eta_s, pulled):
                 return Waiting(position, eta_s, pulled)
             case Started():
-                return Drawing(0, generation.recipe.steps)
+                return Drawing(0, generation.recipe.steps_taken)
             case Progress(step, total, preview):
                 return Drawing(step, total, preview)
             case Failed(TooBusy(eta_s)):

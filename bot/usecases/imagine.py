@@ -97,7 +97,7 @@ def build_recipe(info: ModelInfo, ask: Ask, new_seed: Callable[[], int], limits:
     info.check_size(width, height)
     _check_range("steps", steps, info.min_steps, info.max_steps)
     _check_range("guidance", guidance_scale, info.min_guidance, info.max_guidance)
-    prompt = _with_trigger_words(_storable(ask.prompt), info.trigger_words)
+    prompt = prompt_for(info, ask.prompt)
     negative_prompt = _storable(info.negative_prompt if ask.negative_prompt is None else ask.negative_prompt)
     return Recipe(
         model=info.id,
@@ -114,6 +114,11 @@ def build_recipe(info: ModelInfo, ask: Ask, new_seed: Callable[[], int], limits:
         loras=info.loras_in(prompt, negative_prompt),
         init_image=ask.start.init_image() if ask.start else None,
     )
+
+
+def prompt_for(info: ModelInfo, prompt: str) -> str:
+    """Return a prompt as a recipe of the model has it: with its trigger words, and nothing that cannot be stored."""
+    return _with_trigger_words(_storable(prompt), info.trigger_words)
 
 
 def _seeds(ask: Ask, new_seed: Callable[[], int]) -> tuple[ImageSeed, ...]:

@@ -8,11 +8,24 @@ from typing import Any
 import discord
 
 from bot.records import Generation
+from bot.views.outpaint import Pan, ZoomOut
+from bot.views.redraw import UseAsInput, sent_off
 from bot.views.results import Delete, Reroll, Show, Upscale, Vary, result_view
 from bot.views.running import Cancel, waiting_view
 from bot.views.unreadable import Unreadable
 
-BUTTONS: tuple[type[discord.ui.DynamicItem[Any]], ...] = (Cancel, Show, Vary, Upscale, Reroll, Delete, Unreadable)
+BUTTONS: tuple[type[discord.ui.DynamicItem[Any]], ...] = (
+    Cancel,
+    Show,
+    Vary,
+    Upscale,
+    UseAsInput,
+    ZoomOut,
+    Pan,
+    Reroll,
+    Delete,
+    Unreadable,
+)
 
 
 class GenerationButtons:
@@ -27,4 +40,4 @@ class GenerationButtons:
         return result_view(generation, indexes)
 
 
-__all__ = ["BUTTONS", "GenerationButtons"]
+__all__ = ["BUTTONS", "GenerationButtons", "sent_off"]

@@ -31,6 +31,7 @@ from engine.api.events import FINAL, Cancelled, Event, Failed, Finished, Progres
 from engine.api.models import ModelInfo, SchedulerInfo, Size
 from engine.api.permutations import expand_permutations
 from engine.api.pictures import measure_picture
+from engine.api.placement import Direction, Placement, panned, zoomed_out
 from engine.api.requests import (
     FITS,
     MAX_IMAGES,
@@ -66,6 +67,7 @@ __all__ = [
     "BadPrompt",
     "Cancelled",
     "DeadlinePassed",
+    "Direction",
     "EngineClient",
     "EngineError",
     "EngineStatus",
@@ -94,6 +96,7 @@ __all__ = [
     "ModelUnavailable",
     "OutOfRange",
     "Passage",
+    "Placement",
     "Progress",
     "Prompt",
     "Queued",
@@ -117,8 +120,10 @@ __all__ = [
     "error_from_data",
     "expand_permutations",
     "measure_picture",
+    "panned",
     "parse_prompt",
     "pixel_sha256",
     "split_loras",
     "words_pattern",
+    "zoomed_out",
 ]
