@@ -111,6 +111,8 @@ def _read_jpeg(data: bytes) -> tuple[int, int, int]:
             orientation = _orientation(body[len(_EXIF) :])
         if 0xC0 <= marker <= 0xCF and marker not in _NO_SIZE:
             height, width = struct.unpack_from(">HH", body, 1)
+            if data.find(b"\xff\xd9", at) < 0:
+                raise ValueError("it ends before its last marker")
             return width, height, orientation
         at += max(length, 2)
 

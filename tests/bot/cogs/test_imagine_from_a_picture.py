@@ -128,6 +128,7 @@ WRONG = {
     "gif": ({"image": ("a.gif", file_of(form="GIF"))}, texts.INPUT_UNREADABLE),
     "nothing": ({"image": ("a.png", b"")}, texts.INPUT_UNREADABLE),
     "truncated png": ({"image": ("a.png", APPLE[: len(APPLE) // 2])}, texts.INPUT_UNREADABLE),
+    "truncated jpeg": ({"image": ("a.jpg", file_of(form="JPEG")[:-20])}, texts.INPUT_UNREADABLE),
     "12000x12000": ({"image": ("a.png", huge())}, texts.input_has_too_many_pixels(50_000_000)),
     "mask of another size": (
         {"image": ("a.png", APPLE), "mask": ("m.png", file_of(32, 64))},

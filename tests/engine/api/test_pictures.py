@@ -71,6 +71,7 @@ WRONG = {
     "half a png": (PNG[: len(PNG) // 2], "unreadable"),
     "a png without its end": (PNG[:-12], "unreadable"),
     "the start of a jpeg": (JPEG[:100], "unreadable"),
+    "most of a jpeg": (JPEG[:-20], "unreadable"),
     "a jpeg of one marker": (b"\xff\xd8\xff", "unreadable"),
     "half a webp": (WEBP[: len(WEBP) // 2], "unreadable"),
     "a webp without pictures": (b"RIFF\x04\x00\x00\x00WEBP", "unreadable"),
