@@ -82,7 +82,7 @@ class EaselBot(commands.AutoShardedBot):
         await self.delivery.resume()
 
     async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
-        """Take forms that were filled in; discord.py forgets at a restart which it has opened."""
+        """Take our forms that were filled in; discord.py forgets at a restart which it has opened."""
         if interaction.type is discord.InteractionType.modal_submit:
             await sent_off(interaction, self)
 

@@ -65,8 +65,13 @@ def _form(generation_id: str, index: int, prompt: str) -> discord.ui.Modal:
 
 
 async def sent_off(interaction: discord.Interaction[Any], host: Host) -> None:
-    """Take a form that was filled in: accept the picture as a job of the member, or say what is wrong."""
+    """Take a form that was filled in: accept the picture as a job of the member, or say what is wrong.
+
+    Forms that discord.py waits for have names without our prefix, and are none of ours.
+    """
     data = cast(Mapping[str, Any], interaction.data)
+    if not data["custom_id"].startswith("easel:"):
+        return
     match = _FORM.fullmatch(data["custom_id"])
     try:
         if match is None:

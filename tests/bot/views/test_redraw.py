@@ -245,3 +245,12 @@ async def test_every_button_works_after_a_restart(world: World, label: str) -> N
         assert result.modal is not None
     else:
         assert (await world.delivered(result)).attachments
+
+
+async def test_a_form_that_is_none_of_ours_is_left_to_whoever_opened_it(world: World) -> None:
+    form = await opened(world, await world.drawn())
+    modal = form._interaction.modal
+    assert modal is not None
+    modal["custom_id"] = "0123456789abcdef"
+
+    assert not (await filled(world, form, "a green apple")).acknowledged
