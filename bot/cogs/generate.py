@@ -1,4 +1,4 @@
-"""/imagine: draw pictures from a description."""
+"""/imagine and /build: draw pictures from a description, or from answers to five questions."""
 
 from __future__ import annotations
 
@@ -11,21 +11,23 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot import texts
-from bot.checks import member_of, place_of
-from bot.delivery import Delivery
+from bot.checks import member_of
 from bot.options import offer, read_ask
 from bot.texts import inputs as input_texts
+from bot.texts import prompts as prompt_texts
 from bot.uploads import answered_first, check_uploads, fetch_start
 from bot.usecases import Usecases
+from bot.views.asking import draw
+from bot.views.builder import BuildForm
+from bot.views.press import host_of
 from engine.api import ModelInfo
 
 
 class Generate(commands.Cog):
-    """The command that starts a drawing."""
+    """The commands that start a drawing."""
 
-    def __init__(self, usecases: Usecases, delivery: Delivery) -> None:
+    def __init__(self, usecases: Usecases) -> None:
         self._usecases = usecases
-        self._delivery = delivery
 
     # Discord is given no ranges: it would refuse in words of its own, without saying what this server allows.
     @app_commands.command(name="imagine", description=texts.IMAGINE)
@@ -40,6 +42,7 @@ class Generate(commands.Cog):
         seed=texts.IMAGINE_SEED,
         count=texts.IMAGINE_COUNT,
         preset=texts.IMAGINE_PRESET,
+        style=prompt_texts.IMAGINE_STYLE,
         image=input_texts.IMAGE,
         strength=input_texts.STRENGTH_OPTION,
         fit=input_texts.FIT,
@@ -63,6 +66,7 @@ class Generate(commands.Cog):
         seed: str | None = None,
         count: int = 1,
         preset: str | None = None,
+        style: str | None = None,
         image: discord.Attachment | None = None,
         strength: float | None = None,
         fit: str | None = None,
@@ -83,13 +87,19 @@ class Generate(commands.Cog):
             seed=seed,
             count=count,
             preset=preset,
+            style=style,
         )
         async with AsyncExitStack() as stack:
             if image is not None:
                 await stack.enter_async_context(answered_first(interaction))
                 ask = replace(ask, start=await fetch_start(image, strength, fit, mask))
-            generation = await self._usecases.imagine.accept(member, place_of(interaction), ask)
-        await self._delivery.begin(interaction, generation)
+            await draw(interaction, host_of(interaction), ask)
+
+    @app_commands.command(name="build", description=prompt_texts.BUILD)
+    @app_commands.guild_only()
+    async def build(self, interaction: discord.Interaction[Any]) -> None:
+        """Show the form."""
+        await interaction.response.send_modal(BuildForm())
 
     @imagine.autocomplete("model")
     async def offer_models(self, interaction: discord.Interaction, current: str) -> list[app_commands.Choice[str]]:
@@ -109,6 +119,12 @@ class Generate(commands.Cog):
         """Offer the noise schedulers of the model chosen so far, each with its trade-off."""
         model = await self._model_so_far(interaction)
         return offer(current, [(f"{each.name} · {each.note}", each.name) for each in model.schedulers] if model else [])
+
+    @imagine.autocomplete("style")
+    async def offer_styles(self, interaction: discord.Interaction, current: str) -> list[app_commands.Choice[str]]:
+        """Offer the styles, each with what it looks like."""
+        styles = self._usecases.imagine.styles
+        return offer(current, [(f"{style.title} · {style.description}", style.name) for style in styles])
 
     async def _model_so_far(self, interaction: discord.Interaction) -> ModelInfo | None:
         return await self._chosen_model(member_of(interaction).guild_id, interaction.namespace.model)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -60,10 +60,10 @@ class Store:
         self.pictures = Pictures(database, data_dir / FOLDER_NAME)
         self.inputs = Inputs(database, data_dir / INPUTS_FOLDER_NAME)
 
-    async def accept(self, job: NewJob, check: Check) -> Generation:
-        """Keep what was handed in with a job, files first, then record the job as `Jobs.accept` does."""
-        async with self.inputs.keeping(job.uploads):
-            return await self.jobs.accept(job, check)
+    async def accept(self, jobs: Sequence[NewJob], check: Check) -> tuple[Generation, ...]:
+        """Keep what was handed in with jobs, files first, then record them as `Jobs.accept` does."""
+        async with self.inputs.keeping({sha256: data for job in jobs for sha256, data in job.uploads.items()}):
+            return await self.jobs.accept(jobs, check)
 
     async def finish(self, job_id: str, result: Finished) -> Generation:
         """Keep a job's pictures, files first, then record its results: running -> finished.

@@ -16,6 +16,10 @@ IMAGE_NEEDED = {
     "fit": "Fit needs a picture to start from. Add one with the image option.",
     "mask": "A mask needs the picture it belongs to. Add that one with the image option.",
 }
+ONE_PROMPT = (
+    "A picture goes with one prompt at a time, and the braces of this one make it several. Please leave them out, or "
+    "put a backslash before each."
+)
 NOT_FETCHED = "Discord did not hand me your picture. Please send the command again."
 
 USE_AS_INPUT = "Use as input"

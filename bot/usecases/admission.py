@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from bot.policy import GuildPolicy, Member, Usage, check_model, check_request, limits_for
+from bot.policy import (
+    GuildPolicy,
+    Limits,
+    Member,
+    Usage,
+    check_model,
+    check_request,
+    limits_for,
+)
 from bot.records import Generation, Kind, Place
 from bot.storage import NewJob, PressUnderWay, Store
 from bot.usecases.ids import new_id
@@ -17,9 +25,9 @@ from engine.api import EngineClient, Recipe
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a job comes from: the press of a button under a picture of an older generation."""
+    """What a job comes from: the press of a button, perhaps under a picture of an older generation."""
 
-    generation_id: str
+    generation_id: str | None
     index: int | None
     press: str
 
@@ -55,17 +63,65 @@ class Admission:
             Refusal: the guild's policy forbids it, or the press is under way already.
             Refused, Unavailable: the engine cannot take it.
         """
+        (generation,) = await self.accept_all(member, place, kind, [(recipe, origin)], uploads)
+        return generation
+
+    async def accept_all(
+        self,
+        member: Member,
+        place: Place,
+        kind: Kind,
+        wanted: Sequence[tuple[Recipe, Origin | None]],
+        uploads: Mapping[str, bytes] = MappingProxyType({}),
+    ) -> tuple[Generation, ...]:
+        """Record several jobs as accepted, or none of them. All start from what was handed in, if anything was.
+
+        Raises:
+            Refusal: the guild's policy forbids one, or all together; or a press is under way already.
+            Refused, Unavailable: the engine cannot take one.
+        """
+        recipes = [recipe for recipe, _ in wanted]
+        await self._check_engine(member, recipes)
+        jobs = [self._job(member, place, kind, recipe, origin, uploads) for recipe, origin in wanted]
+        try:
+            return await self._store.accept(jobs, lambda policy, usage: self._check(member, recipes, policy, usage))
+        except PressUnderWay as error:
+            raise AlreadyUnderWay(error.job_id) from error
+
+    async def check(self, member: Member, recipes: Sequence[Recipe]) -> tuple[Limits, Usage]:
+        """Raise what `accept_all` would raise now for these recipes; return the member's limits and usage."""
+        await self._check_engine(member, recipes)
+        policy = await self._store.guilds.policy(member.guild_id)
+        usage = await self._store.jobs.usage(member.guild_id, member.user_id, self._clock())
+        self._check(member, recipes, policy, usage)
+        return limits_for(policy, member.role_ids), usage
+
+    async def _check_engine(self, member: Member, recipes: Sequence[Recipe]) -> None:
         models = self._engine.models()
-        info = find_model(models, recipe.model)
-        # Withdrawn models are named as such even while the engine could not draw them anyway.
-        check_model(await self._store.guilds.policy(member.guild_id), recipe.model, models)
-        self._engine.check(recipe)
-
-        def check(policy: GuildPolicy, usage: Usage) -> None:
+        policy = await self._store.guilds.policy(member.guild_id)
+        for recipe in recipes:
+            find_model(models, recipe.model)
+            # Withdrawn models are named as such even while the engine could not draw them anyway.
             check_model(policy, recipe.model, models)
-            check_request(limits_for(policy, member.role_ids), recipe, usage, info)
+            self._engine.check(recipe)
 
-        job = NewJob(
+    def _check(self, member: Member, recipes: Sequence[Recipe], policy: GuildPolicy, usage: Usage) -> None:
+        models = self._engine.models()
+        for recipe in recipes:
+            check_model(policy, recipe.model, models)
+        wanted = [(recipe, find_model(models, recipe.model)) for recipe in recipes]
+        check_request(limits_for(policy, member.role_ids), wanted, usage)
+
+    def _job(
+        self,
+        member: Member,
+        place: Place,
+        kind: Kind,
+        recipe: Recipe,
+        origin: Origin | None,
+        uploads: Mapping[str, bytes],
+    ) -> NewJob:
+        return NewJob(
             id=new_id(),
             kind=kind,
             recipe=recipe,
@@ -77,7 +133,3 @@ class Admission:
             press=origin.press if origin else None,
             uploads=uploads,
         )
-        try:
-            return await self._store.accept(job, check)
-        except PressUnderWay as error:
-            raise AlreadyUnderWay(error.job_id) from error

@@ -58,6 +58,24 @@ class NotCancellable(Refusal):
 
 
 @dataclass(eq=False)
+class UnknownStyle(Refusal):
+    """There is no style of that name or title."""
+
+    style: str
+    known: tuple[str, ...]
+
+
+@dataclass(eq=False)
+class OfferOver(Refusal):
+    """What was offered to be drawn is not remembered any more, or was offered to somebody else."""
+
+
+@dataclass(eq=False)
+class PictureInSeries(Refusal):
+    """A picture to start from was handed in with several prompts at once."""
+
+
+@dataclass(eq=False)
 class NotFetched(Refusal):
     """A file that was handed in did not come."""
 

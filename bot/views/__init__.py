@@ -8,10 +8,12 @@ from typing import Any
 import discord
 
 from bot.records import Generation
+from bot.views.builder import Build
 from bot.views.outpaint import Pan, ZoomOut
 from bot.views.redraw import UseAsInput, sent_off
 from bot.views.results import Delete, Reroll, Show, Upscale, Vary, result_view
 from bot.views.running import Cancel, waiting_view
+from bot.views.series import DrawAll, Withdraw
 from bot.views.unreadable import Unreadable
 
 BUTTONS: tuple[type[discord.ui.DynamicItem[Any]], ...] = (
@@ -24,6 +26,9 @@ BUTTONS: tuple[type[discord.ui.DynamicItem[Any]], ...] = (
     Pan,
     Reroll,
     Delete,
+    DrawAll,
+    Withdraw,
+    Build,
     Unreadable,
 )
 

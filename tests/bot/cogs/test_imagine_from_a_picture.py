@@ -123,6 +123,7 @@ def huge() -> bytes:
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="64" height="64"/>'
 WRONG = {
+    "several prompts": ({"prompt": "a {red, green} apple", "image": ("a.png", APPLE)}, input_texts.ONE_PROMPT),
     "svg": ({"image": ("a.svg", SVG)}, texts.INPUT_UNREADABLE),
     "svg called png": ({"image": ("a.png", SVG)}, texts.INPUT_UNREADABLE),
     "gif": ({"image": ("a.gif", file_of(form="GIF"))}, texts.INPUT_UNREADABLE),

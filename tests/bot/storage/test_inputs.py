@@ -33,7 +33,8 @@ def job(ledger: Ledger, *uploads: bytes, named: bytes = APPLE) -> NewJob:
 
 
 async def accepted(ledger: Ledger, *uploads: bytes) -> Generation:
-    return await ledger.store.accept(job(ledger, *uploads), lambda policy, usage: None)
+    (generation,) = await ledger.store.accept([job(ledger, *uploads)], lambda policy, usage: None)
+    return generation
 
 
 async def drawn(ledger: Ledger, *uploads: bytes, text: str = "a picture") -> Generation:
@@ -73,7 +74,7 @@ async def test_a_job_that_is_not_accepted_leaves_nothing_of_what_was_handed_in(l
         raise PermissionError
 
     with pytest.raises(PermissionError):
-        await ledger.store.accept(job(ledger, APPLE, MASK), refuse)
+        await ledger.store.accept([job(ledger, APPLE, MASK)], refuse)
     assert kept(ledger) == {MASK}
 
 
