@@ -10,11 +10,11 @@ from discord.ext import commands
 
 from bot import replies
 from bot import texts as common_texts
-from bot.attachments import fetch
 from bot.checks import member_of
 from bot.policy import Member, Refusal
 from bot.replies import NO_MENTIONS
 from bot.texts import recipes as texts
+from bot.uploads import fetch
 from bot.usecases import Usecases
 from bot.usecases.recipes import Found, read_file
 from bot.usecases.refusals import NoPicture, NoRecipe

@@ -19,7 +19,6 @@ NONE_IN_FILE = (
     "try the file as it was first saved."
 )
 NO_PICTURE = "This message has no picture attached. Use Read recipe on a message that has one."
-NOT_FETCHED = "Discord did not give me this file. Please try again."
 GONE = "What I read is not here any more. Please use /recipe on the picture again."
 
 VALUE_LENGTH = 100

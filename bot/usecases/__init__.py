@@ -17,6 +17,7 @@ from bot.usecases.ids import new_id, random_seed
 from bot.usecases.imagine import Imagine
 from bot.usecases.quota import Quota
 from bot.usecases.recipes import Recipes
+from bot.usecases.redraw import Redraw
 from bot.usecases.rework import Rework
 from bot.usecases.series import Series
 from engine.api import EngineClient
@@ -32,6 +33,7 @@ class Usecases:
     series: Series
     rework: Rework
     recipes: Recipes
+    redraw: Redraw
     draw: Draw
     deliver: Deliver
     admin: Admin
@@ -67,6 +69,7 @@ def build(
         series=Series(imagine, admission, engine, new_id),
         rework=Rework(store, engine, admission, new_seed),
         recipes=Recipes(store, engine, admission, new_seed),
+        redraw=Redraw(store, engine, admission, new_seed),
         draw=draw,
         deliver=Deliver(store, engine, draw),
         admin=Admin(store, engine, clock),

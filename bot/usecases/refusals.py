@@ -73,11 +73,6 @@ class RecipeGone(Refusal):
 
 
 @dataclass(eq=False)
-class NotFetched(Refusal):
-    """Discord did not give a file."""
-
-
-@dataclass(eq=False)
 class UnknownStyle(Refusal):
     """There is no style of that name or title."""
 
@@ -88,6 +83,16 @@ class UnknownStyle(Refusal):
 @dataclass(eq=False)
 class OfferOver(Refusal):
     """What was offered to be drawn is not remembered any more, or was offered to somebody else."""
+
+
+@dataclass(eq=False)
+class PictureInSeries(Refusal):
+    """A picture to start from was handed in with several prompts at once."""
+
+
+@dataclass(eq=False)
+class NotFetched(Refusal):
+    """A file that was handed in did not come."""
 
 
 @dataclass(eq=False)

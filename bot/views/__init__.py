@@ -9,7 +9,9 @@ import discord
 
 from bot.records import Generation
 from bot.views.builder import Build
+from bot.views.outpaint import Pan, ZoomOut
 from bot.views.recipes import Run, RunFile
+from bot.views.redraw import UseAsInput, sent_off
 from bot.views.results import Delete, Reroll, Show, Upscale, Vary, result_view
 from bot.views.running import Cancel, waiting_view
 from bot.views.series import DrawAll, Withdraw
@@ -20,6 +22,9 @@ BUTTONS: tuple[type[discord.ui.DynamicItem[Any]], ...] = (
     Show,
     Vary,
     Upscale,
+    UseAsInput,
+    ZoomOut,
+    Pan,
     Reroll,
     Delete,
     DrawAll,
@@ -43,4 +48,4 @@ class GenerationButtons:
         return result_view(generation, indexes)
 
 
-__all__ = ["BUTTONS", "GenerationButtons"]
+__all__ = ["BUTTONS", "GenerationButtons", "sent_off"]

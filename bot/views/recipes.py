@@ -8,9 +8,9 @@ from typing import Any, Self
 
 import discord
 
-from bot.attachments import fetch
 from bot.checks import member_of, place_of
 from bot.texts import recipes as texts
+from bot.uploads import fetch
 from bot.usecases.recipes import Found, read_found
 from bot.usecases.refusals import RecipeGone
 from bot.views.press import GENERATION_ID, INDEX, Button, Host, pressed

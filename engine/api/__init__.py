@@ -32,6 +32,8 @@ from engine.api.events import FINAL, Cancelled, Event, Failed, Finished, Progres
 from engine.api.metadata import Parameters, parameters_of, parameters_text, read_metadata, read_parameters
 from engine.api.models import ModelInfo, SchedulerInfo, Size
 from engine.api.permutations import expand_permutations
+from engine.api.pictures import measure_picture
+from engine.api.placement import Direction, Placement, panned, zoomed_out
 from engine.api.requests import (
     FITS,
     MAX_IMAGES,
@@ -40,6 +42,7 @@ from engine.api.requests import (
     MAX_LORA_WEIGHT,
     MAX_SEED,
     MAX_VARIATIONS,
+    PARSER_VERSION,
     GenerationRequest,
     ImageSeed,
     InitImage,
@@ -61,10 +64,12 @@ __all__ = [
     "MAX_LORA_WEIGHT",
     "MAX_SEED",
     "MAX_VARIATIONS",
+    "PARSER_VERSION",
     "BadInput",
     "BadPrompt",
     "Cancelled",
     "DeadlinePassed",
+    "Direction",
     "EngineClient",
     "EngineError",
     "EngineStatus",
@@ -94,6 +99,7 @@ __all__ = [
     "OutOfRange",
     "Parameters",
     "Passage",
+    "Placement",
     "Progress",
     "Prompt",
     "Queued",
@@ -116,6 +122,8 @@ __all__ = [
     "error_classes",
     "error_from_data",
     "expand_permutations",
+    "measure_picture",
+    "panned",
     "parameters_of",
     "parameters_text",
     "parse_prompt",
@@ -125,4 +133,5 @@ __all__ = [
     "read_texts",
     "split_loras",
     "words_pattern",
+    "zoomed_out",
 ]

@@ -14,6 +14,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from bot import texts as common_texts
 from bot.records import JobState, Kind
+from bot.texts import inputs as input_texts
 from bot.texts import recipes as texts
 from engine.api import MAX_INPUT_BYTES, ImageSeed, Recipe, Variation
 from engine.encoding import Wrapping, encode_picture
@@ -221,7 +222,7 @@ async def test_a_file_that_is_too_large_is_not_even_fetched(world: World, monkey
 async def test_a_file_that_discord_does_not_give_is_said(world: World) -> None:
     world.env.backend.cdn.get = lambda url: None  # type: ignore[method-assign]
 
-    assert said(await read(world, picture())) == texts.NOT_FETCHED
+    assert said(await read(world, picture())) == input_texts.NOT_FETCHED
 
 
 async def test_the_menu_of_a_grid_draws_all_its_pictures_again(world: World) -> None:
