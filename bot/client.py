@@ -19,6 +19,7 @@ from bot.cogs.admin import Admin
 from bot.cogs.generate import Generate
 from bot.cogs.quota import Quota
 from bot.delivery import Delivery
+from bot.notices import OwnerNotices
 from bot.storage import Store
 from bot.usecases import Usecases
 from bot.views import BUTTONS, GenerationButtons
@@ -71,6 +72,7 @@ class EaselBot(commands.AutoShardedBot):
         )
         self.usecases = usecases
         self.delivery = Delivery(self, usecases, GenerationButtons(), clock, sleep)
+        self._notices = OwnerNotices(self, usecases.watch)
         self._store = store
 
     async def setup_hook(self) -> None:
@@ -80,9 +82,11 @@ class EaselBot(commands.AutoShardedBot):
         self.add_dynamic_items(*BUTTONS)
         await self._sync_commands()
         await self.delivery.resume()
+        self._notices.start()
 
     async def close(self) -> None:
         """Leave Discord. Jobs under way stay in the ledger for the next start."""
+        self._notices.stop()
         await self.delivery.close()
         await super().close()
 

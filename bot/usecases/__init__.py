@@ -16,6 +16,7 @@ from bot.usecases.ids import random_seed
 from bot.usecases.imagine import Imagine
 from bot.usecases.quota import Quota
 from bot.usecases.rework import Rework
+from bot.usecases.watch import Watch
 from engine.api import EngineClient
 
 __all__ = ["Park", "Usecases", "build", "random_seed", "unparked"]
@@ -31,6 +32,7 @@ class Usecases:
     deliver: Deliver
     admin: Admin
     quota: Quota
+    watch: Watch
 
 
 def build(
@@ -61,4 +63,5 @@ def build(
         deliver=Deliver(store, engine, draw),
         admin=Admin(store, engine, clock),
         quota=Quota(store, clock),
+        watch=Watch(engine),
     )
