@@ -20,6 +20,7 @@ from bot import app
 from bot.sandbox import LagOptions, SandboxUnavailable, run_lag, run_sandbox
 from bot.settings import Settings, SettingsError, load_settings
 from bot.storage import StorageError, held_folder, migrate
+from bot.styles import StylesError, load_styles
 from engine.__main__ import main as engine_main
 from engine.catalog import CatalogError, load_catalog
 
@@ -30,7 +31,7 @@ ENGINE_COMMANDS = ("draw", "models", "bench")
 DEMO_PORT = 8765
 LAG = LagOptions()
 
-WRONG = (SettingsError, StorageError, CatalogError, SandboxUnavailable, discord.LoginFailure)
+WRONG = (SettingsError, StylesError, StorageError, CatalogError, SandboxUnavailable, discord.LoginFailure)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -86,12 +87,14 @@ def _serve(work: Coroutine[Any, Any, T]) -> T:
 def _check(settings: Settings) -> str:
     engine = app.engine_settings(settings)
     catalog = load_catalog(engine.models_file, engine.models_dir)
+    styles = load_styles(settings.config_dir, settings.data_dir)
     return "\n".join(
         [
             "The settings are right.",
             f"Data: {settings.data_dir}",
             f"Workers: {', '.join(f'{worker.name} ({worker.threads} threads)' for worker in engine.workers())}",
             f"Models: {', '.join(info.id for info in catalog.infos())}",
+            f"Styles: {', '.join(style.name for style in styles)}",
             f"Discord token: {'set' if settings.discord_token else 'not set; easel run needs DISCORD_TOKEN'}",
         ]
     )
@@ -109,9 +112,11 @@ def _demo(env: Mapping[str, str], port: int) -> None:
 
 def _lag(env: Mapping[str, str], options: LagOptions) -> None:
     """Measure the bot on the built-in model, away from its own data."""
-    for name in (None, "discord"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    print(_serve(run_lag(options, load_settings(_without_own_settings(env)))))
+    logging.disable(logging.WARNING)  # what becomes of so many jobs is of no interest
+    try:
+        print(_serve(run_lag(options, load_settings(_without_own_settings(env)))))
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def _without_own_settings(env: Mapping[str, str]) -> dict[str, str]:

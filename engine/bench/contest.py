@@ -30,10 +30,9 @@ WHOLE_FROM_MINUTES = 1.0
 """A model that has less time is measured in one round, with fewer requests."""
 FLOOD_SHARE = 0.6
 FLOOD_LOAD = 1.4
+FLOOD_SPANS = 4
 PILOT, SHORT_PILOT = 6, 2
 FEWEST, SHORT_FEWEST, MOST = 8, 3, 500
-TRACES_A_RUN = 40
-"""How many times a whole run takes as long as stock diffusers takes for the trace, about."""
 CEILING_S = 2.0
 STARTED_AT_ONCE = 2
 
@@ -76,8 +75,16 @@ class Plan:
 
     @property
     def fewest(self) -> int:
-        """How many requests the trace has at least."""
+        """How many requests there are at least while one load lasts."""
         return SHORT_FEWEST if self.is_short else FEWEST
+
+    @property
+    def spans(self) -> float:
+        """How many times the whole run takes as long as one load lasts, about; with too much to do, some lag behind."""
+        stock_like, easel = 3, 2
+        rounds = self.rounds * (stock_like + easel / 2)
+        loads = sum(stock_like * max(1.0, load) + easel for load in self.loads)
+        return rounds + loads + FLOOD_SPANS
 
     @property
     def ceiling_s(self) -> float:
@@ -112,7 +119,8 @@ class Contest:
 
     Args:
         model: its id.
-        requests: of the trace.
+        threads: CPU threads of each contender.
+        requests: of the trace at the highest load; lower ones have fewer, so that all last equally long.
         capacity_per_s: requests per second of stock diffusers, one after the other.
         row_ceiling: rows per second in calls of 16 over rows per second in calls of 2.
         unet_share: of stock diffusers' time for a picture, the part inside the UNet.
@@ -125,6 +133,7 @@ class Contest:
     """
 
     model: str
+    threads: int
     requests: int
     capacity_per_s: float
     row_ceiling: float
@@ -155,7 +164,9 @@ async def hold_contest(machine: Machine, models: Sequence[ModelInfo], plan: Plan
         profiled = [open_contender(plan.own, machine, profile=True)] if plan.profile else []
         running = await _open_all(stack, [*(open_contender(each, machine) for each in Contender), *profiled])
         contenders = running[: len(Contender)]
-        return await _Contest(contenders, ceiling, running[-1] if profiled else None, models, plan, say).hold()
+        return await _Contest(
+            contenders, ceiling, running[-1] if profiled else None, models, plan, machine.threads, say
+        ).hold()
 
 
 async def _open_all(stack: AsyncExitStack, wanted: Sequence[AbstractAsyncContextManager[T]]) -> list[T]:
@@ -179,6 +190,7 @@ class _Contest:
         profiled: Running | None,
         models: Sequence[ModelInfo],
         plan: Plan,
+        threads: int,
         say: Say,
     ) -> None:
         self._contenders = contenders
@@ -186,21 +198,27 @@ class _Contest:
         self._profiled = profiled
         self._models = models
         self._plan = plan
+        self._threads = threads
         self._say = say
         self._outcomes: dict[Contender, list[Outcome]] = {running.contender: [] for running in contenders}
 
     async def hold(self) -> Contest:
         name = self._models[0].id
         await self._warm_up()
-        trace = make_trace(self._models, await self._affordable(), self._plan.seed)
-        self._say(f"{name}: {len(trace)} requests, all at once, {self._plan.rounds} rounds")
-        rounds, ceilings, unet_shares = await self._rounds(of_one_model(trace, self._models[0]))
+        span = await self._span()
+        trace = make_trace(self._models, math.ceil(span * max(1.0, *self._plan.loads)), self._plan.seed)
+        at_once = of_one_model(trace[:span], self._models[0])
+        self._say(f"{name}: {span} requests, all at once, {self._plan.rounds} rounds")
+        rounds, ceilings, unet_shares = await self._rounds(at_once)
         capacity_per_s = median(each.images_per_s for each in rounds[Contender.SEQUENTIAL])
-        loads = {load: await self._load(trace, load, capacity_per_s) for load in self._plan.loads}
+        loads = {
+            load: await self._load(trace[: math.ceil(load * span)], load, capacity_per_s) for load in self._plan.loads
+        }
         stock = {each.visit.recipe.images[0].seed: each for each in self._outcomes[Contender.SEQUENTIAL]}
         likenesses = {contender: likeness(outcomes, stock) for contender, outcomes in self._outcomes.items()}
         return Contest(
             model=name,
+            threads=self._threads,
             requests=len(trace),
             capacity_per_s=capacity_per_s,
             row_ceiling=median(ceilings),
@@ -209,8 +227,8 @@ class _Contest:
             loads=loads,
             likeness=likenesses,
             newcomer_waits=await self._newcomers(),
-            flood=await self._flood(trace, capacity_per_s),
-            profile=await self._profile(of_one_model(trace, self._models[0])),
+            flood=await self._flood(trace[:span], capacity_per_s),
+            profile=await self._profile(at_once),
         )
 
     def _in_turn(self, turn: int) -> list[Running]:
@@ -225,12 +243,12 @@ class _Contest:
                 count = self._plan.pilot if info is self._models[0] else 1
                 await replay(running, of_one_model(visits, info)[:count], None)
 
-    async def _affordable(self) -> int:
-        """Return how many requests a trace may have for the run to end in time."""
+    async def _span(self) -> int:
+        """Return how many requests stock diffusers can serve while one load lasts, for the run to end in time."""
         stock = next(running for running in self._contenders if running.contender is Contender.SEQUENTIAL)
         pilot = of_one_model(make_trace(self._models, self._plan.pilot, self._plan.seed), self._models[0])
         per_s = self._plan.pilot / span_s((await replay(stock, pilot, None)).outcomes)
-        return min(max(math.floor(60 * self._plan.minutes * per_s / TRACES_A_RUN), self._plan.fewest), MOST)
+        return min(max(math.floor(60 * self._plan.minutes / self._plan.spans * per_s), self._plan.fewest), MOST)
 
     async def _rounds(self, trace: Sequence[Visit]) -> tuple[dict[Contender, list[Figures]], list[float], list[float]]:
         """Return each contender's figures of every round, and each round's row ceiling and stock's UNet share."""
@@ -272,6 +290,7 @@ class _Contest:
     async def _profile(self, trace: Sequence[Visit]) -> Profile | None:
         if self._profiled is None:
             return None
+        await replay(self._profiled, trace[:1], None)  # ends its idle time so far, which would count otherwise
         done = await replay(self._profiled, trace, None)
         return Profile(done.counts, span_s(done.outcomes))
 

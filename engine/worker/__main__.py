@@ -31,7 +31,7 @@ ENVIRONMENT = {
     "TRANSFORMERS_VERBOSITY": "error",
 }
 
-YIELDING = 10
+YIELDING = 5
 """By how much a worker that computes on the CPU is nicer than the bot, which needs little but needs it at once."""
 
 
