@@ -1,6 +1,6 @@
 """The contract between bot and engine: frozen values and one port, on the standard library alone."""
 
-from engine.api.client import EngineClient, EngineStatus, EtaRatio, Job
+from engine.api.client import EngineClient, EngineStatus, EtaRatio, Job, Trouble
 from engine.api.embedded_texts import read_texts
 from engine.api.errors import (
     BadInput,
@@ -111,6 +111,7 @@ __all__ = [
     "Size",
     "Started",
     "TooBusy",
+    "Trouble",
     "Unavailable",
     "UnknownInversion",
     "UnknownLora",

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,7 +23,18 @@ from bot.records import Generation
 from bot.storage import Store, open_store
 from bot.styles import Style
 from bot.usecases import Usecases, build
-from engine.api import EngineError, ModelInfo, SchedulerInfo, Size
+from engine.api import (
+    EngineClient,
+    EngineError,
+    EngineStatus,
+    GenerationRequest,
+    Job,
+    ModelInfo,
+    Recipe,
+    SchedulerInfo,
+    Size,
+    Trouble,
+)
 from engine.catalog import Catalog, ModelEntry, Source
 from engine.executors.fake import FakeExecutor
 from engine.service import open_engine
@@ -90,6 +101,27 @@ async def nothing() -> None:
 
 
 @dataclass
+class AilingEngine:
+    """An engine that also says of itself what the test says."""
+
+    engine: EngineClient
+    troubles: tuple[Trouble, ...] = ()
+
+    def models(self) -> tuple[ModelInfo, ...]:
+        return self.engine.models()
+
+    def check(self, recipe: Recipe, tenant: str | None = None) -> None:
+        self.engine.check(recipe, tenant)
+
+    def submit(self, request: GenerationRequest) -> Job:
+        return self.engine.submit(request)
+
+    def status(self) -> EngineStatus:
+        status = self.engine.status()
+        return replace(status, troubles=status.troubles + self.troubles)
+
+
+@dataclass
 class House:
     """What outlives the bot's process: the ledger, the engine, and the use cases between them."""
 
@@ -97,6 +129,7 @@ class House:
     store: Store
     usecases: Usecases
     worker: FakeExecutor
+    engine: AilingEngine
     clock: Clock = field(default_factory=Clock)
     slept: list[float] = field(default_factory=list)
     during_sleep: Callable[[], Awaitable[None]] = nothing
@@ -120,6 +153,7 @@ class World:
         self.store = house.store
         self.usecases = house.usecases
         self.worker = house.worker
+        self.engine = house.engine
         self.clock = house.clock
         self.slept = house.slept
         self.faults_are_expected = False
@@ -251,7 +285,8 @@ async def open_house(data_dir: Path, park: _Park) -> AsyncIterator[House]:
         async def sleep(seconds: float) -> None:
             await asyncio.sleep(0)
 
-        yield House(data_dir, store, build(store, engine, styles=STYLES, park=park, sleep=sleep), worker)
+        ailing = AilingEngine(engine)
+        yield House(data_dir, store, build(store, ailing, styles=STYLES, park=park, sleep=sleep), worker, ailing)
 
 
 @pytest.fixture
