@@ -9,7 +9,9 @@ from dataclasses import replace
 from engine.api import (
     EngineStatus,
     GenerationRequest,
+    Inversion,
     Job,
+    Lora,
     ModelInfo,
     ModelUnavailable,
     Recipe,
@@ -110,7 +112,12 @@ def _absent(catalog: Catalog) -> Sequence[AddOn]:
 
 
 def _without(absent: Sequence[AddOn], info: ModelInfo) -> ModelInfo:
-    return replace(info, absent=tuple(addon.meaning for addon in absent if addon.family == info.family))
+    own = [addon.meaning for addon in absent if addon.family == info.family]
+    return replace(
+        info,
+        absent_inversions=tuple(each for each in own if isinstance(each, Inversion)),
+        absent_loras=tuple(each for each in own if isinstance(each, Lora)),
+    )
 
 
 @asynccontextmanager

@@ -73,7 +73,7 @@ class ModelInfo:
         restrictions: what its licence forbids, one line.
         inversions: textual inversions that it understands.
         loras: all of the catalogue, so that one for another family can be told from one that is unknown.
-        absent: those of them, and of the inversions, whose files are not here yet.
+        absent_inversions, absent_loras: those of them whose files are not here yet.
         clip_skip: default, as in `Recipe`.
         max_clip_skip: most layers that can be skipped.
         vram_gb: memory that it takes on a card, in gigabytes, with a picture of its default size; 0 if unknown.
@@ -103,7 +103,8 @@ class ModelInfo:
     vram_gb: float = 0.0
     inversions: tuple[Inversion, ...] = ()
     loras: tuple[Lora, ...] = ()
-    absent: tuple[Lora | Inversion, ...] = ()
+    absent_inversions: tuple[Inversion, ...] = ()
+    absent_loras: tuple[Lora, ...] = ()
     clip_skip: int = 0
     max_clip_skip: int = 10
 
@@ -128,13 +129,13 @@ class ModelInfo:
         for inversion in recipe.inversions:
             if inversion not in self.inversions:
                 raise UnknownInversion(inversion.word, tuple(each.word for each in self.inversions))
-            self._check_here(inversion)
+            self._check_here((inversion,))
         _check_range("LoRAs", len(recipe.loras), 0, MAX_LORAS)
         for use in recipe.loras:
             lora = Lora(use.name, use.revision, self.family)
             if lora not in self.loras:
                 raise UnknownLora(use.name, self._own_loras())
-            self._check_here(lora)
+            self._check_lora_is_here(lora)
 
     def inversions_in(self, *prompts: str) -> tuple[Inversion, ...]:
         """Return the textual inversions that the prompts name; a recipe has to say which.
@@ -146,8 +147,7 @@ class ModelInfo:
         texts = [passage.text for prompt in prompts for section in parse_prompt(prompt).sections for passage in section]
         named = {word.lower() for text in texts for word in pattern.findall(text)}
         found = tuple(inversion for inversion in self.inversions if inversion.word.lower() in named)
-        for inversion in found:
-            self._check_here(inversion)
+        self._check_here(found)
         return found
 
     def loras_in(self, *prompts: str) -> tuple[LoraUse, ...]:
@@ -169,7 +169,7 @@ class ModelInfo:
 
     def offered_loras(self) -> tuple[Lora, ...]:
         """Return the LoRAs that can change this model and whose files are here."""
-        return tuple(lora for lora in self.loras if lora.family == self.family and lora not in self.absent)
+        return tuple(lora for lora in self.loras if lora.family == self.family and lora not in self.absent_loras)
 
     def lora(self, name: str) -> Lora:
         """Return the LoRA of that name, in any case.
@@ -183,14 +183,17 @@ class ModelInfo:
             raise UnknownLora(name, self._own_loras())
         if lora.family != self.family:
             raise LoraOfOtherFamily(lora.name, lora.family, self.family)
-        self._check_here(lora)
+        self._check_lora_is_here(lora)
         return lora
 
-    def _check_here(self, addition: Lora | Inversion) -> None:
-        if addition in self.absent:
-            if isinstance(addition, Lora):
-                raise NotHereYet("LoRA", addition.name)
-            raise NotHereYet("textual inversion", addition.word)
+    def _check_lora_is_here(self, lora: Lora) -> None:
+        if lora in self.absent_loras:
+            raise NotHereYet("LoRA", lora.name)
+
+    def _check_here(self, inversions: tuple[Inversion, ...]) -> None:
+        for inversion in inversions:
+            if inversion in self.absent_inversions:
+                raise NotHereYet("textual inversion", inversion.word)
 
     def _own_loras(self) -> tuple[str, ...]:
         return tuple(lora.name for lora in self.offered_loras())

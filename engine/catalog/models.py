@@ -25,7 +25,13 @@ CHECKER = {
 """The safety checker of every model that names no other: the one that Stable Diffusion 1.5 comes with."""
 PREDICTIONS = ("epsilon", "v_prediction")
 _OTHER_KEYS = {"source", "safety_checker", "prediction_type"}
-_KEYS = {field.name for field in fields(ModelInfo)} - {"id", "inversions", "loras", "absent"} | _OTHER_KEYS
+_KEYS = {field.name for field in fields(ModelInfo)} - {
+    "id",
+    "inversions",
+    "loras",
+    "absent_inversions",
+    "absent_loras",
+} | _OTHER_KEYS
 _FIRST_REVISION = "1"
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _SIDE_STEP = 8

@@ -90,7 +90,7 @@ def digest_of(path: Path, file: RemoteFile, watch: Callable[[int], None] = lambd
 
 def _receipt(source: Source, part: str) -> Path:
     # Of one repository several files may be pulled, each for a model or add-on of its own.
-    return source.folder / (f"receipt-{part}-{source.file}.json" if source.file else f"receipt-{part}.json")
+    return source.folder / f"receipt-{source.file or part}.json"
 
 
 def _read(source: Source, part: str) -> Mapping[str, Any] | None:
