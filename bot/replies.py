@@ -16,6 +16,7 @@ from discord import app_commands
 from bot import policy, texts
 from bot.records import Generation, JobState
 from bot.storage.errors import StorageError
+from bot.texts import loras as lora_texts
 from bot.usecases import refusals
 from bot.usecases.deliver import Parcel
 from bot.usecases.draw import Drawing, Waiting
@@ -184,6 +185,7 @@ REPLIES: Mapping[type[BaseException], Callable[[Any], str]] = {
     api.SafetyUnavailable: lambda e: texts.SAFETY_UNAVAILABLE,
     api.ModelUnavailable: lambda e: texts.model_unavailable(e.model),
     api.LoraUnavailable: lambda e: texts.lora_unavailable(e.lora),
+    api.NotHereYet: lambda e: lora_texts.not_here_yet(e.kind, e.name),
     api.EngineStopped: lambda e: texts.ENGINE_STOPPED,
     api.WorkerDied: lambda e: texts.WORKER_DIED,
     api.GenerationFailed: lambda e: texts.GENERATION_FAILED,

@@ -11,7 +11,8 @@ from discord.ext import commands
 from bot import texts
 from bot.checks import member_of, place_of
 from bot.delivery import Delivery
-from bot.options import offer, read_ask
+from bot.options import offer, offer_loras, read_ask
+from bot.texts import loras as lora_texts
 from bot.usecases import Usecases
 from engine.api import ModelInfo
 
@@ -36,6 +37,8 @@ class Generate(commands.Cog):
         seed=texts.IMAGINE_SEED,
         count=texts.IMAGINE_COUNT,
         preset=texts.IMAGINE_PRESET,
+        lora=lora_texts.LORA,
+        clip_skip=lora_texts.CLIP_SKIP,
     )
     @app_commands.choices(
         preset=[app_commands.Choice(name=name, value=value) for value, name in texts.IMAGINE_PRESETS.items()]
@@ -54,6 +57,8 @@ class Generate(commands.Cog):
         seed: str | None = None,
         count: int = 1,
         preset: str | None = None,
+        lora: str | None = None,
+        clip_skip: int | None = None,
     ) -> None:
         """Accept a request, then answer with the message that will hold its result."""
         member = member_of(interaction)
@@ -69,6 +74,8 @@ class Generate(commands.Cog):
             seed=seed,
             count=count,
             preset=preset,
+            lora=lora,
+            clip_skip=clip_skip,
         )
         generation = await self._usecases.imagine.accept(member, place_of(interaction), ask)
         await self._delivery.begin(interaction, generation)
@@ -91,6 +98,12 @@ class Generate(commands.Cog):
         """Offer the noise schedulers of the model chosen so far, each with its trade-off."""
         model = await self._model_so_far(interaction)
         return offer(current, [(f"{each.name} · {each.note}", each.name) for each in model.schedulers] if model else [])
+
+    @imagine.autocomplete("lora")
+    async def offer_loras(self, interaction: discord.Interaction, current: str) -> list[app_commands.Choice[str]]:
+        """Offer the LoRAs for the model chosen so far, after those that were typed already."""
+        model = await self._model_so_far(interaction)
+        return offer_loras(current, model.offered_loras()) if model else []
 
     async def _model_so_far(self, interaction: discord.Interaction) -> ModelInfo | None:
         return await self._chosen_model(member_of(interaction).guild_id, interaction.namespace.model)

@@ -10,12 +10,14 @@ from bot.records import Generation, Kind, Place
 from bot.storage import Store
 from bot.usecases.admission import Admission
 from bot.usecases.lookup import find_model
+from bot.usecases.loras import with_loras, with_trigger_words
 from bot.usecases.presets import Preset, preset_scheduler, preset_size, preset_steps
 from engine.api import (
     MAX_IMAGES,
     MAX_SEED,
     EngineClient,
     ImageSeed,
+    LoraTag,
     ModelInfo,
     OutOfRange,
     Recipe,
@@ -29,6 +31,8 @@ class Ask:
     Args:
         seed: of the first picture; the next ones follow it.
         count: pictures, 1 to MAX_IMAGES.
+        loras: those asked for beside the prompt, which may name others; without a weight, each has its own.
+        clip_skip: last layers of the text encoders that the prompt skips.
     """
 
     prompt: str
@@ -42,6 +46,8 @@ class Ask:
     seed: int | None = None
     count: int = 1
     preset: Preset = Preset.STANDARD
+    loras: tuple[LoraTag, ...] = ()
+    clip_skip: int | None = None
 
 
 class Imagine:
@@ -79,7 +85,7 @@ def build_recipe(info: ModelInfo, ask: Ask, new_seed: Callable[[], int], limits:
 
     Raises:
         OutOfRange, InvalidSize: a number that no recipe can hold or this model cannot draw.
-        UnknownLora, LoraOfOtherFamily: the prompt names a LoRA that cannot change this model.
+        UnknownLora, LoraOfOtherFamily, NotHereYet: a LoRA was asked for that cannot change this model.
     """
     size = preset_size(info, ask.preset, limits.largest_side)
     width = size.width if ask.width is None else ask.width
@@ -92,7 +98,9 @@ def build_recipe(info: ModelInfo, ask: Ask, new_seed: Callable[[], int], limits:
     info.check_size(width, height)
     _check_range("steps", steps, info.min_steps, info.max_steps)
     _check_range("guidance", guidance_scale, info.min_guidance, info.max_guidance)
-    prompt = _with_trigger_words(_storable(ask.prompt), info.trigger_words)
+    clip_skip = info.clip_skip if ask.clip_skip is None else ask.clip_skip
+    _check_range("clip skip", clip_skip, 0, info.max_clip_skip)
+    prompt = with_trigger_words(with_loras(_storable(ask.prompt), ask.loras, info), info)
     negative_prompt = _storable(info.negative_prompt if ask.negative_prompt is None else ask.negative_prompt)
     return Recipe(
         model=info.id,
@@ -107,6 +115,7 @@ def build_recipe(info: ModelInfo, ask: Ask, new_seed: Callable[[], int], limits:
         images=_seeds(ask, new_seed),
         inversions=info.inversions_in(prompt, negative_prompt),
         loras=info.loras_in(prompt, negative_prompt),
+        clip_skip=clip_skip,
     )
 
 
@@ -120,12 +129,6 @@ def _seeds(ask: Ask, new_seed: Callable[[], int]) -> tuple[ImageSeed, ...]:
 def _check_range(field: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:
         raise OutOfRange(field, value, low, high)
-
-
-def _with_trigger_words(prompt: str, words: tuple[str, ...]) -> str:
-    """Return the prompt with the trigger words that it lacks at its end; an empty one stays empty, to be refused."""
-    missing = [each for each in words if each.casefold() not in prompt.casefold()]
-    return ", ".join([prompt.rstrip(" ,"), *missing]) if prompt.strip() and missing else prompt
 
 
 def _storable(text: str) -> str:

@@ -238,10 +238,10 @@ class _Park:
 
 
 @asynccontextmanager
-async def open_house(data_dir: Path, park: _Park) -> AsyncIterator[House]:
+async def open_house(data_dir: Path, park: _Park, models: Catalog) -> AsyncIterator[House]:
     """Open a ledger in `data_dir` and an engine with one fake worker."""
     worker = FakeExecutor()
-    async with open_store(data_dir, LIMITS) as store, open_engine(EngineSettings(), catalog(), [worker]) as engine:
+    async with open_store(data_dir, LIMITS) as store, open_engine(EngineSettings(), models, [worker]) as engine:
 
         async def sleep(seconds: float) -> None:
             await asyncio.sleep(0)
@@ -250,10 +250,16 @@ async def open_house(data_dir: Path, park: _Park) -> AsyncIterator[House]:
 
 
 @pytest.fixture
-async def world(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> AsyncIterator[World]:
+def models() -> Catalog:
+    """What the bot draws with; a test's own may take its place."""
+    return catalog()
+
+
+@pytest.fixture
+async def world(tmp_path: Path, caplog: pytest.LogCaptureFixture, models: Catalog) -> AsyncIterator[World]:
     """A server in which the bot has just started."""
     park = _Park()
-    async with open_house(tmp_path, park) as house:
+    async with open_house(tmp_path, park, models) as house:
         env = Env(house.new_bot(), shard_count=1, check_errors=False, settle_timeout=PATIENCE_S)
         park.env = env
         await env.start()
