@@ -21,10 +21,8 @@ FILM = Lora("Old Film", "2", "sd1")
 MORE = tuple(Lora(name, "1", "sd1") for name in "abcdef")
 XL, FAR = Lora("xl-style", "1", "sdxl"), Lora("far", "1", "sd1")
 TOY, FAR_WORD = Inversion("toy", "1"), Inversion("farword", "1")
-HERE, ELSEWHERE = (
-    Source(Path("/nowhere"), file="x.safetensors"),
-    Source(Path("/nowhere"), "a/b", "main", "x.safetensors"),
-)
+HERE = Source(Path("/nowhere"), file="x.safetensors")
+ELSEWHERE = Source(Path("/nowhere"), "a/b", "main", "x.safetensors")
 
 
 def addon(meaning: Lora | Inversion, family: str = "sd1", source: Source = HERE) -> AddOn:
