@@ -17,7 +17,7 @@ from engine.executors.fake import FakeExecutor
 from engine.pocket import WEIGHTS
 from engine.service import open_engine
 from engine.settings import EngineSettings
-from tests.bot.conftest import LIMITS, House, World, Parking, open_world
+from tests.bot.conftest import LIMITS, House, Parking, World, open_world
 from tests.engine.stand_in import Hub
 
 CATALOGUE = """
