@@ -76,6 +76,8 @@ class ModelInfo:
         absent_inversions, absent_loras: those of them whose files are not here yet.
         clip_skip: default, as in `Recipe`.
         max_clip_skip: most layers that can be skipped.
+        addon_family: whose LoRAs and textual inversions fit, where its layers have other sizes than its family's; empty
+            for those of its family.
         vram_gb: memory that it takes on a card, in gigabytes, with a picture of its default size; 0 if unknown.
     """
 
@@ -107,6 +109,12 @@ class ModelInfo:
     absent_loras: tuple[Lora, ...] = ()
     clip_skip: int = 0
     max_clip_skip: int = 10
+    addon_family: str = ""
+
+    @property
+    def takes(self) -> str:
+        """The family of the LoRAs and textual inversions that fit."""
+        return self.addon_family or self.family
 
     def check(self, recipe: Recipe) -> None:
         """Raise the first thing in the recipe that this model cannot take.
@@ -132,7 +140,7 @@ class ModelInfo:
             self._check_here((inversion,))
         _check_range("LoRAs", len(recipe.loras), 0, MAX_LORAS)
         for use in recipe.loras:
-            lora = Lora(use.name, use.revision, self.family)
+            lora = Lora(use.name, use.revision, self.takes)
             if lora not in self.loras:
                 raise UnknownLora(use.name, self._own_loras())
             self._check_lora_is_here(lora)
@@ -169,7 +177,7 @@ class ModelInfo:
 
     def offered_loras(self) -> tuple[Lora, ...]:
         """Return the LoRAs that can change this model and whose files are here."""
-        return tuple(lora for lora in self.loras if lora.family == self.family and lora not in self.absent_loras)
+        return tuple(lora for lora in self.loras if lora.family == self.takes and lora not in self.absent_loras)
 
     def lora(self, name: str) -> Lora:
         """Return the LoRA of that name, in any case.
@@ -181,8 +189,8 @@ class ModelInfo:
         lora = next((lora for lora in self.loras if lora.name.lower() == name.lower()), None)
         if lora is None:
             raise UnknownLora(name, self._own_loras())
-        if lora.family != self.family:
-            raise LoraOfOtherFamily(lora.name, lora.family, self.family)
+        if lora.family != self.takes:
+            raise LoraOfOtherFamily(lora.name, lora.family, self.takes)
         self._check_lora_is_here(lora)
         return lora
 

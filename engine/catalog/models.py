@@ -114,8 +114,8 @@ def _addons(path: Path, tables: dict[str, Any], models_dir: Path) -> Sequence[Ad
 
 
 def _with_addons(entry: ModelEntry, addons: Sequence[AddOn]) -> ModelEntry:
-    """Return a model that knows all LoRAs, its family's textual inversions, and the files of those it can use."""
-    family, loras = entry.info.family, loras_of(addons)
+    """Return a model that knows all LoRAs, the textual inversions that fit, and the files of those it can use."""
+    family, loras = entry.info.takes, loras_of(addons)
     inversions = inversions_of(addons, family)
     info = replace(entry.info, inversions=tuple(inversions), loras=tuple(loras))
     files = {lora: file for lora, file in loras.items() if lora.family == family}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.api import Inversion, Lora
+from engine.api import Inversion, Lora, LoraOfOtherFamily
 from engine.catalog import CatalogError, load_catalog
 
 MODELS = """
@@ -46,6 +46,14 @@ def test_every_model_knows_all_loras_and_has_the_files_of_its_family(tmp_path: P
     assert one.info.loras == two.info.loras == (Lora("ink", "3", "sd1"),)
     assert one.loras == {Lora("ink", "3", "sd1"): tmp_path / "loras" / "ink.safetensors"}
     assert two.loras == {}
+
+
+def test_a_model_of_other_sizes_than_its_familys_takes_no_addons_of_it(tmp_path: Path) -> None:
+    models = MODELS.replace('title = "One"', 'title = "One"\naddon_family = "small"')
+    one, _ = load_catalog(write(tmp_path, models + INK + TOY), tmp_path / "own").entries
+    assert (one.loras, one.info.inversions, one.info.offered_loras()) == ({}, (), ())
+    with pytest.raises(LoraOfOtherFamily, match="is for sd1 models, and this is one of small"):
+        one.info.lora("ink")
 
 
 def test_a_lora_says_what_it_is_and_what_brings_it_out(tmp_path: Path) -> None:
