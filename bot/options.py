@@ -37,6 +37,7 @@ def read_ask(
     seed: str | None = None,
     count: int = 1,
     preset: str | None = None,
+    style: str | None = None,
     lora: str | None = None,
     clip_skip: int | None = None,
 ) -> Ask:
@@ -50,6 +51,7 @@ def read_ask(
         seed: digits.
         count: pictures.
         preset: one of the presets that Discord offers.
+        style: a style's name or title, for the use case to find.
         lora: names and weights, e.g. "ink, film:0.5".
 
     Raises:
@@ -72,6 +74,7 @@ def read_ask(
         seed=read_seed(seed) if seed else None,
         count=count,
         preset=Preset(preset) if preset else Preset.STANDARD,
+        style=_typed(style),
         loras=read_loras(lora) if lora else (),
         clip_skip=clip_skip,
     )

@@ -8,7 +8,7 @@ from dataclasses import fields
 
 from bot.policy import GuildPolicy, Limits, Usage
 from bot.quoting import inert, plain_cut
-from bot.records import Generation, Kind, LogEntry
+from bot.records import Generation, LogEntry
 from bot.usecases.admin import ModelStanding
 from bot.usecases.draw import Drawing, Waiting
 from bot.usecases.rework import SUBTLE
@@ -92,7 +92,7 @@ def heading(generation: Generation) -> str:
     Above the answer to a command Discord itself names the member; above the answer to a button it does not.
     """
     prompt = inert(generation.recipe.prompt, PROMPT_LENGTH)
-    return prompt if generation.kind is Kind.IMAGINE else f"<@{generation.user_id}> · {prompt}"
+    return prompt if generation.press is None else f"<@{generation.user_id}> · {prompt}"
 
 
 def accepted(generation: Generation) -> str:
