@@ -9,6 +9,7 @@ from dataclasses import fields
 from bot.policy import GuildPolicy, Limits, Usage
 from bot.quoting import inert, plain_cut
 from bot.records import Generation, LogEntry
+from bot.texts import inputs
 from bot.usecases.admin import ModelStanding
 from bot.usecases.draw import Drawing, Waiting
 from bot.usecases.rework import SUBTLE
@@ -137,9 +138,10 @@ def result(generation: Generation, indexes: Sequence[int], notices: Sequence[str
 
 def settings(recipe: Recipe) -> str:
     clip_skip = f" · clip skip {recipe.clip_skip}" if recipe.clip_skip else ""
+    start = f" · {inputs.started_from(recipe.init_image.strength)}" if recipe.init_image else ""
     return (
         f"{recipe.model} · {recipe.width}x{recipe.height} · {recipe.steps} steps · "
-        f"guidance {recipe.guidance_scale:g} · {recipe.scheduler}{clip_skip}"
+        f"guidance {recipe.guidance_scale:g} · {recipe.scheduler}{clip_skip}{start}"
     )
 
 

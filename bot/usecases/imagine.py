@@ -15,6 +15,7 @@ from bot.usecases.loras import with_loras, with_trigger_words
 from bot.usecases.presets import Preset, preset_scheduler, preset_size, preset_steps
 from bot.usecases.prompts import storable, whole_negative_prompt
 from bot.usecases.refusals import UnknownStyle
+from bot.usecases.starts import Start
 from engine.api import (
     MAX_IMAGES,
     MAX_SEED,
@@ -37,6 +38,7 @@ class Ask:
         style: name or title of the style whose words go around the prompt.
         loras: those asked for beside the prompt, which may name others; without a weight, each has its own.
         clip_skip: last layers of the text encoders that the prompt skips.
+        start: a picture to start from; the size is then the model's that has the most similar shape.
     """
 
     prompt: str
@@ -53,6 +55,7 @@ class Ask:
     style: str | None = None
     loras: tuple[LoraTag, ...] = ()
     clip_skip: int | None = None
+    start: Start | None = None
 
 
 class Imagine:
@@ -87,7 +90,9 @@ class Imagine:
             Refused, Unavailable: the engine cannot take it.
         """
         origin = Origin(None, None, press) if press else None
-        return await self._admission.accept(member, place, Kind.IMAGINE, await self.recipe(member, ask), origin)
+        recipe = await self.recipe(member, ask)
+        uploads = ask.start.files if ask.start else {}
+        return await self._admission.accept(member, place, Kind.IMAGINE, recipe, origin, uploads)
 
     async def recipe(self, member: Member, ask: Ask) -> Recipe:
         """Return what `accept` would have drawn. Raises what is wrong with the request, whatever was drawn before."""
@@ -123,9 +128,10 @@ def build_recipe(info: ModelInfo, ask: Ask, new_seed: Callable[[], int], limits:
 
     Raises:
         OutOfRange, InvalidSize: a number that no recipe can hold or this model cannot draw.
+        BadInput: the picture to start from cannot be used.
         UnknownLora, LoraOfOtherFamily, NotHereYet: a LoRA was asked for that cannot change this model.
     """
-    size = preset_size(info, ask.preset, limits.largest_side)
+    size = preset_size(info, ask.preset, limits.largest_side, ask.start.measure() if ask.start else None)
     width = size.width if ask.width is None else ask.width
     height = size.height if ask.height is None else ask.height
     steps = ask.steps
@@ -138,7 +144,7 @@ def build_recipe(info: ModelInfo, ask: Ask, new_seed: Callable[[], int], limits:
     _check_range("guidance", guidance_scale, info.min_guidance, info.max_guidance)
     clip_skip = info.clip_skip if ask.clip_skip is None else ask.clip_skip
     _check_range("clip skip", clip_skip, 0, info.max_clip_skip)
-    prompt = with_trigger_words(with_loras(storable(ask.prompt), ask.loras, info), info)
+    prompt = prompt_for(info, ask.prompt, ask.loras)
     negative_prompt = storable(info.negative_prompt if ask.negative_prompt is None else ask.negative_prompt)
     return Recipe(
         model=info.id,
@@ -154,7 +160,17 @@ def build_recipe(info: ModelInfo, ask: Ask, new_seed: Callable[[], int], limits:
         inversions=info.inversions_in(prompt, negative_prompt),
         loras=info.loras_in(prompt, negative_prompt),
         clip_skip=clip_skip,
+        init_image=ask.start.init_image() if ask.start else None,
     )
+
+
+def prompt_for(info: ModelInfo, prompt: str, loras: Sequence[LoraTag] = ()) -> str:
+    """Return a prompt as a recipe of the model has it: with LoRAs and trigger words, and nothing that cannot be stored.
+
+    Raises:
+        UnknownLora, LoraOfOtherFamily, NotHereYet, OutOfRange: a LoRA cannot change this model.
+    """
+    return with_trigger_words(with_loras(storable(prompt), loras, info), info)
 
 
 def _seeds(ask: Ask, new_seed: Callable[[], int]) -> tuple[ImageSeed, ...]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bot.policy import Member
-from bot.records import Generation, JobState
+from bot.records import Generation, JobState, PictureRecord
 from bot.storage import Store
-from bot.usecases.refusals import GenerationDeleted, NotAllowed, UnknownGeneration
-from engine.api import ModelInfo, UnknownModel
+from bot.usecases.refusals import GenerationDeleted, NoSuchPicture, NotAllowed, UnknownGeneration
+from engine.api import ModelInfo, UnknownModel, Verdict
 
 
 async def find_generation(store: Store, generation_id: str) -> Generation:
@@ -27,6 +27,14 @@ async def find_for(store: Store, member: Member, generation_id: str) -> Generati
     if generation.state is JobState.DELETED:
         raise GenerationDeleted(generation_id)
     return generation
+
+
+def allowed_picture(generation: Generation, index: int) -> PictureRecord:
+    """Return a picture that the safety gate allowed. Raises NoSuchPicture."""
+    picture = next((picture for picture in generation.pictures if picture.index == index), None)
+    if picture is None or picture.verdict is not Verdict.ALLOW:
+        raise NoSuchPicture(generation.id, index)
+    return picture
 
 
 def check_owner(member: Member, generation: Generation, action: str) -> None:

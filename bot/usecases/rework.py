@@ -6,12 +6,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from bot.policy import Member, limits_for
-from bot.records import Generation, Kind, PictureRecord, Place
+from bot.records import Generation, Kind, Place
 from bot.storage import Store
 from bot.usecases.admission import Admission, Origin
-from bot.usecases.lookup import find_for, find_model
+from bot.usecases.lookup import allowed_picture, find_for, find_model
 from bot.usecases.refusals import NoSuchPicture, TooManyVariations
-from engine.api import MAX_IMAGES, MAX_VARIATIONS, EngineClient, ImageSeed, Recipe, Verdict
+from bot.usecases.starts import check_files
+from engine.api import MAX_IMAGES, MAX_VARIATIONS, EngineClient, ImageSeed, Recipe
 
 SUBTLE = 0.15
 STRONG = 0.4
@@ -31,9 +32,10 @@ class Rework:
 
         Raises:
             Refusal: no such generation here, deleted, the same press is under way, or the policy forbids it.
-            Refused, Unavailable: the engine cannot take it (any more).
+            Refused, Unavailable: the engine cannot take it (any more); BadInput when what it started from is gone.
         """
         parent = await find_for(self._store, member, generation_id)
+        await check_files(self._store, parent.recipe)
         images = tuple(ImageSeed(self._new_seed()) for _ in parent.recipe.images)
         origin = Origin(parent.id, None, f"reroll:{parent.id}:{member.user_id}")
         return await self._admission.accept(member, place, Kind.REROLL, self._again(parent.recipe, images), origin)
@@ -59,7 +61,8 @@ class Rework:
             Refused, Unavailable: the engine cannot take it (any more).
         """
         parent = await find_for(self._store, member, generation_id)
-        picture = _allowed(parent, index)
+        picture = allowed_picture(parent, index)
+        await check_files(self._store, parent.recipe)
         if len(picture.seed.variations) >= MAX_VARIATIONS:
             raise TooManyVariations(MAX_VARIATIONS)
         if count is None:
@@ -81,7 +84,7 @@ class Rework:
             Refused, Unavailable: the engine cannot take it; InvalidSize when the model cannot draw one as large.
         """
         parent = await find_for(self._store, member, generation_id)
-        picture = _allowed(parent, index)
+        picture = allowed_picture(parent, index)
         if picture.file_sha256 is None or await self._store.pictures.read(generation_id, index) is None:
             raise NoSuchPicture(generation_id, index)
         grown = parent.recipe.upscaled(index, picture.file_sha256, factor)
@@ -92,10 +95,3 @@ class Rework:
         # The files the model has today are the ones that will draw it, and the record must say so.
         revision = find_model(self._engine.models(), recipe.model).revision
         return replace(recipe, images=images, model_revision=revision)
-
-
-def _allowed(parent: Generation, index: int) -> PictureRecord:
-    picture = next((picture for picture in parent.pictures if picture.index == index), None)
-    if picture is None or picture.verdict is not Verdict.ALLOW:
-        raise NoSuchPicture(parent.id, index)
-    return picture

@@ -15,7 +15,9 @@ from bot.records import Generation
 from bot.replies import NO_MENTIONS, NOT_TAKEN
 from bot.usecases.refusals import GenerationDeleted
 from bot.usecases.rework import STRONG, SUBTLE
+from bot.views.outpaint import outpaint_buttons
 from bot.views.press import GENERATION_ID, INDEX, Button, Host, pressed
+from bot.views.redraw import UseAsInput
 
 Strength = Literal["subtle", "strong"]
 STRENGTHS: dict[str, float] = {"subtle": SUBTLE, "strong": STRONG}
@@ -203,4 +205,7 @@ def picture_view(generation_id: str, index: int) -> discord.ui.View:
     view.add_item(Delete(generation_id, row=0))
     for factor in texts.UPSCALE:
         view.add_item(Upscale(generation_id, index, factor))
+    view.add_item(UseAsInput(generation_id, index))
+    for button in outpaint_buttons(generation_id, index):
+        view.add_item(button)
     return view

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from engine.api.errors import BadInput
+from engine.api.placement import Placement
 
 MAX_SEED = 2**32 - 1
 MAX_IMAGES = 4
@@ -131,12 +132,15 @@ class InitImage:
             or stretch its "latents", which keeps its edges clean where it is to grow.
         mask: hash of a second file, a picture of the same size that is light where the picture may change; empty for
             none. What was padded may always change.
+        placed: where the picture lies in the recipe's size, if not in its middle; its edges go on outwards instead of
+            white, and what is around it is drawn new. Only with "pad".
     """
 
     sha256: str
     strength: float
     fit: str = "crop"
     mask: str = ""
+    placed: Placement | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "strength", _real("strength", self.strength, 0.0, 1.0))
@@ -148,6 +152,8 @@ class InitImage:
             raise ValueError("a picture and its mask are named by 64 hexadecimal digits")
         if self.mask and self.fit == "latents":
             raise ValueError("latents are stretched without a mask")
+        if self.placed and self.fit != "pad":
+            raise ValueError("a picture that is placed is padded")
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -214,11 +220,18 @@ class Recipe:
         Fields that recipes did not always have are left out where they are empty, so that old recipes keep their text.
         """
         data = {name: value for name, value in asdict(self).items() if name not in _LATER_FIELDS or value}
+        if self.init_image and not self.init_image.placed:
+            del data["init_image"]["placed"]
         return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
     def sha256(self) -> str:
         """Return the hexadecimal SHA-256 of the canonical JSON."""
         return hashlib.sha256(self.canonical_json().encode()).hexdigest()
+
+    @property
+    def steps_taken(self) -> int:
+        """The steps that are really taken: a share of them where the recipe starts from a picture."""
+        return self.steps if self.init_image is None else max(1, int(self.steps * self.init_image.strength))
 
     def upscaled(self, index: int, sha256: str, factor: int) -> Recipe:
         """Return the recipe of one image grown: its latents stretched, then drawn over at a low strength.
@@ -247,7 +260,7 @@ class Recipe:
             )
             inversions = tuple(Inversion(**inversion) for inversion in data.get("inversions", ()))
             loras = tuple(LoraUse(**lora) for lora in data.get("loras", ()))
-            init_image = InitImage(**data["init_image"]) if "init_image" in data else None
+            init_image = _init_image(data["init_image"]) if "init_image" in data else None
             nested: dict[str, Any] = {"images": images, "inversions": inversions, "loras": loras}
             nested["init_image"] = init_image
             known = {field.name for field in fields(cls)} - set(nested)
@@ -297,6 +310,11 @@ class GenerationRequest:
             if hashlib.sha256(data).hexdigest() == sha256:
                 return data
         raise BadInput("missing")
+
+
+def _init_image(data: Mapping[str, Any]) -> InitImage:
+    placed = Placement(**data["placed"]) if "placed" in data else None
+    return InitImage(**{**data, "placed": placed})
 
 
 def _whole(name: str, value: float, low: int, high: int) -> int:
