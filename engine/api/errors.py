@@ -16,6 +16,7 @@
     │   ├── SafetyUnavailable
     │   ├── ModelUnavailable
     │   ├── LoraUnavailable
+    │   ├── NotHereYet
     │   └── EngineStopped
     └── JobFailed                   the job was queued and ended without pictures
         ├── WorkerDied
@@ -247,6 +248,18 @@ class LoraUnavailable(Unavailable):
 
     def sentence(self) -> str:
         return f"The LoRA {self.lora!r} could not be used: {self.reason}."
+
+
+@dataclass(eq=False)
+class NotHereYet(Unavailable):
+    """The catalogue has the LoRA or textual inversion (`kind`), and its file was not pulled yet."""
+
+    code = "not_here_yet"
+    kind: str
+    name: str
+
+    def sentence(self) -> str:
+        return f"The file of the {self.kind} {self.name!r} is not here yet; easel models list says how to bring it."
 
 
 @dataclass(eq=False)

@@ -7,7 +7,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from engine.api.errors import BadInput
@@ -17,12 +17,14 @@ MAX_SEED = 2**32 - 1
 MAX_IMAGES = 4
 MAX_VARIATIONS = 64
 MAX_LORA_WEIGHT = 4.0
+MAX_LORAS = 5
+MAX_CLIP_SKIP = 32
 PARSER_VERSION = 2
 MAX_INPUT_BYTES = 20 * 2**20
 MAX_INPUT_PIXELS = 50_000_000
 FITS = ("crop", "pad", "latents")
 UPSCALE_STRENGTH = 0.35
-_LATER_FIELDS = ("inversions", "loras", "init_image")
+_LATER_FIELDS = ("inversions", "loras", "init_image", "clip_skip")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -81,15 +83,25 @@ class Inversion:
 class Lora:
     """A LoRA of the catalogue: low-rank changes to the layers of a model, which a prompt may ask for.
 
+    Name, revision and family say which it is; the rest is told about it.
+
     Args:
         name: as in `<lora:name:0.8>`, in any case.
         revision: of the file.
         family: of the models that it is for.
+        title: name people read; empty for its name.
+        description: what it does, one line.
+        trigger_words: words that bring out what it was trained for.
+        weight: where a prompt gives none, -MAX_LORA_WEIGHT to MAX_LORA_WEIGHT.
     """
 
     name: str
     revision: str
     family: str
+    title: str = field(default="", compare=False)
+    description: str = field(default="", compare=False)
+    trigger_words: tuple[str, ...] = field(default=(), compare=False)
+    weight: float = field(default=1.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +179,8 @@ class Recipe:
         inversions: those that the prompts name, in the catalogue's order.
         loras: those that the prompts name, in their order.
         init_image: what to start from instead of noise; None for noise.
+        clip_skip: last layers of the text encoders that the prompt skips, as in diffusers: A1111's "Clip skip: 2" is 1
+            here; 0 for none.
 
     Raises:
         ValueError: a field is not a finite number, or outside what any model could take.
@@ -186,6 +200,7 @@ class Recipe:
     inversions: tuple[Inversion, ...] = ()
     loras: tuple[LoraUse, ...] = ()
     init_image: InitImage | None = None
+    clip_skip: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "width", _whole("width", self.width, 1, 16384))
@@ -195,6 +210,7 @@ class Recipe:
         object.__setattr__(self, "images", tuple(self.images))
         object.__setattr__(self, "inversions", tuple(self.inversions))
         object.__setattr__(self, "loras", tuple(self.loras))
+        object.__setattr__(self, "clip_skip", _whole("clip_skip", self.clip_skip, 0, MAX_CLIP_SKIP))
         if not 1 <= len(self.images) <= MAX_IMAGES:
             raise ValueError(f"a recipe has 1 to {MAX_IMAGES} images, not {len(self.images)}")
 
@@ -250,7 +266,7 @@ class Recipe:
             known = {field.name for field in fields(cls)} - set(nested)
             if unknown := set(data) - known - set(nested):
                 raise ValueError(f"unknown fields: {sorted(unknown)}")
-            return cls(**nested, **{name: data[name] for name in known})
+            return cls(**nested, **{name: data[name] for name in known if name in data or name not in _LATER_FIELDS})
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"not a recipe: {error!r}") from error
 

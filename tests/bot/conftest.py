@@ -210,8 +210,12 @@ class World:
         """Wait until something that happens in Discord makes the condition true."""
         async with asyncio.timeout(PATIENCE_S):
             while not condition():
-                self._changed.clear()
-                await self._changed.wait()
+                await self.change()
+
+    async def change(self) -> None:
+        """Wait until anything happens in Discord."""
+        self._changed.clear()
+        await self._changed.wait()
 
     async def press(self, member: MemberActor, message: ResponseMessage, label: str) -> InteractionResult:
         """Press the button with that label."""
@@ -266,7 +270,7 @@ class World:
         return result.response.content
 
 
-class _Park:
+class Parking:
     """Lets a command end while the bot waits for the engine."""
 
     env: Env
@@ -277,10 +281,10 @@ class _Park:
 
 
 @asynccontextmanager
-async def open_house(data_dir: Path, park: _Park) -> AsyncIterator[House]:
+async def open_house(data_dir: Path, park: Parking, models: Catalog) -> AsyncIterator[House]:
     """Open a ledger in `data_dir` and an engine with one fake worker."""
     worker = FakeExecutor()
-    async with open_store(data_dir, LIMITS) as store, open_engine(EngineSettings(), catalog(), [worker]) as engine:
+    async with open_store(data_dir, LIMITS) as store, open_engine(EngineSettings(), models, [worker]) as engine:
 
         async def sleep(seconds: float) -> None:
             await asyncio.sleep(0)
@@ -289,21 +293,33 @@ async def open_house(data_dir: Path, park: _Park) -> AsyncIterator[House]:
         yield House(data_dir, store, build(store, ailing, styles=STYLES, park=park, sleep=sleep), worker, ailing)
 
 
+@asynccontextmanager
+async def open_world(house: House, park: Parking) -> AsyncIterator[World]:
+    """Open a server, and start the bot of a house in it."""
+    env = Env(house.new_bot(), shard_count=1, check_errors=False, settle_timeout=PATIENCE_S)
+    park.env = env
+    await env.start()
+    try:
+        yield World(env, house)
+    finally:
+        await env.shutdown()
+
+
 @pytest.fixture
-async def world(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> AsyncIterator[World]:
+def models() -> Catalog:
+    """What the bot draws with; a test's own may take its place."""
+    return catalog()
+
+
+@pytest.fixture
+async def world(tmp_path: Path, caplog: pytest.LogCaptureFixture, models: Catalog) -> AsyncIterator[World]:
     """A server in which the bot has just started."""
-    park = _Park()
-    async with open_house(tmp_path, park) as house:
-        env = Env(house.new_bot(), shard_count=1, check_errors=False, settle_timeout=PATIENCE_S)
-        park.env = env
-        await env.start()
-        world = World(env, house)
-        try:
+    park = Parking()
+    async with open_house(tmp_path, park, models) as house:
+        async with open_world(house, park) as world:
             yield world
-        finally:
-            await env.shutdown()
         if not world.faults_are_expected:
-            assert not [error for error in env.errors if not _foreseen(error)]
+            assert not [error for error in world.env.errors if not _foreseen(error)]
             assert not [record for record in caplog.get_records("call") if record.levelno >= logging.ERROR]
 
 
