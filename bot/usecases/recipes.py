@@ -12,6 +12,7 @@ from bot.records import Generation, Kind, Place
 from bot.storage import Store
 from bot.usecases.admission import Admission, Origin
 from bot.usecases.imagine import Ask, build_recipe
+from bot.usecases.loras import written_tag
 from bot.usecases.prompts import whole_negative_prompt
 from bot.usecases.refusals import NoRecipe
 from engine.api import (
@@ -49,7 +50,8 @@ class Change:
     """What is not drawn as the file says.
 
     Args:
-        what: "model", "size", "steps", "guidance", "scheduler", "seed", "lora", "server", "picture" or "unreadable".
+        what: "model", "size", "steps", "guidance", "scheduler", "clip skip", "seed", "lora", "server", "picture" or
+            "unreadable".
         said: by the file; empty if it says nothing.
         used: instead; empty if it is left out.
     """
@@ -152,6 +154,7 @@ class _Planning:
             guidance_scale=self._guidance(),
             scheduler=scheduler.name,
             seed=said.seed.seed if said.seed else None,
+            clip_skip=self._nearest("clip skip", said.clip_skip, 0, info.max_clip_skip),
         )
         recipe = build_recipe(info, ask, new_seed, self._limits)
         if said.seed is None:
@@ -215,13 +218,13 @@ class _Planning:
         return whole
 
     def _without_unknown_loras(self, *prompts: str) -> list[str]:
-        own = {lora.name.casefold() for lora in self._info.loras if lora.family == self._info.family}
+        own = {lora.name.casefold() for lora in self._info.offered_loras()}
         known, unknown = [], []
         for prompt in prompts:
             rest, tags = split_loras(prompt)
             kept = [tag for tag in tags if tag.name.casefold() in own]
             unknown += [tag.name for tag in tags if tag not in kept]
-            named = [f"<lora:{tag.name}:{tag.weight:.12g}>" for tag in kept]
+            named = [written_tag(tag) for tag in kept]
             known.append(prompt if len(kept) == len(tags) else " ".join([rest.strip(" ,"), *named]))
         if unknown:
             self._note("lora", ", ".join(dict.fromkeys(unknown)))

@@ -115,6 +115,12 @@ def test_sampler_and_schedule_are_one_noise_scheduler(values: str, scheduler: st
     assert read(f"x\nSteps: 20, {values}, Seed: 1, Size: 64x64").scheduler == scheduler
 
 
+def test_clip_skip_is_counted_from_1_as_a1111_does() -> None:
+    assert read(f"x\n{VALUES}, Clip skip: 2").clip_skip == 1
+    assert read(parameters_text(replace(OURS, clip_skip=3))).clip_skip == 3
+    assert "Clip skip: 4" in parameters_text(replace(OURS, clip_skip=3))
+
+
 def test_a_variation_is_read() -> None:
     found = read(f"x\n{VALUES}, Variation seed: 9, Variation seed strength: 0.25")
 
@@ -151,6 +157,7 @@ def test_a_picture_enlarged_while_it_was_drawn_did_not_start_from_another() -> N
         ("Seed: -1", "Seed"),
         ("Seed: 99999999999999999999999", "Seed"),
         ("Size: large", "Size"),
+        ("Clip skip: 0", "Clip skip"),
         ("Variation seed strength: 7", "Variation seed strength"),
     ],
 )
