@@ -167,11 +167,12 @@ class Delete(discord.ui.DynamicItem[Button], template=rf"easel:delete:{GENERATIO
                 with suppress(*NOT_TAKEN):
                     await interaction.message.delete()
             raise
+        gone = None
         with suppress(*NOT_TAKEN):
             await interaction.response.defer()
             await interaction.delete_original_response()
-        if interaction.message is None or interaction.message.id != generation.message_id:
-            await host.delivery.remove(generation)
+            gone = interaction.message and interaction.message.id
+        await host.delivery.remove(generation, gone=gone is not None and gone == generation.message_id)
 
 
 def result_view(generation: Generation, indexes: Sequence[int]) -> discord.ui.View:
