@@ -15,7 +15,7 @@ from bot import replies
 from bot.policy import ModelDenied
 from bot.post import Post, Undeliverable
 from bot.records import UNFINISHED, Generation, JobState
-from bot.replies import NOT_TAKEN, Card
+from bot.replies import NOT_TAKEN, TOO_LARGE, Card
 from bot.storage import StorageError
 from bot.usecases import Usecases
 from bot.usecases.draw import Drawing, Ended, Waiting
@@ -25,7 +25,6 @@ from engine.api import ReviewedImage
 log = logging.getLogger(__name__)
 
 EDIT_EVERY_S = 1.5
-TOO_LARGE = 413
 RETRY_AFTER_S = (2.0, 15.0, 60.0, 300.0, 900.0, 3600.0)
 
 
