@@ -22,6 +22,7 @@ from bot.texts import loras as lora_texts
 from bot.texts import prompts as prompt_texts
 from bot.texts import recipes as recipe_texts
 from bot.texts import series as series_texts
+from bot.texts import words as word_texts
 from bot.usecases import refusals
 from bot.usecases.deliver import Parcel
 from bot.usecases.draw import Drawing, Waiting
@@ -210,6 +211,8 @@ REPLIES: Mapping[type[BaseException], Callable[[Any], str]] = {
     # the guild's policy
     policy.ModelDenied: lambda e: texts.model_denied(e.model, e.allowed),
     policy.NoModelAllowed: lambda e: texts.NO_MODEL_ALLOWED,
+    policy.WordsBlocked: lambda e: word_texts.refused(e.phrase),
+    policy.TooManyPhrases: lambda e: word_texts.too_many(e.limit),
     policy.TooManyPictures: lambda e: texts.too_many_pictures(e.asked, e.limit),
     policy.DailyQuotaUsed: lambda e: texts.daily_quota_used(e.asked, e.used, e.limit, e.resets_at),
     policy.TooManyAtOnce: lambda e: texts.too_many_at_once(e.asked, e.active, e.limit),
@@ -227,6 +230,7 @@ REPLIES: Mapping[type[BaseException], Callable[[Any], str]] = {
     refusals.NoRecipe: lambda e: recipe_texts.NONE_IN_FILE,
     refusals.RecipeGone: lambda e: recipe_texts.GONE,
     refusals.UnknownStyle: lambda e: prompt_texts.unknown_style(e.style, e.known),
+    refusals.NotBlocked: lambda e: word_texts.not_blocked(e.phrase),
     refusals.OfferOver: lambda e: series_texts.OFFER_OVER,
     refusals.PictureInSeries: lambda e: input_texts.ONE_PROMPT,
     refusals.NotFetched: lambda e: input_texts.NOT_FETCHED,
