@@ -44,11 +44,12 @@ MOVES: Mapping[JobState, frozenset[JobState]] = MappingProxyType(
 
 
 class Kind(StrEnum):
-    """What a member did to ask for a generation. VARY is whatever was made from one picture: upscaling too."""
+    """What a member did to ask for a generation."""
 
     IMAGINE = "imagine"
     REROLL = "reroll"
     VARY = "vary"
+    UPSCALE = "upscale"
 
 
 @dataclass(frozen=True, slots=True)

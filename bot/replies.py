@@ -16,6 +16,7 @@ from discord import app_commands
 from bot import policy, texts
 from bot.records import Generation, JobState
 from bot.storage.errors import StorageError
+from bot.texts import upscaling
 from bot.usecases import refusals
 from bot.usecases.deliver import Parcel
 from bot.usecases.draw import Drawing, Waiting
@@ -176,6 +177,7 @@ REPLIES: Mapping[type[BaseException], Callable[[Any], str]] = {
     api.UnknownInversion: lambda e: texts.unknown_inversion(e.word, e.known),
     api.UnknownLora: lambda e: texts.unknown_lora(e.lora, e.known),
     api.LoraOfOtherFamily: lambda e: texts.lora_of_other_family(e.lora, e.family, e.wanted),
+    api.UnknownUpscaler: lambda e: upscaling.unknown(e.upscaler),
     api.InvalidSize: lambda e: texts.invalid_size(e.width, e.height, e.nearest),
     api.OutOfRange: lambda e: texts.out_of_range(e.field, e.value, e.low, e.high),
     api.BadPrompt: _bad_prompt,
@@ -184,6 +186,7 @@ REPLIES: Mapping[type[BaseException], Callable[[Any], str]] = {
     api.SafetyUnavailable: lambda e: texts.SAFETY_UNAVAILABLE,
     api.ModelUnavailable: lambda e: texts.model_unavailable(e.model),
     api.LoraUnavailable: lambda e: texts.lora_unavailable(e.lora),
+    api.UpscalerUnavailable: lambda e: upscaling.unavailable(e.upscaler),
     api.EngineStopped: lambda e: texts.ENGINE_STOPPED,
     api.WorkerDied: lambda e: texts.WORKER_DIED,
     api.GenerationFailed: lambda e: texts.GENERATION_FAILED,

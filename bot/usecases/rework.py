@@ -9,7 +9,7 @@ from bot.policy import Member, limits_for
 from bot.records import Generation, Kind, PictureRecord, Place
 from bot.storage import Store
 from bot.usecases.admission import Admission, Origin
-from bot.usecases.lookup import find_for, find_model
+from bot.usecases.lookup import find_for, find_generation, find_model
 from bot.usecases.refusals import NoSuchPicture, TooManyVariations
 from engine.api import MAX_IMAGES, MAX_VARIATIONS, EngineClient, ImageSeed, Recipe, Verdict
 
@@ -36,7 +36,8 @@ class Rework:
         parent = await find_for(self._store, member, generation_id)
         images = tuple(ImageSeed(self._new_seed()) for _ in parent.recipe.images)
         origin = Origin(parent.id, None, f"reroll:{parent.id}:{member.user_id}")
-        return await self._admission.accept(member, place, Kind.REROLL, self._again(parent.recipe, images), origin)
+        recipe = self._again(await self._drawn_recipe(parent), images)
+        return await self._admission.accept(member, place, Kind.REROLL, recipe, origin)
 
     async def vary(
         self,
@@ -67,10 +68,11 @@ class Rework:
             count = min(MAX_IMAGES, limits.pictures_per_request, limits.pictures_at_once)
         images = tuple(picture.seed.vary(self._new_seed(), strength) for _ in range(count))
         origin = Origin(parent.id, index, f"vary:{parent.id}:{index}:{strength}:{member.user_id}")
-        return await self._admission.accept(member, place, Kind.VARY, self._again(parent.recipe, images), origin)
+        recipe = self._again(await self._drawn_recipe(parent), images)
+        return await self._admission.accept(member, place, Kind.VARY, recipe, origin)
 
     async def upscale(self, member: Member, place: Place, generation_id: str, index: int, factor: int) -> Generation:
-        """Accept one picture grown: its latents stretched and drawn over at a low strength.
+        """Accept one picture grown, by an upscaler if there is one for this, or else drawn over by its model.
 
         Args:
             index: the picture, from 0.
@@ -78,15 +80,22 @@ class Rework:
 
         Raises:
             Refusal: as in `reroll`; or there is no such picture.
-            Refused, Unavailable: the engine cannot take it; InvalidSize when the model cannot draw one as large.
+            Refused, Unavailable: the engine cannot take it; InvalidSize if its model cannot draw one as large.
         """
         parent = await find_for(self._store, member, generation_id)
         picture = _allowed(parent, index)
         if picture.file_sha256 is None or await self._store.pictures.read(generation_id, index) is None:
             raise NoSuchPicture(generation_id, index)
-        grown = parent.recipe.upscaled(index, picture.file_sha256, factor)
+        upscaler = find_model(self._engine.models(), parent.recipe.model).upscaler(factor)
+        grown = parent.recipe.upscaled(index, picture.file_sha256, factor, upscaler)
         origin = Origin(parent.id, index, f"upscale:{parent.id}:{index}:{factor}:{member.user_id}")
-        return await self._admission.accept(member, place, Kind.VARY, self._again(grown, grown.images), origin)
+        return await self._admission.accept(member, place, Kind.UPSCALE, self._again(grown, grown.images), origin)
+
+    async def _drawn_recipe(self, generation: Generation) -> Recipe:
+        """Return what a model drew: if an upscaler made the generation, what it made it of."""
+        while generation.recipe.upscaler is not None and generation.parent_id is not None:
+            generation = await find_generation(self._store, generation.parent_id)
+        return generation.recipe
 
     def _again(self, recipe: Recipe, images: tuple[ImageSeed, ...]) -> Recipe:
         # The files the model has today are the ones that will draw it, and the record must say so.

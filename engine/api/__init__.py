@@ -23,6 +23,8 @@ from engine.api.errors import (
     UnknownLora,
     UnknownModel,
     UnknownScheduler,
+    UnknownUpscaler,
+    UpscalerUnavailable,
     WorkerDied,
     error_classes,
     error_from_data,
@@ -49,8 +51,10 @@ from engine.api.requests import (
 )
 from engine.api.results import Facts, ImageResult, ReviewedImage, Verdict, pixel_sha256
 from engine.api.syntax import LoraTag, Passage, Prompt, parse_prompt, split_loras, words_pattern
+from engine.api.upscalers import FACTORS, Upscaler, UpscalerUse
 
 __all__ = [
+    "FACTORS",
     "FINAL",
     "FITS",
     "MAX_IMAGES",
@@ -107,6 +111,10 @@ __all__ = [
     "UnknownLora",
     "UnknownModel",
     "UnknownScheduler",
+    "UnknownUpscaler",
+    "Upscaler",
+    "UpscalerUnavailable",
+    "UpscalerUse",
     "Variation",
     "Verdict",
     "WorkerDied",

@@ -11,9 +11,11 @@ from engine.api.errors import (
     UnknownInversion,
     UnknownLora,
     UnknownScheduler,
+    UnknownUpscaler,
 )
 from engine.api.requests import MAX_LORA_WEIGHT, Inversion, Lora, LoraUse, Recipe
 from engine.api.syntax import parse_prompt, words_pattern
+from engine.api.upscalers import Upscaler, UpscalerUse
 
 GROWTH = 2
 """By how much a side may exceed what a model draws from nothing, when it draws over a picture that has its shapes."""
@@ -72,6 +74,7 @@ class ModelInfo:
         restrictions: what its licence forbids, one line.
         inversions: textual inversions that it understands.
         loras: all of the catalogue, so that one for another family can be told from one that is unknown.
+        upscalers: what makes pictures larger, of this model or another.
         vram_gb: memory that it takes on a card, in gigabytes, with a picture of its default size; 0 if unknown.
     """
 
@@ -99,15 +102,18 @@ class ModelInfo:
     vram_gb: float = 0.0
     inversions: tuple[Inversion, ...] = ()
     loras: tuple[Lora, ...] = ()
+    upscalers: tuple[Upscaler, ...] = ()
 
     def check(self, recipe: Recipe) -> None:
         """Raise the first thing in the recipe that this model cannot take.
 
         Raises:
-            InvalidSize, OutOfRange, UnknownScheduler, UnknownInversion, UnknownLora: see their fields.
+            InvalidSize, OutOfRange, UnknownScheduler, UnknownInversion, UnknownLora, UnknownUpscaler: see their fields.
         """
-        grows = recipe.init_image is not None and recipe.init_image.fit == "latents"
-        self.check_size(recipe.width, recipe.height, self.max_side * (GROWTH if grows else 1))
+        if recipe.upscaler is not None:  # the model draws nothing
+            self._check_upscaler(recipe.upscaler)
+            return
+        self.check_size(recipe.width, recipe.height, self.max_side * (GROWTH if recipe.grows else 1))
         _check_range("steps", recipe.steps, self.min_steps, self.max_steps)
         _check_range("guidance", recipe.guidance_scale, self.min_guidance, self.max_guidance)
         scheduler = next((each for each in self.schedulers if each.name == recipe.scheduler), None)
@@ -121,6 +127,17 @@ class ModelInfo:
         for use in recipe.loras:
             if Lora(use.name, use.revision, self.family) not in self.loras:
                 raise UnknownLora(use.name, self._own_loras())
+
+    def upscaler(self, factor: int) -> Upscaler | None:
+        """Return the upscaler for a factor, of several the one with the least to reduce; None if there is none."""
+        able = (upscaler for upscaler in self.upscalers if upscaler.factor >= factor)
+        return min(able, key=lambda upscaler: upscaler.factor, default=None)
+
+    def _check_upscaler(self, use: UpscalerUse) -> None:
+        for upscaler in self.upscalers:
+            if (upscaler.name, upscaler.revision) == (use.name, use.revision) and use.factor <= upscaler.factor:
+                return
+        raise UnknownUpscaler(use.name, tuple(upscaler.name for upscaler in self.upscalers))
 
     def inversions_in(self, *prompts: str) -> tuple[Inversion, ...]:
         """Return the textual inversions that the prompts name; a recipe has to say which."""

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from engine.api.errors import BadInput
+from engine.api.upscalers import Upscaler, UpscalerUse
 
 MAX_SEED = 2**32 - 1
 MAX_IMAGES = 4
@@ -21,7 +22,7 @@ MAX_INPUT_BYTES = 20 * 2**20
 MAX_INPUT_PIXELS = 50_000_000
 FITS = ("crop", "pad", "latents")
 UPSCALE_STRENGTH = 0.35
-_LATER_FIELDS = ("inversions", "loras", "init_image")
+_LATER_FIELDS = ("inversions", "loras", "init_image", "upscaler")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -161,6 +162,7 @@ class Recipe:
         inversions: those that the prompts name, in the catalogue's order.
         loras: those that the prompts name, in their order.
         init_image: what to start from instead of noise; None for noise.
+        upscaler: what makes that picture larger, to this width and height; None where the model draws.
 
     Raises:
         ValueError: a field is not a finite number, or outside what any model could take.
@@ -180,6 +182,7 @@ class Recipe:
     inversions: tuple[Inversion, ...] = ()
     loras: tuple[LoraUse, ...] = ()
     init_image: InitImage | None = None
+    upscaler: UpscalerUse | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "width", _whole("width", self.width, 1, 16384))
@@ -191,6 +194,16 @@ class Recipe:
         object.__setattr__(self, "loras", tuple(self.loras))
         if not 1 <= len(self.images) <= MAX_IMAGES:
             raise ValueError(f"a recipe has 1 to {MAX_IMAGES} images, not {len(self.images)}")
+        if self.upscaler is not None:
+            if self.init_image is None or self.init_image.mask or len(self.images) > 1:
+                raise ValueError("an upscaler takes one picture, whole")
+            if self.width % self.upscaler.factor or self.height % self.upscaler.factor:
+                raise ValueError(f"{self.width}x{self.height} is no size x{self.upscaler.factor}")
+
+    @property
+    def grows(self) -> bool:
+        """Whether it makes a picture larger."""
+        return self.upscaler is not None or (self.init_image is not None and self.init_image.fit == "latents")
 
     def canonical_json(self) -> str:
         """Return the one JSON text of this recipe: sorted keys, no spaces, numbers normalised.
@@ -204,17 +217,22 @@ class Recipe:
         """Return the hexadecimal SHA-256 of the canonical JSON."""
         return hashlib.sha256(self.canonical_json().encode()).hexdigest()
 
-    def upscaled(self, index: int, sha256: str, factor: int) -> Recipe:
-        """Return the recipe of one image grown: its latents stretched, then drawn over at a low strength.
+    def upscaled(self, index: int, sha256: str, factor: int, upscaler: Upscaler | None = None) -> Recipe:
+        """Return the recipe of one image grown.
 
         Args:
             index: of the image.
             sha256: of the image's file.
             factor: by which each side grows.
+            upscaler: what makes it larger; None for the model itself (its latents stretched, then drawn over at a low
+                strength).
         """
-        init_image = InitImage(sha256, UPSCALE_STRENGTH, "latents")
         width, height = self.width * factor, self.height * factor
-        return replace(self, width=width, height=height, images=(self.images[index],), init_image=init_image)
+        alone = replace(self, width=width, height=height, images=(self.images[index],), upscaler=None)
+        if upscaler is None:
+            return replace(alone, init_image=InitImage(sha256, UPSCALE_STRENGTH, "latents"))
+        use = UpscalerUse(upscaler.name, upscaler.revision, factor)
+        return replace(alone, init_image=InitImage(sha256, 1.0), upscaler=use, inversions=(), loras=())
 
     @classmethod
     def from_json(cls, text: str) -> Recipe:
@@ -234,6 +252,7 @@ class Recipe:
             init_image = InitImage(**data["init_image"]) if "init_image" in data else None
             nested: dict[str, Any] = {"images": images, "inversions": inversions, "loras": loras}
             nested["init_image"] = init_image
+            nested["upscaler"] = UpscalerUse(**data["upscaler"]) if "upscaler" in data else None
             known = {field.name for field in fields(cls)} - set(nested)
             if unknown := set(data) - known - set(nested):
                 raise ValueError(f"unknown fields: {sorted(unknown)}")

@@ -22,7 +22,7 @@ from bot.policy import Limits, Member, Refusal
 from bot.records import Generation
 from bot.storage import Store, open_store
 from bot.usecases import Usecases, build
-from engine.api import EngineError, ModelInfo, SchedulerInfo, Size
+from engine.api import EngineError, ModelInfo, SchedulerInfo, Size, Upscaler
 from engine.catalog import Catalog, ModelEntry, Source
 from engine.executors.fake import FakeExecutor
 from engine.service import open_engine
@@ -34,7 +34,9 @@ LIMITS = Limits(pictures_per_request=4, pictures_per_day=40, pictures_at_once=8,
 PATIENCE_S = 30.0
 
 
-def model(model_id: str, *, schedulers: tuple[str, ...] = ("DPM++ 2M", "Euler a")) -> ModelInfo:
+def model(
+    model_id: str, *, schedulers: tuple[str, ...] = ("DPM++ 2M", "Euler a"), upscalers: tuple[Upscaler, ...] = ()
+) -> ModelInfo:
     """Return a model of the tests' catalogue."""
     return ModelInfo(
         id=model_id,
@@ -55,11 +57,12 @@ def model(model_id: str, *, schedulers: tuple[str, ...] = ("DPM++ 2M", "Euler a"
         max_guidance=15.0,
         schedulers=tuple(SchedulerInfo(name, f"what {name} is good for") for name in schedulers),
         scheduler=schedulers[0],
+        upscalers=upscalers,
     )
 
 
 POCKET = model("pocket")
-OTHER = model("other", schedulers=("Heun",))
+OTHER = model("other", schedulers=("Heun",), upscalers=(Upscaler("Crisp 2", "Crisp", "1", 2),))
 
 
 def catalog() -> Catalog:
