@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from engine.catalog.inversions import INVERSIONS, InversionEntry, of_family, rea
 from engine.catalog.loras import LORAS, LoraEntry, read_loras
 from engine.catalog.schedulers import SCHEDULERS
 from engine.catalog.sources import Source, SourceError, read_source
+from engine.catalog.upscalers import UPSCALERS, UpscalerEntry, read_upscalers
 
 OWN_FILE = "models.toml"
 CHECKER = {
@@ -26,7 +27,7 @@ CHECKER = {
 """The safety checker of every model that names no other: the one that Stable Diffusion 1.5 comes with."""
 PREDICTIONS = ("epsilon", "v_prediction")
 _OTHER_KEYS = {"source", "safety_checker", "prediction_type"}
-_KEYS = {field.name for field in fields(ModelInfo)} - {"id", "inversions", "loras"} | _OTHER_KEYS
+_KEYS = {field.name for field in fields(ModelInfo)} - {"id", "inversions", "loras", "upscalers"} | _OTHER_KEYS
 _FIRST_REVISION = "1"
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _SIDE_STEP = 8
@@ -60,9 +61,10 @@ class ModelEntry:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """All models, the default first."""
+    """All models, the default first, and all upscalers."""
 
     entries: tuple[ModelEntry, ...]
+    upscalers: tuple[UpscalerEntry, ...] = ()
 
     def get(self, model: str) -> ModelEntry | None:
         """Return the entry of that id, or None."""
@@ -98,9 +100,30 @@ def load_catalog(models_file: Path, models_dir: Path) -> Catalog:
         for path, own_tables in ((models_file, tables), (own_file, own))
         for entry in _loras(path, own_tables.pop(LORAS, {}), models_dir)
     }
+    upscalers = {
+        entry.upscaler.name: entry
+        for path, own_tables in ((models_file, tables), (own_file, own))
+        for entry in _upscalers(path, own_tables.pop(UPSCALERS, {}), models_dir)
+    }
     files = dict.fromkeys(tables, models_file) | dict.fromkeys(own, own_file)
     entries = (_entry(file, model, (tables | own)[model], models_dir) for model, file in files.items())
-    return Catalog(tuple(_with_loras(_with_inversions(entry, inversions), tuple(loras.values())) for entry in entries))
+    entries = (_with_loras(_with_inversions(entry, inversions), tuple(loras.values())) for entry in entries)
+    return with_upscalers(Catalog(tuple(entries)), upscalers.values())
+
+
+def with_upscalers(catalog: Catalog, upscalers: Iterable[UpscalerEntry]) -> Catalog:
+    """Return a catalogue that has upscalers, which each of its models tells of."""
+    found = tuple(upscalers)
+    public = tuple(entry.upscaler for entry in found)
+    entries = (replace(entry, info=replace(entry.info, upscalers=public)) for entry in catalog.entries)
+    return Catalog(tuple(entries), found)
+
+
+def _upscalers(path: Path, tables: Any, models_dir: Path) -> Sequence[UpscalerEntry]:
+    try:
+        return list(read_upscalers(tables, path.parent, models_dir))
+    except ValueError as error:
+        raise CatalogError(f"{path}: {error}.") from error
 
 
 def _inversions(path: Path, tables: Any, models_dir: Path) -> Sequence[InversionEntry]:

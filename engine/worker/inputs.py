@@ -70,12 +70,31 @@ def read_start(request: GenerationRequest, pipeline: Any, gate: SafetyGate) -> S
     if wanted.fit == "latents":
         stretched = (recipe.height // factor, recipe.width // factor)
         size = _whole_latents(picture.size, size, factor)
-    fitted = fit_picture(picture, size, wanted)
-    review = gate.judge(fitted)
-    if review.verdict is not Verdict.ALLOW:
-        raise InputWithheld(review.verdict is Verdict.BLOCK)
+    fitted = _allowed(fit_picture(picture, size, wanted), gate)
     start = encode_start(pipeline, wanted.strength, fitted, mask and fit_mask(mask, size, wanted))
     return replace(start, stretched=stretched)
+
+
+def read_small_picture(request: GenerationRequest, gate: SafetyGate) -> Image.Image:
+    """Return the picture that the recipe's upscaler is to make as large as the recipe says.
+
+    Raises:
+        BadInput: it is missing, too large, or no picture.
+        InputWithheld: the gate does not allow it.
+    """
+    recipe = request.recipe
+    assert recipe.init_image is not None
+    assert recipe.upscaler is not None
+    size = (recipe.width // recipe.upscaler.factor, recipe.height // recipe.upscaler.factor)
+    picture = decode_input(request.input(recipe.init_image.sha256))
+    return _allowed(fit_picture(picture, size, recipe.init_image), gate)
+
+
+def _allowed(picture: Image.Image, gate: SafetyGate) -> Image.Image:
+    review = gate.judge(picture)
+    if review.verdict is not Verdict.ALLOW:
+        raise InputWithheld(review.verdict is Verdict.BLOCK)
+    return picture
 
 
 def _whole_latents(own: tuple[int, int], most: tuple[int, int], factor: int) -> tuple[int, int]:
