@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import queue
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -47,6 +46,12 @@ def worker(make_parent: Callable[..., Any], with_all: Catalog, tiny_folder: Path
     parent = make_parent(tiny_folder)
     parent.catalog = with_all
     return parent
+
+
+@pytest.fixture
+def drawing(recipe: Recipe, request_for: Callable[..., GenerationRequest]) -> Draw:
+    """A job without an upscaler; when it is prepared, all that earlier jobs gave back is back."""
+    return Draw(request_for(recipe, "drawn", previews=False))
 
 
 def picture_of(finished: JobFinished) -> Image.Image:
@@ -107,51 +112,46 @@ def test_a_pipeline_is_told_what_the_prompt_says_and_not_how() -> None:
     assert plain_text("a (red:1.4) apple <lora:ink:0.5> BREAK on [wood]") == "a red apple on wood"
 
 
-def test_others_are_drawn_while_a_picture_is_made_larger(
-    worker: Any, enlarge: Enlarge, recipe: Recipe, request_for: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_others_are_drawn_while_a_picture_is_made_larger(worker: Any, enlarge: Enlarge, drawing: Draw) -> None:
     """The network waits for the other job's end, which would never come if it held up the steps."""
     drawn = queue.SimpleQueue[None]()
 
-    def waits(network: RrdbNet, inputs: Any) -> None:
-        drawn.get(timeout=60)
-
-    hook = torch.nn.modules.module.register_module_forward_pre_hook(
-        lambda module, inputs: waits(module, inputs) if isinstance(module, RrdbNet) else None
-    )
+    def waits(module: Any, inputs: Any) -> None:
+        if isinstance(module, RrdbNet):
+            drawn.get(timeout=60)
 
     def listener(message: FromWorker) -> Iterable[ToWorker]:
         if isinstance(message, JobStarted) and message.job_id == "larger":
-            return [Draw(request_for(recipe, "other", previews=False))]
-        if isinstance(message, JobFinished) and message.job_id == "other":
+            return [drawing]
+        if isinstance(message, JobFinished) and message.job_id == "drawn":
             drawn.put(None)
         return []
 
     worker.listener = listener
-    with hook:
+    with torch.nn.modules.module.register_module_forward_pre_hook(waits):
         worker.run(Draw(enlarge("four", 2)))
-    assert [message.job_id for message in worker.of(JobFinished)] == ["other", "larger"]
+    assert [message.job_id for message in worker.of(JobFinished)] == ["drawn", "larger"]
 
 
 def test_a_cancel_ends_it_before_the_next_tile_and_frees_what_it_took(
-    worker: Any, enlarge: Enlarge, photograph: Image.Image, recipe: Recipe, device: Device, floor: Detector
+    worker: Any, enlarge: Enlarge, photograph: Image.Image, device: Device, floor: Detector, drawing: Draw
 ) -> None:
     models = worker.models = Models(worker.catalog, device, floor)
     wide = photograph.resize((640, 64))
     request = enlarge("four", 2, picture=wide)
     request = replace(request, recipe=replace(request.recipe, width=1280, height=128))
-    sent = []
+    sent: list[JobProgress] = []
 
     def listener(message: FromWorker) -> Iterable[ToWorker]:
         if isinstance(message, JobProgress) and not sent:
             sent.append(message)
             return [Cancel("larger"), Draw(enlarge("four", 2, "after"))]
-        return []
+        return [drawing] if isinstance(message, JobFinished) and message.job_id == "after" else []
 
     worker.listener = listener
     worker.run(Draw(request))
     assert worker.of(JobCancelled) == [JobCancelled("larger")]
-    assert (worker.of(JobFinished)[-1].job_id, worker.of(JobFailed)) == ("after", [])
+    assert [message.job_id for message in worker.of(JobFinished)] == ["after", "drawn"]
     assert sent[0].total == 4
     assert max(message.step for message in worker.of(JobProgress) if message.job_id == "larger") < 4
     assert models.upscalers.size == 0
@@ -264,8 +264,9 @@ def test_its_memory_is_counted_while_a_job_has_it(
 
 @pytest.mark.parametrize(("times", "ends"), [(1, JobFinished), (2, JobFailed)])
 def test_out_of_memory_is_tried_once_more_and_ends_cleanly(
-    worker: Any, enlarge: Enlarge, device: Device, floor: Detector, times: int, ends: type[FromWorker]
+    worker: Any, enlarge: Enlarge, device: Device, floor: Detector, drawing: Draw, times: int, ends: type[FromWorker]
 ) -> None:
+    worker.reactions = {ends: drawing}
     models = worker.models = Models(worker.catalog, device, floor)
     left = [torch.OutOfMemoryError("planned")] * times
 
@@ -274,14 +275,14 @@ def test_out_of_memory_is_tried_once_more_and_ends_cleanly(
             raise left.pop()
 
     with torch.nn.modules.module.register_module_forward_pre_hook(fails):
-        assert isinstance(worker.run(Draw(enlarge("four", 2)))[-1], ends)
+        worker.run(Draw(enlarge("four", 2)))
+    ended = [type(message) for message in worker.heard if isinstance(message, JobFinished | JobFailed)]
+    assert ended == [ends, JobFinished]
     assert models.upscalers.size == 0
 
 
 def test_a_picture_handed_in_larger_than_the_recipe_grows_from_is_cut_to_shape(
     worker: Any, enlarge: Enlarge, photograph: Image.Image
 ) -> None:
-    buffer = io.BytesIO()
-    photograph.resize((80, 64)).save(buffer, "PNG")
     request = enlarge("two", 2, picture=photograph.resize((80, 64)))
     assert picture_of(worker.run(Draw(request))[-1]).size == (128, 128)
