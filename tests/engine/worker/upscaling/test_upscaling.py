@@ -33,7 +33,7 @@ from engine.wire import (
 from engine.worker.device import Device
 from engine.worker.images import decode_png
 from engine.worker.memory import Memory
-from engine.worker.residency import Models
+from engine.worker.residency import Models, NoRoom
 from engine.worker.safety import Detector
 from engine.worker.upscaling.rrdb import RrdbNet
 from engine.worker.upscaling.upscalers import load_upscaler, plain_text
@@ -243,6 +243,24 @@ def test_one_that_does_not_fit_into_memory_is_refused_with_what_it_takes(
     assert (failed.code, "of memory" in failed.data["reason"]) == (UpscalerUnavailable.code, True)
     free = 10**9
     assert isinstance(worker.run(Draw(enlarge("four", 2)))[-1], JobFinished)
+
+
+def test_one_that_does_not_fit_beside_what_another_job_uses_waits_for_it(
+    with_all: Catalog, device: Device, floor: Detector, enlarge: Enlarge
+) -> None:
+    free = 10**9
+    models = Models(with_all, device, floor, on_device=Memory(lambda: free))
+    use = enlarge("four", 2).recipe.upscaler
+    assert use
+    models.get("tiny")
+    models.hold("tiny")
+    models.hold("tiny")
+    free = 1000
+    with pytest.raises(NoRoom):
+        models.upscalers.take(use)
+    models.release("tiny")
+    with pytest.raises(UpscalerUnavailable):
+        models.upscalers.take(use)
 
 
 def test_its_memory_is_counted_while_a_job_has_it(
