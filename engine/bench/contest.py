@@ -28,9 +28,9 @@ NEWCOMERS = 3
 FLOOD_SHARE = 0.6
 FLOOD_LOAD = 1.4
 PILOT = 6
-FEWEST, MOST = 8, 500
-TRACES_A_RUN = 40
-"""How many times a whole run takes as long as stock diffusers takes for the trace, about."""
+FEWEST, MOST = 16, 1000
+SPANS_A_RUN = 40
+"""How many times a whole run takes as long as one load, about."""
 CEILING_S = 2.0
 
 Say = Callable[[str], None]
@@ -82,7 +82,8 @@ class Contest:
 
     Args:
         model: its id.
-        requests: of the trace.
+        threads: CPU threads of each contender.
+        requests: of the trace at the highest load; lower ones have fewer, so that all last equally long.
         capacity_per_s: requests per second of stock diffusers, one after the other.
         row_ceiling: rows per second in calls of 16 over rows per second in calls of 2.
         unet_share: of stock diffusers' time for a picture, the part inside the UNet.
@@ -95,6 +96,7 @@ class Contest:
     """
 
     model: str
+    threads: int
     requests: int
     capacity_per_s: float
     row_ceiling: float
@@ -126,7 +128,7 @@ async def hold_contest(machine: Machine, models: Sequence[ModelInfo], plan: Plan
         profiled = None
         if plan.profile:
             profiled = await stack.enter_async_context(open_contender(plan.own, machine, profile=True))
-        return await _Contest(contenders, ceiling, profiled, models, plan, say).hold()
+        return await _Contest(contenders, ceiling, profiled, models, plan, machine.threads, say).hold()
 
 
 class _Contest:
@@ -137,6 +139,7 @@ class _Contest:
         profiled: Running | None,
         models: Sequence[ModelInfo],
         plan: Plan,
+        threads: int,
         say: Say,
     ) -> None:
         self._contenders = contenders
@@ -144,6 +147,7 @@ class _Contest:
         self._profiled = profiled
         self._models = models
         self._plan = plan
+        self._threads = threads
         self._say = say
         self._outcomes: dict[Contender, list[Outcome]] = {running.contender: [] for running in contenders}
 
@@ -151,14 +155,16 @@ class _Contest:
         name = self._models[0].id
         await self._warm_up()
         trace = make_trace(self._models, await self._affordable(), self._plan.seed)
-        self._say(f"{name}: {len(trace)} requests, all at once, {self._plan.rounds} rounds")
-        rounds, ceilings, unet_shares = await self._rounds(of_one_model(trace, self._models[0]))
+        span = trace[: round(len(trace) / LOADS[-1])]  # what stock diffusers can do while one load lasts
+        self._say(f"{name}: {len(span)} requests, all at once, {self._plan.rounds} rounds")
+        rounds, ceilings, unet_shares = await self._rounds(of_one_model(span, self._models[0]))
         capacity_per_s = median(each.images_per_s for each in rounds[Contender.SEQUENTIAL])
-        loads = {load: await self._load(trace, load, capacity_per_s) for load in LOADS}
+        loads = {load: await self._load(trace[: round(load * len(span))], load, capacity_per_s) for load in LOADS}
         stock = {each.visit.recipe.images[0].seed: each for each in self._outcomes[Contender.SEQUENTIAL]}
         likenesses = {contender: likeness(outcomes, stock) for contender, outcomes in self._outcomes.items()}
         return Contest(
             model=name,
+            threads=self._threads,
             requests=len(trace),
             capacity_per_s=capacity_per_s,
             row_ceiling=median(ceilings),
@@ -167,8 +173,8 @@ class _Contest:
             loads=loads,
             likeness=likenesses,
             newcomer_waits=await self._newcomers(),
-            flood=await self._flood(trace, capacity_per_s),
-            profile=await self._profile(of_one_model(trace, self._models[0])),
+            flood=await self._flood(span, capacity_per_s),
+            profile=await self._profile(of_one_model(span, self._models[0])),
         )
 
     def _in_turn(self, turn: int) -> list[Running]:
@@ -183,11 +189,12 @@ class _Contest:
                 await replay(running, of_one_model(visits, info)[: PILOT if info is self._models[0] else 1], None)
 
     async def _affordable(self) -> int:
-        """Return how many requests a trace may have for the run to end in time."""
+        """Return how many requests a trace may have for the run to end in time; each load lasts equally long."""
         stock = next(running for running in self._contenders if running.contender is Contender.SEQUENTIAL)
         pilot = of_one_model(make_trace(self._models, PILOT, self._plan.seed), self._models[0])
         per_s = PILOT / span_s((await replay(stock, pilot, None)).outcomes)
-        return min(max(math.floor(60 * self._plan.minutes * per_s / TRACES_A_RUN), FEWEST), MOST)
+        load_s = 60 * self._plan.minutes / SPANS_A_RUN
+        return min(max(math.floor(LOADS[-1] * load_s * per_s), FEWEST), MOST)
 
     async def _rounds(self, trace: Sequence[Visit]) -> tuple[dict[Contender, list[Figures]], list[float], list[float]]:
         """Return each contender's figures of every round, and each round's row ceiling and stock's UNet share."""
@@ -229,6 +236,7 @@ class _Contest:
     async def _profile(self, trace: Sequence[Visit]) -> Profile | None:
         if self._profiled is None:
             return None
+        await replay(self._profiled, trace[:1], None)  # ends its idle time so far, which would count otherwise
         done = await replay(self._profiled, trace, None)
         return Profile(done.counts, span_s(done.outcomes))
 

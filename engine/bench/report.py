@@ -96,7 +96,8 @@ def as_text(contest: Contest, service: Service) -> str:
     """Return one model's tables."""
     own = ratios(contest, service)
     lines = [
-        f"{contest.model}: {contest.requests} requests; stock diffusers draws {contest.capacity_per_s:.2f} images/s",
+        f"{contest.model}: {contest.requests} requests, {contest.threads} CPU threads; stock diffusers draws "
+        f"{contest.capacity_per_s:.2f} images/s",
         "",
         "All requests there from the start (medians of the rounds; ratios are of the same round)",
         *_table(
