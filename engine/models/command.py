@@ -30,6 +30,7 @@ from engine.hub import (
 from engine.models.errors import DONE, FAILED, ModelsError, check_new_id
 from engine.models.merge import add_merge_command, merge
 from engine.models.score import add_score_command, score
+from engine.models.upscalers import check_upscaler, upscaler_line
 from engine.settings import EngineSettings
 
 TOLD_EVERY_S = 0.5
@@ -76,15 +77,16 @@ def run(options: argparse.Namespace, settings: EngineSettings, out: TextIO, err:
         case "pull":
             return _pull(options, settings, out, err)
         case "check":
-            return _check(options.ids, settings, out)
+            return max(_check_upscalers(options.ids, settings, out), _check(options.ids, settings, out))
         case "add":
             return _add(options, settings, out, err)
         case "merge":
             return merge(options, settings, out, err)
         case "score":
             return score(options)
-    for entry in load_catalog(settings.models_file, settings.models_dir).entries:
-        print(_line(entry), file=out)
+    catalog = load_catalog(settings.models_file, settings.models_dir)
+    for line in [*map(_line, catalog.entries), *map(upscaler_line, catalog.upscalers)]:
+        print(line, file=out)
     return DONE
 
 
@@ -154,12 +156,25 @@ def _check_contents(entry: ModelEntry) -> int:
     return found.size
 
 
+def _check_upscalers(ids: Sequence[str], settings: EngineSettings, out: TextIO) -> int:
+    code = DONE
+    for entry in load_catalog(settings.models_file, settings.models_dir).upscalers:
+        if ids and entry.upscaler.name not in ids:
+            continue
+        try:
+            print(check_upscaler(entry), file=out)
+        except ModelsError as error:
+            print(error, file=out)
+            code = FAILED
+    return code
+
+
 def _check(ids: Sequence[str], settings: EngineSettings, out: TextIO) -> int:
-    entries = _entries(ids, settings) or [
-        entry
-        for entry in load_catalog(settings.models_file, settings.models_dir).entries
-        if not missing(sources_of(entry))
-    ]
+    catalog = load_catalog(settings.models_file, settings.models_dir)
+    upscalers = [entry.upscaler.name for entry in catalog.upscalers]
+    entries = _entries([id for id in ids if id not in upscalers], settings)
+    if not ids:
+        entries = [entry for entry in catalog.entries if not missing(sources_of(entry))]
     code = DONE
     for entry in entries:
         try:
