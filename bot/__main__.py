@@ -17,6 +17,7 @@ from bot import app
 from bot.sandbox import SandboxUnavailable, run_sandbox
 from bot.settings import Settings, SettingsError, load_settings
 from bot.storage import StorageError, held_folder, migrate
+from bot.styles import StylesError, load_styles
 from engine.__main__ import main as engine_main
 from engine.catalog import CatalogError, load_catalog
 
@@ -24,7 +25,7 @@ DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 ENGINE_COMMANDS = ("draw", "models", "bench")
 DEMO_PORT = 8765
 
-WRONG = (SettingsError, StorageError, CatalogError, SandboxUnavailable, discord.LoginFailure)
+WRONG = (SettingsError, StylesError, StorageError, CatalogError, SandboxUnavailable, discord.LoginFailure)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -72,12 +73,14 @@ def _run(options: argparse.Namespace, env: Mapping[str, str]) -> int:
 def _check(settings: Settings) -> str:
     engine = app.engine_settings(settings)
     catalog = load_catalog(engine.models_file, engine.models_dir)
+    styles = load_styles(settings.config_dir, settings.data_dir)
     return "\n".join(
         [
             "The settings are right.",
             f"Data: {settings.data_dir}",
             f"Workers: {', '.join(f'{worker.name} ({worker.threads} threads)' for worker in engine.workers())}",
             f"Models: {', '.join(info.id for info in catalog.infos())}",
+            f"Styles: {', '.join(style.name for style in styles)}",
             f"Discord token: {'set' if settings.discord_token else 'not set; easel run needs DISCORD_TOKEN'}",
         ]
     )

@@ -18,6 +18,7 @@ from bot.client import EaselBot
 from bot.replies import NOT_TAKEN
 from bot.settings import Settings, SettingsError
 from bot.storage import StorageError, Store, open_store
+from bot.styles import load_styles
 from bot.usecases import Park, Usecases, build, unparked
 from engine.api import EngineClient
 from engine.executors.port import Executor
@@ -71,14 +72,15 @@ async def open_app(
 
     Raises:
         SettingsError: the engine's settings are wrong.
-        StorageError, CatalogError: the ledger or the model catalogue cannot be used.
+        StorageError, CatalogError, StylesError: the ledger, the model catalogue or the styles cannot be used.
     """
+    styles = load_styles(settings.config_dir, settings.data_dir)
     async with (
         open_store(settings.data_dir, settings.default_limits()) as store,
         open_engine(engine_settings(settings), executors=executors) as engine,
         _tidying(store, settings.storage.retention_days),
     ):
-        yield App(store, engine, build(store, engine, park=park, sleep=sleep))
+        yield App(store, engine, build(store, engine, styles=styles, park=park, sleep=sleep))
 
 
 def engine_settings(settings: Settings) -> EngineSettings:

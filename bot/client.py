@@ -17,6 +17,7 @@ from discord.ext import commands
 from bot import replies
 from bot.cogs.admin import Admin
 from bot.cogs.generate import Generate
+from bot.cogs.help import Help
 from bot.cogs.quota import Quota
 from bot.delivery import Delivery
 from bot.storage import Store
@@ -75,7 +76,7 @@ class EaselBot(commands.AutoShardedBot):
 
     async def setup_hook(self) -> None:
         """Get ready before the first interaction can come, so that no job is both new and resumed."""
-        for cog in (Generate(self.usecases, self.delivery), Quota(self.usecases), Admin(self.usecases)):
+        for cog in (Generate(self.usecases), Quota(self.usecases), Help(self.usecases), Admin(self.usecases)):
             await self.add_cog(cog)
         self.add_dynamic_items(*BUTTONS)
         await self._sync_commands()

@@ -68,11 +68,16 @@ class Delivery:
         self._sleep = sleep
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
-    async def begin(self, interaction: discord.Interaction, generation: Generation) -> None:
-        """Answer the interaction that asked for an accepted job, and follow the job from then on."""
+    async def begin(self, interaction: discord.Interaction, generation: Generation, *, one_more: bool = False) -> None:
+        """Answer the interaction that asked for an accepted job, and follow the job from then on.
+
+        Args:
+            one_more: the interaction is answered, and asked for several jobs; each has a message that follows.
+        """
         post = Post(self._client, generation, interaction)
         try:
-            message_id = await post.respond(replies.accepted(generation), self._buttons.waiting(generation))
+            view = self._buttons.waiting(generation)
+            message_id = await post.respond(replies.accepted(generation), view, one_more=one_more)
             await self._record(post, self._usecases.deliver.placed(post.name, message_id))
         except NOT_TAKEN as error:
             log.warning("Job %s goes on without its interaction: %s", generation.id, error)

@@ -34,6 +34,7 @@ def read_ask(
     seed: str | None = None,
     count: int = 1,
     preset: str | None = None,
+    style: str | None = None,
 ) -> Ask:
     """Return the options as an Ask.
 
@@ -45,6 +46,7 @@ def read_ask(
         seed: digits.
         count: pictures.
         preset: one of the presets that Discord offers.
+        style: a style's name or title, for the use case to find.
 
     Raises:
         WrongValue: the size or the seed cannot be read.
@@ -66,6 +68,7 @@ def read_ask(
         seed=read_seed(seed) if seed else None,
         count=count,
         preset=Preset(preset) if preset else Preset.STANDARD,
+        style=_typed(style),
     )
 
 

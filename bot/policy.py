@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -60,12 +60,14 @@ class GuildPolicy:
         role_limits: by role id, the limits that role changes, by name.
         denied_models: ids of models nobody here may use.
         default_model: id used when a member names none; None for the catalogue's first allowed one.
+        negative_prompt: added to that of every new request; may be empty.
     """
 
     limits: Limits
     role_limits: Mapping[int, Mapping[str, int]] = field(default_factory=lambda: MappingProxyType({}))
     denied_models: frozenset[str] = frozenset()
     default_model: str | None = None
+    negative_prompt: str = ""
 
 
 class Refusal(Exception):
@@ -172,12 +174,28 @@ def check_model(policy: GuildPolicy, model: str, models: Iterable[ModelInfo]) ->
         raise ModelDenied(model, tuple(info.id for info in allowed_models(policy, models)))
 
 
-def check_request(limits: Limits, recipe: Recipe, usage: Usage, model: ModelInfo) -> None:
-    """Raise the first limit that the recipe passes.
+def check_request(limits: Limits, wanted: Sequence[tuple[Recipe, ModelInfo]], usage: Usage) -> None:
+    """Raise the first limit that one of the recipes passes, or all together.
+
+    Args:
+        limits: the member's.
+        wanted: what is asked for at once, each with its model.
+        usage: of the member, before.
 
     Raises:
-        TooManyPictures, SizeOverLimit, StepsOverLimit, TooManyAtOnce, DailyQuotaUsed: see their fields.
+        TooManyPictures, SizeOverLimit, StepsOverLimit: one recipe passes it.
+        TooManyAtOnce, DailyQuotaUsed: all together do.
     """
+    for recipe, model in wanted:
+        _check_recipe(limits, recipe, model)
+    count = sum(len(recipe.images) for recipe, _ in wanted)
+    if usage.active + count > limits.pictures_at_once:
+        raise TooManyAtOnce(count, usage.active, limits.pictures_at_once)
+    if usage.today + count > limits.pictures_per_day:
+        raise DailyQuotaUsed(count, usage.today, limits.pictures_per_day, usage.resets_at)
+
+
+def _check_recipe(limits: Limits, recipe: Recipe, model: ModelInfo) -> None:
     count = len(recipe.images)
     if count > limits.pictures_per_request:
         raise TooManyPictures(count, limits.pictures_per_request)
@@ -188,7 +206,3 @@ def check_request(limits: Limits, recipe: Recipe, usage: Usage, model: ModelInfo
         raise SizeOverLimit(recipe.width, recipe.height, limits.largest_side, nearest)
     if recipe.steps > limits.most_steps:
         raise StepsOverLimit(recipe.steps, limits.most_steps)
-    if usage.active + count > limits.pictures_at_once:
-        raise TooManyAtOnce(count, usage.active, limits.pictures_at_once)
-    if usage.today + count > limits.pictures_per_day:
-        raise DailyQuotaUsed(count, usage.today, limits.pictures_per_day, usage.resets_at)

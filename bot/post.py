@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import discord
@@ -44,20 +46,30 @@ class Post:
         self._channel = client.get_partial_messageable(generation.place.channel_id, guild_id=generation.place.guild_id)
         self.message_id = generation.message_id
         self._interaction = interaction
+        self._one_more = False
 
-    async def respond(self, card: Card, view: discord.ui.View) -> int:
+    async def respond(self, card: Card, view: discord.ui.View, *, one_more: bool = False) -> int:
         """Answer the interaction with the message, and return its id.
+
+        Args:
+            one_more: the interaction has its answer already, and this is one of several that follow.
 
         Raises:
             NOT_TAKEN: Discord did not take it; the interaction is of no more use.
         """
         assert self._interaction is not None
         interaction, self._interaction = self._interaction, None
-        response = await interaction.response.send_message(card.text, view=view, allowed_mentions=NO_MENTIONS)
-        assert response.message_id is not None
+        self._one_more = one_more
+        if one_more:
+            message = await interaction.followup.send(card.text, view=view, allowed_mentions=NO_MENTIONS, wait=True)
+            message_id = message.id
+        else:
+            response = await interaction.response.send_message(card.text, view=view, allowed_mentions=NO_MENTIONS)
+            assert response.message_id is not None
+            message_id = response.message_id
         self._interaction = interaction
-        self.message_id = response.message_id
-        return response.message_id
+        self.message_id = message_id
+        return message_id
 
     async def show(self, card: Card, view: discord.ui.View | None) -> discord.Message:
         """Rewrite the message, or send the first one.
@@ -66,7 +78,8 @@ class Post:
             NOT_TAKEN: Discord did not take it.
         """
         if self._interaction is not None:
-            if message := await self._edit_by_token(self._interaction, card, view):
+            assert self.message_id is not None
+            if message := await self._edit_by_token(self._interaction, self.message_id, card, view):
                 return message
             self._interaction = None
         if self.message_id is None:
@@ -108,14 +121,17 @@ class Post:
             log.info("The message of %s stays: %s", self.name, error)
 
     async def _edit_by_token(
-        self, interaction: discord.Interaction, card: Card, view: discord.ui.View | None
+        self, interaction: discord.Interaction, message_id: int, card: Card, view: discord.ui.View | None
     ) -> discord.Message | None:
         if discord.utils.utcnow() - interaction.created_at >= TOKEN_LIFE:
             return None
         try:
-            return await interaction.edit_original_response(
-                content=card.text, view=view, allowed_mentions=NO_MENTIONS, **self._attachments(card)
+            edit: Callable[..., Awaitable[discord.Message]] = (
+                partial(interaction.followup.edit_message, message_id)
+                if self._one_more
+                else interaction.edit_original_response
             )
+            return await edit(content=card.text, view=view, allowed_mentions=NO_MENTIONS, **self._attachments(card))
         except NOT_TAKEN as error:
             if isinstance(error, discord.NotFound) and error.code == _UNKNOWN_MESSAGE:
                 raise

@@ -98,6 +98,7 @@ class Generation:
         attempts: times a worker began it.
         accepted_at: seconds since the epoch; kept over attempts.
         parent_id, parent_index: generation and picture it was made from.
+        press: names the button or form that asked for it; None for a command.
         pictures: one record for each image of the recipe once the job has finished, else empty.
         error: why it failed, if the engine said so.
         facts: how it was drawn, once it has finished.
@@ -114,6 +115,7 @@ class Generation:
     accepted_at: float
     parent_id: str | None = None
     parent_index: int | None = None
+    press: str | None = None
     pictures: tuple[PictureRecord, ...] = ()
     error: EngineError | None = None
     facts: Facts | None = None

@@ -16,6 +16,9 @@ from discord import app_commands
 from bot import policy, texts
 from bot.records import Generation, JobState
 from bot.storage.errors import StorageError
+from bot.texts import hints as hint_texts
+from bot.texts import prompts as prompt_texts
+from bot.texts import series as series_texts
 from bot.texts import upscaling
 from bot.usecases import refusals
 from bot.usecases.deliver import Parcel
@@ -85,6 +88,8 @@ def _notices(parcel: Parcel) -> list[str]:
         notices.append(texts.some_blocked(parcel.blocked, count))
     if parcel.errors:
         notices.append(texts.some_not_judged(parcel.errors, count))
+    if parcel.hint:
+        notices.append(hint_texts.hint(parcel.hint))
     return notices
 
 
@@ -208,6 +213,8 @@ REPLIES: Mapping[type[BaseException], Callable[[Any], str]] = {
     refusals.NoSuchPicture: lambda e: texts.NO_SUCH_PICTURE,
     refusals.TooManyVariations: lambda e: texts.too_many_variations(e.limit),
     refusals.NotCancellable: lambda e: texts.NOT_CANCELLABLE,
+    refusals.UnknownStyle: lambda e: prompt_texts.unknown_style(e.style, e.known),
+    refusals.OfferOver: lambda e: series_texts.OFFER_OVER,
     refusals.WrongValue: lambda e: texts.wrong_value(e.field, e.value, e.hint),
     # the ledger
     StorageError: lambda e: texts.STORAGE_TROUBLE,

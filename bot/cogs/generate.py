@@ -1,4 +1,4 @@
-"""/imagine: draw pictures from a description."""
+"""/imagine and /build: draw pictures from a description, or from answers to five questions."""
 
 from __future__ import annotations
 
@@ -9,19 +9,21 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot import texts
-from bot.checks import member_of, place_of
-from bot.delivery import Delivery
+from bot.checks import member_of
 from bot.options import offer, read_ask
+from bot.texts import prompts as prompt_texts
 from bot.usecases import Usecases
+from bot.views.asking import draw
+from bot.views.builder import BuildForm
+from bot.views.press import host_of
 from engine.api import ModelInfo
 
 
 class Generate(commands.Cog):
-    """The command that starts a drawing."""
+    """The commands that start a drawing."""
 
-    def __init__(self, usecases: Usecases, delivery: Delivery) -> None:
+    def __init__(self, usecases: Usecases) -> None:
         self._usecases = usecases
-        self._delivery = delivery
 
     # Discord is given no ranges: it would refuse in words of its own, without saying what this server allows.
     @app_commands.command(name="imagine", description=texts.IMAGINE)
@@ -36,6 +38,7 @@ class Generate(commands.Cog):
         seed=texts.IMAGINE_SEED,
         count=texts.IMAGINE_COUNT,
         preset=texts.IMAGINE_PRESET,
+        style=prompt_texts.IMAGINE_STYLE,
     )
     @app_commands.choices(
         preset=[app_commands.Choice(name=name, value=value) for value, name in texts.IMAGINE_PRESETS.items()]
@@ -54,6 +57,7 @@ class Generate(commands.Cog):
         seed: str | None = None,
         count: int = 1,
         preset: str | None = None,
+        style: str | None = None,
     ) -> None:
         """Accept a request, then answer with the message that will hold its result."""
         member = member_of(interaction)
@@ -69,9 +73,15 @@ class Generate(commands.Cog):
             seed=seed,
             count=count,
             preset=preset,
+            style=style,
         )
-        generation = await self._usecases.imagine.accept(member, place_of(interaction), ask)
-        await self._delivery.begin(interaction, generation)
+        await draw(interaction, host_of(interaction), ask)
+
+    @app_commands.command(name="build", description=prompt_texts.BUILD)
+    @app_commands.guild_only()
+    async def build(self, interaction: discord.Interaction[Any]) -> None:
+        """Show the form."""
+        await interaction.response.send_modal(BuildForm())
 
     @imagine.autocomplete("model")
     async def offer_models(self, interaction: discord.Interaction, current: str) -> list[app_commands.Choice[str]]:
@@ -91,6 +101,12 @@ class Generate(commands.Cog):
         """Offer the noise schedulers of the model chosen so far, each with its trade-off."""
         model = await self._model_so_far(interaction)
         return offer(current, [(f"{each.name} · {each.note}", each.name) for each in model.schedulers] if model else [])
+
+    @imagine.autocomplete("style")
+    async def offer_styles(self, interaction: discord.Interaction, current: str) -> list[app_commands.Choice[str]]:
+        """Offer the styles, each with what it looks like."""
+        styles = self._usecases.imagine.styles
+        return offer(current, [(f"{style.title} · {style.description}", style.name) for style in styles])
 
     async def _model_so_far(self, interaction: discord.Interaction) -> ModelInfo | None:
         return await self._chosen_model(member_of(interaction).guild_id, interaction.namespace.model)

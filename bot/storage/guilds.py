@@ -29,7 +29,7 @@ class Guilds:
     async def policy_in(self, transaction: Transaction, guild_id: int) -> GuildPolicy:
         """Return the guild's policy as the transaction sees it."""
         values = {"guild": guild_id}
-        guild = await transaction.one("SELECT default_model FROM guilds WHERE guild_id = :guild", values)
+        guild = await transaction.one("SELECT * FROM guilds WHERE guild_id = :guild", values)
         denied = await transaction.all("SELECT model FROM denied_models WHERE guild_id = :guild", values)
         limits: dict[int, dict[str, int]] = {}
         for row in await transaction.all("SELECT role_id, name, value FROM limits WHERE guild_id = :guild", values):
@@ -39,6 +39,7 @@ class Guilds:
             role_limits=MappingProxyType({role: MappingProxyType(changes) for role, changes in limits.items()}),
             denied_models=frozenset(row["model"] for row in denied),
             default_model=guild["default_model"] if guild else None,
+            negative_prompt=guild["negative_prompt"] if guild else "",
         )
 
     async def allow(self, guild_id: int, model: str, entry: LogEntry) -> None:
@@ -68,6 +69,18 @@ class Guilds:
                 ON CONFLICT (guild_id) DO UPDATE SET default_model = excluded.default_model
                 """,
                 {"guild": guild_id, "model": model},
+            )
+            await _log(transaction, guild_id, entry)
+
+    async def set_negative_prompt(self, guild_id: int, negative_prompt: str, entry: LogEntry) -> None:
+        """Set what the negative prompt of every new request holds besides; empty for nothing."""
+        async with self._database.write() as transaction:
+            await transaction.run(
+                """
+                INSERT INTO guilds (guild_id, negative_prompt) VALUES (:guild, :negative)
+                ON CONFLICT (guild_id) DO UPDATE SET negative_prompt = excluded.negative_prompt
+                """,
+                {"guild": guild_id, "negative": negative_prompt},
             )
             await _log(transaction, guild_id, entry)
 

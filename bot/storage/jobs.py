@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,20 +46,27 @@ class Jobs:
         self._database = database
         self._guilds = guilds
 
-    async def accept(self, job: NewJob, check: Check) -> Generation:
-        """Record a job as accepted, unless `check` raises on the guild's policy and the member's usage of this moment.
+    async def accept(self, jobs: Sequence[NewJob], check: Check) -> tuple[Generation, ...]:
+        """Record jobs as accepted, unless `check` raises on the guild's policy and the member's usage of this moment.
 
         Counting and recording are one transaction, so that requests made at once cannot pass a limit together.
+
+        Args:
+            jobs: at least one, all by one member of one guild, accepted at one time; all are recorded, or none.
+            check: has to count them all.
 
         Raises:
             PressUnderWay: an unfinished job stands for the same press.
         """
+        first = jobs[0]
         async with self._database.write() as transaction:
-            await _refuse_same_press(transaction, job.press)
-            policy = await self._guilds.policy_in(transaction, job.place.guild_id)
-            check(policy, await usage_in(transaction, job.place.guild_id, job.user_id, job.accepted_at))
-            await _insert(transaction, job)
-            return await _load(transaction, job.id)
+            for job in jobs:
+                await _refuse_same_press(transaction, job.press)
+            policy = await self._guilds.policy_in(transaction, first.place.guild_id)
+            check(policy, await usage_in(transaction, first.place.guild_id, first.user_id, first.accepted_at))
+            for job in jobs:
+                await _insert(transaction, job)
+            return tuple([await _load(transaction, job.id) for job in jobs])
 
     async def usage(self, guild_id: int, user_id: int, now: float) -> Usage:
         """Return what the member has used by `now`, in seconds since the epoch."""

@@ -35,6 +35,7 @@ def generation(job: Row, images: Iterable[Row]) -> Generation:
         accepted_at=job["accepted_at"],
         parent_id=job["parent_id"],
         parent_index=job["parent_index"],
+        press=job["press"],
         pictures=tuple(_picture(image) for image in images),
         error=error_from_columns(job["error_code"], job["error_json"]),
         facts=facts_from_json(job["facts_json"]),

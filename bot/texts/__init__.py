@@ -92,7 +92,7 @@ def heading(generation: Generation) -> str:
     Above the answer to a command Discord itself names the member; above the answer to a button it does not.
     """
     prompt = inert(generation.recipe.prompt, PROMPT_LENGTH)
-    return prompt if generation.kind is Kind.IMAGINE else f"<@{generation.user_id}> · {prompt}"
+    return prompt if generation.press is None else f"<@{generation.user_id}> · {prompt}"
 
 
 def accepted(generation: Generation) -> str:

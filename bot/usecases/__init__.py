@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from bot.storage import Store
+from bot.styles import Style
 from bot.usecases.admin import Admin
 from bot.usecases.admission import Admission
 from bot.usecases.deliver import Deliver
 from bot.usecases.draw import Draw, Park, unparked
-from bot.usecases.ids import random_seed
+from bot.usecases.ids import new_id, random_seed
 from bot.usecases.imagine import Imagine
 from bot.usecases.quota import Quota
 from bot.usecases.rework import Rework
+from bot.usecases.series import Series
 from engine.api import EngineClient
 
 __all__ = ["Park", "Usecases", "build", "random_seed", "unparked"]
@@ -26,6 +28,7 @@ class Usecases:
     """Everything the Discord edge may call."""
 
     imagine: Imagine
+    series: Series
     rework: Rework
     draw: Draw
     deliver: Deliver
@@ -37,6 +40,7 @@ def build(
     store: Store,
     engine: EngineClient,
     *,
+    styles: Sequence[Style] = (),
     park: Park = unparked,
     clock: Callable[[], float] = time.time,
     new_seed: Callable[[], int] = random_seed,
@@ -47,6 +51,7 @@ def build(
     Args:
         store: the open ledger.
         engine: the port to the engine.
+        styles: those that members may choose.
         park: around every wait for the engine.
         clock: seconds since the epoch.
         new_seed: a random seed, 0 to MAX_SEED.
@@ -54,8 +59,10 @@ def build(
     """
     admission = Admission(store, engine, clock)
     draw = Draw(store, engine, park, clock, sleep)
+    imagine = Imagine(store, engine, admission, new_seed, styles)
     return Usecases(
-        imagine=Imagine(store, engine, admission, new_seed),
+        imagine=imagine,
+        series=Series(imagine, admission, engine, new_id),
         rework=Rework(store, engine, admission, new_seed),
         draw=draw,
         deliver=Deliver(store, engine, draw),

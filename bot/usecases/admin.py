@@ -9,10 +9,12 @@ from bot.policy import LIMIT_NAMES, LIMIT_RANGES, GuildPolicy, Member, allowed_m
 from bot.records import LogEntry
 from bot.storage import Store
 from bot.usecases.lookup import find_model
+from bot.usecases.prompts import joined, storable
 from bot.usecases.refusals import NotAllowed, WrongValue
-from engine.api import EngineClient, ModelInfo
+from engine.api import EngineClient, ModelInfo, parse_prompt
 
 MAX_LOG_ENTRIES = 100
+LONGEST_NEGATIVE = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,27 @@ class Admin:
         find_model(models, model)
         check_model(await self._store.guilds.policy(member.guild_id), model, models)
         await self._store.guilds.set_default(member.guild_id, model, entry)
+
+    async def set_negative_prompt(self, member: Member, words: str) -> str:
+        """Choose what the negative prompt of every new request holds besides, and return it as it will be.
+
+        Raises:
+            WrongValue: nothing was written, too much, or a LoRA tag, which fits the models of one family only.
+        """
+        words = joined(storable(words))
+        entry = self._entry(member, "negative prompt", words)
+        if not 1 <= len(words) <= LONGEST_NEGATIVE:
+            raise WrongValue("words", "", f"Write 1 to {LONGEST_NEGATIVE} characters.")
+        if parse_prompt(words).loras:
+            raise WrongValue("words", words, "Leave <lora:…> tags out: they belong to single prompts.")
+        await self._store.guilds.set_negative_prompt(member.guild_id, words, entry)
+        return words
+
+    async def clear_negative_prompt(self, member: Member) -> None:
+        """Add nothing to negative prompts any more."""
+        await self._store.guilds.set_negative_prompt(
+            member.guild_id, "", self._entry(member, "negative prompt", "none")
+        )
 
     async def set_limits(self, member: Member, changes: Mapping[str, int], role_id: int | None = None) -> GuildPolicy:
         """Change limits by name, for the guild or for one role, and return the new policy.

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bot.policy import GuildPolicy, Member, Usage, check_model, check_request, limits_for
+from bot.policy import (
+    GuildPolicy,
+    Limits,
+    Member,
+    Usage,
+    check_model,
+    check_request,
+    limits_for,
+)
 from bot.records import Generation, Kind, Place
 from bot.storage import NewJob, PressUnderWay, Store
 from bot.usecases.ids import new_id
@@ -16,9 +24,9 @@ from engine.api import EngineClient, Recipe
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a job comes from: the press of a button under a picture of an older generation."""
+    """What a job comes from: the press of a button, perhaps under a picture of an older generation."""
 
-    generation_id: str
+    generation_id: str | None
     index: int | None
     press: str
 
@@ -40,17 +48,54 @@ class Admission:
             Refusal: the guild's policy forbids it, or the press is under way already.
             Refused, Unavailable: the engine cannot take it.
         """
+        (generation,) = await self.accept_all(member, place, kind, [(recipe, origin)])
+        return generation
+
+    async def accept_all(
+        self, member: Member, place: Place, kind: Kind, wanted: Sequence[tuple[Recipe, Origin | None]]
+    ) -> tuple[Generation, ...]:
+        """Record several jobs as accepted, or none of them.
+
+        Raises:
+            Refusal: the guild's policy forbids one, or all together; or a press is under way already.
+            Refused, Unavailable: the engine cannot take one.
+        """
+        recipes = [recipe for recipe, _ in wanted]
+        await self._check_engine(member, recipes)
+        jobs = [self._job(member, place, kind, recipe, origin) for recipe, origin in wanted]
+        try:
+            return await self._store.jobs.accept(
+                jobs, lambda policy, usage: self._check(member, recipes, policy, usage)
+            )
+        except PressUnderWay as error:
+            raise AlreadyUnderWay(error.job_id) from error
+
+    async def check(self, member: Member, recipes: Sequence[Recipe]) -> tuple[Limits, Usage]:
+        """Raise what `accept_all` would raise now for these recipes; return the member's limits and usage."""
+        await self._check_engine(member, recipes)
+        policy = await self._store.guilds.policy(member.guild_id)
+        usage = await self._store.jobs.usage(member.guild_id, member.user_id, self._clock())
+        self._check(member, recipes, policy, usage)
+        return limits_for(policy, member.role_ids), usage
+
+    async def _check_engine(self, member: Member, recipes: Sequence[Recipe]) -> None:
         models = self._engine.models()
-        info = find_model(models, recipe.model)
-        # Withdrawn models are named as such even while the engine could not draw them anyway.
-        check_model(await self._store.guilds.policy(member.guild_id), recipe.model, models)
-        self._engine.check(recipe)
-
-        def check(policy: GuildPolicy, usage: Usage) -> None:
+        policy = await self._store.guilds.policy(member.guild_id)
+        for recipe in recipes:
+            find_model(models, recipe.model)
+            # Withdrawn models are named as such even while the engine could not draw them anyway.
             check_model(policy, recipe.model, models)
-            check_request(limits_for(policy, member.role_ids), recipe, usage, info)
+            self._engine.check(recipe)
 
-        job = NewJob(
+    def _check(self, member: Member, recipes: Sequence[Recipe], policy: GuildPolicy, usage: Usage) -> None:
+        models = self._engine.models()
+        for recipe in recipes:
+            check_model(policy, recipe.model, models)
+        wanted = [(recipe, find_model(models, recipe.model)) for recipe in recipes]
+        check_request(limits_for(policy, member.role_ids), wanted, usage)
+
+    def _job(self, member: Member, place: Place, kind: Kind, recipe: Recipe, origin: Origin | None) -> NewJob:
+        return NewJob(
             id=new_id(),
             kind=kind,
             recipe=recipe,
@@ -61,7 +106,3 @@ class Admission:
             parent_index=origin.index if origin else None,
             press=origin.press if origin else None,
         )
-        try:
-            return await self._store.jobs.accept(job, check)
-        except PressUnderWay as error:
-            raise AlreadyUnderWay(error.job_id) from error

@@ -8,6 +8,7 @@ from bot.policy import Member, ModelDenied, check_model
 from bot.records import Generation, JobState
 from bot.storage import IllegalMove, Store
 from bot.usecases.draw import Draw
+from bot.usecases.hints import Hint, hint_for
 from bot.usecases.lookup import check_owner, find_for, find_generation
 from bot.usecases.refusals import GenerationDeleted, NoSuchPicture
 from engine.api import EngineClient, ReviewedImage, Verdict
@@ -25,6 +26,7 @@ class Parcel:
         grid: them together; None for fewer than two.
         blocked: images the safety gate blocked.
         errors: images it could not judge, or whose files are gone.
+        hint: what may have spoiled them, if the member set it in a command; others said it before, or did not choose.
     """
 
     generation: Generation
@@ -32,6 +34,7 @@ class Parcel:
     grid: ReviewedImage | None
     blocked: int
     errors: int
+    hint: Hint | None = None
 
 
 class Deliver:
@@ -137,10 +140,13 @@ class Deliver:
                 picture = await self._store.pictures.read(generation.id, record.index)
                 pictures += [(record.index, picture)] if picture else []
         blocked = sum(record.verdict is Verdict.BLOCK for record in generation.pictures)
+        policy = await self._store.guilds.policy(generation.place.guild_id)
+        hint = hint_for(generation.recipe, self._engine.models(), policy.limits.most_steps)
         return Parcel(
             generation=generation,
             pictures=tuple(pictures),
             grid=await self._store.pictures.read_grid(generation.id),
             blocked=blocked,
             errors=len(generation.pictures) - blocked - len(pictures),
+            hint=hint if generation.press is None else None,
         )

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from bot.policy import GuildPolicy, Limits, Member, check_model, choose_model, limits_for
 from bot.records import Generation, Kind, Place
 from bot.storage import Store
-from bot.usecases.admission import Admission
+from bot.styles import Style, find_style
+from bot.usecases.admission import Admission, Origin
 from bot.usecases.lookup import find_model
 from bot.usecases.presets import Preset, preset_scheduler, preset_size, preset_steps
+from bot.usecases.prompts import storable, whole_negative_prompt
+from bot.usecases.refusals import UnknownStyle
 from engine.api import (
     MAX_IMAGES,
     MAX_SEED,
@@ -29,6 +32,7 @@ class Ask:
     Args:
         seed: of the first picture; the next ones follow it.
         count: pictures, 1 to MAX_IMAGES.
+        style: name or title of the style whose words go around the prompt.
     """
 
     prompt: str
@@ -42,28 +46,62 @@ class Ask:
     seed: int | None = None
     count: int = 1
     preset: Preset = Preset.STANDARD
+    style: str | None = None
 
 
 class Imagine:
-    """Turns what a member typed into an accepted job."""
+    """Turns what a member typed into an accepted job.
 
-    def __init__(self, store: Store, engine: EngineClient, admission: Admission, new_seed: Callable[[], int]) -> None:
+    Args:
+        styles: those that members may choose.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        engine: EngineClient,
+        admission: Admission,
+        new_seed: Callable[[], int],
+        styles: Sequence[Style],
+    ) -> None:
         self._store = store
         self._engine = engine
         self._admission = admission
         self._new_seed = new_seed
+        self.styles = styles
 
-    async def accept(self, member: Member, place: Place, ask: Ask) -> Generation:
+    async def accept(self, member: Member, place: Place, ask: Ask, press: str | None = None) -> Generation:
         """Record the request as a job; nothing is drawn before `Draw.follow`.
 
+        Args:
+            press: names what was pressed or submitted to ask for it; None for a command.
+
         Raises:
-            Refusal: the guild's policy forbids it.
+            Refusal: the guild's policy forbids it, there is no such style, or the press is under way already.
             Refused, Unavailable: the engine cannot take it.
         """
+        origin = Origin(None, None, press) if press else None
+        return await self._admission.accept(member, place, Kind.IMAGINE, await self.recipe(member, ask), origin)
+
+    async def recipe(self, member: Member, ask: Ask) -> Recipe:
+        """Return what `accept` would have drawn. Raises what is wrong with the request, whatever was drawn before."""
         policy = await self._store.guilds.policy(member.guild_id)
         info = self._model(policy, ask.model)
-        recipe = build_recipe(info, ask, self._new_seed, limits_for(policy, member.role_ids))
-        return await self._admission.accept(member, place, Kind.IMAGINE, recipe)
+        worded = self._worded(ask, info, policy)
+        return build_recipe(info, worded, self._new_seed, limits_for(policy, member.role_ids))
+
+    def _worded(self, ask: Ask, info: ModelInfo, policy: GuildPolicy) -> Ask:
+        """Return the request with the words of its style, its model and its guild in the prompts."""
+        style = find_style(self.styles, ask.style) if ask.style else None
+        if ask.style and style is None:
+            raise UnknownStyle(ask.style, tuple(each.name for each in self.styles))
+        avoided = whole_negative_prompt(
+            ask.negative_prompt,
+            model=info.negative_prompt,
+            style=style.negative_prompt if style else "",
+            guild=policy.negative_prompt,
+        )
+        return replace(ask, prompt=style.wrap(ask.prompt) if style else ask.prompt, negative_prompt=avoided)
 
     def _model(self, policy: GuildPolicy, asked: str | None) -> ModelInfo:
         models = self._engine.models()
@@ -92,8 +130,8 @@ def build_recipe(info: ModelInfo, ask: Ask, new_seed: Callable[[], int], limits:
     info.check_size(width, height)
     _check_range("steps", steps, info.min_steps, info.max_steps)
     _check_range("guidance", guidance_scale, info.min_guidance, info.max_guidance)
-    prompt = _with_trigger_words(_storable(ask.prompt), info.trigger_words)
-    negative_prompt = _storable(info.negative_prompt if ask.negative_prompt is None else ask.negative_prompt)
+    prompt = _with_trigger_words(storable(ask.prompt), info.trigger_words)
+    negative_prompt = storable(info.negative_prompt if ask.negative_prompt is None else ask.negative_prompt)
     return Recipe(
         model=info.id,
         model_revision=info.revision,
@@ -126,8 +164,3 @@ def _with_trigger_words(prompt: str, words: tuple[str, ...]) -> str:
     """Return the prompt with the trigger words that it lacks at its end; an empty one stays empty, to be refused."""
     missing = [each for each in words if each.casefold() not in prompt.casefold()]
     return ", ".join([prompt.rstrip(" ,"), *missing]) if prompt.strip() and missing else prompt
-
-
-def _storable(text: str) -> str:
-    # Half of a surrogate pair is no character: it can be neither hashed nor stored.
-    return text.encode("utf-8", "replace").decode("utf-8")

@@ -58,6 +58,19 @@ class NotCancellable(Refusal):
 
 
 @dataclass(eq=False)
+class UnknownStyle(Refusal):
+    """There is no style of that name or title."""
+
+    style: str
+    known: tuple[str, ...]
+
+
+@dataclass(eq=False)
+class OfferOver(Refusal):
+    """What was offered to be drawn is not remembered any more, or was offered to somebody else."""
+
+
+@dataclass(eq=False)
 class WrongValue(Refusal):
     """A value that cannot be used. `hint` is a sentence that says what can."""
 

@@ -8,11 +8,24 @@ from typing import Any
 import discord
 
 from bot.records import Generation
+from bot.views.builder import Build
 from bot.views.results import Delete, Reroll, Show, Upscale, Vary, result_view
 from bot.views.running import Cancel, waiting_view
+from bot.views.series import DrawAll, Withdraw
 from bot.views.unreadable import Unreadable
 
-BUTTONS: tuple[type[discord.ui.DynamicItem[Any]], ...] = (Cancel, Show, Vary, Upscale, Reroll, Delete, Unreadable)
+BUTTONS: tuple[type[discord.ui.DynamicItem[Any]], ...] = (
+    Cancel,
+    Show,
+    Vary,
+    Upscale,
+    Reroll,
+    Delete,
+    DrawAll,
+    Withdraw,
+    Build,
+    Unreadable,
+)
 
 
 class GenerationButtons:

@@ -27,6 +27,11 @@ class Host(Protocol):
     delivery: Delivery
 
 
+def host_of(interaction: discord.Interaction[Any]) -> Host:
+    """Return the client that received an interaction, as what it is here."""
+    return cast(Host, interaction.client)
+
+
 def pressed(
     action: Callable[[Item, discord.Interaction, Host], Awaitable[None]],
 ) -> Callable[[Item, discord.Interaction[Any]], Coroutine[Any, Any, None]]:
@@ -35,7 +40,7 @@ def pressed(
     @wraps(action)
     async def callback(self: Item, interaction: discord.Interaction[Any]) -> None:
         try:
-            await action(self, interaction, cast(Host, interaction.client))
+            await action(self, interaction, host_of(interaction))
         except Exception as error:
             await replies.answer(interaction, error)
 

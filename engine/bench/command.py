@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import platform
 import tempfile
 from collections.abc import Sequence
@@ -12,11 +13,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TextIO
 
-from engine.bench.contest import Contest, Plan, hold_contest
+from engine.bench.contest import LOADS, Contest, Plan, hold_contest
 from engine.bench.machine import BenchError, Machine
 from engine.bench.models import RANDOM, RANDOM_PREFIX, write_catalogue
 from engine.bench.plot import draw_plot
-from engine.bench.report import as_data, as_text
+from engine.bench.report import RATIO_LOAD, as_data, as_text
 from engine.catalog import load_catalog
 from engine.settings import EngineSettings, WorkerSpec
 from engine.worker.bench.contenders import TINY
@@ -38,6 +39,7 @@ class BenchOptions:
         models: ids of the catalogue, TINY, or shapes for random weights.
         minutes: the whole run may take, about.
         seed: of the requests.
+        loads: to measure at, in what stock diffusers can do.
         profile: whether to say where Easel's time goes.
         device, threads: of every worker; None for those of the settings, and TINY_THREADS for TINY.
         json_file, plot_file: where to write the figures and the plot; None for nowhere.
@@ -46,6 +48,7 @@ class BenchOptions:
     models: Sequence[str] = DEFAULT_MODELS
     minutes: float = MINUTES
     seed: int = SEED
+    loads: Sequence[float] = LOADS
     device: str | None = None
     threads: int | None = None
     profile: bool = False
@@ -70,8 +73,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="a public model's shape, without its weights",
     )
-    parser.add_argument("--minutes", type=float, default=MINUTES, help="how long to measure, about (default: 20)")
+    parser.add_argument("--minutes", type=_above_zero, default=MINUTES, help="how long to measure, about (default: 20)")
     parser.add_argument("--seed", type=int, default=SEED, help="of the requests")
+    parser.add_argument(
+        "--loads",
+        type=_loads,
+        default=LOADS,
+        metavar="LOAD,...",
+        help=f"how fast requests come, in what stock diffusers can do (default: {_listed(LOADS)}); "
+        f"always also {RATIO_LOAD:g}",
+    )
     parser.add_argument("--device", help='torch device, e.g. "cpu" or "cuda:0"')
     parser.add_argument("--threads", type=int, help="CPU threads of each worker")
     parser.add_argument("--profile", action="store_true", help="say where Easel's time goes")
@@ -86,6 +97,7 @@ def options_from(parsed: argparse.Namespace) -> BenchOptions:
         models or DEFAULT_MODELS,
         parsed.minutes,
         parsed.seed,
+        parsed.loads,
         parsed.device,
         parsed.threads,
         parsed.profile,
@@ -137,7 +149,7 @@ async def _bench(options: BenchOptions, settings: EngineSettings, out: TextIO, e
 async def _contest(
     model: str, options: BenchOptions, settings: EngineSettings, spec: WorkerSpec, err: TextIO
 ) -> Contest:
-    plan = Plan(options.minutes / len(options.models), options.seed, spec.service, options.profile)
+    plan = Plan(options.minutes / len(options.models), options.seed, spec.service, options.profile, options.loads)
     with tempfile.TemporaryDirectory(prefix="easel-bench-") as name:
         folder = Path(name)
         models_file = write_catalogue(model, settings, folder, half=spec.device != "cpu")
@@ -156,6 +168,25 @@ def _facts(options: BenchOptions, spec: WorkerSpec) -> dict[str, Any]:
         "seed": options.seed,
         "minutes": options.minutes,
     }
+
+
+def _loads(text: str) -> tuple[float, ...]:
+    loads = {_above_zero(each) for each in text.split(",")} | {RATIO_LOAD}
+    return tuple(sorted(loads))
+
+
+def _above_zero(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a number above zero, not {text!r}")
+    return value
+
+
+def _listed(loads: Sequence[float]) -> str:
+    return ",".join(f"{load:g}" for load in loads)
 
 
 def _first(group: BaseExceptionGroup[BenchError]) -> BenchError:

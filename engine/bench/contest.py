@@ -6,11 +6,13 @@ and each round begins with another of them.
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from statistics import median
+from typing import TypeVar
 
 from engine.api import ModelInfo
 from engine.bench.figures import Figures, Likeness, figures, likeness, percentile, span_s
@@ -24,16 +26,18 @@ from engine.worker.bench.tally import Counts
 
 LOADS = (0.5, 0.9, 1.4, 2.0)
 ROUNDS = 3
-NEWCOMERS = 3
+WHOLE_FROM_MINUTES = 1.0
+"""A model that has less time is measured in one round, with fewer requests."""
 FLOOD_SHARE = 0.6
 FLOOD_LOAD = 1.4
-PILOT = 6
-FEWEST, MOST = 16, 1000
-SPANS_A_RUN = 40
-"""How many times a whole run takes as long as one load, about."""
+FLOOD_SPANS = 4
+PILOT, SHORT_PILOT = 6, 2
+FEWEST, SHORT_FEWEST, MOST = 8, 3, 500
 CEILING_S = 2.0
+STARTED_AT_ONCE = 2
 
 Say = Callable[[str], None]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +49,47 @@ class Plan:
         seed: of the trace.
         service: Easel's class of service on this device, whose figures are the headline.
         profile: whether to find out where Easel's time goes.
-        rounds: how often every contender has all requests at once.
+        loads: at which contenders are measured, in what stock diffusers can do.
     """
 
     minutes: float
     seed: int
     service: Service
     profile: bool = False
-    rounds: int = ROUNDS
+    loads: Sequence[float] = LOADS
+
+    @property
+    def is_short(self) -> bool:
+        """Whether the time is enough to try the bench out, and no more."""
+        return self.minutes < WHOLE_FROM_MINUTES
+
+    @property
+    def rounds(self) -> int:
+        """How often every contender has all requests at once, and how many newcomers come."""
+        return 1 if self.is_short else ROUNDS
+
+    @property
+    def pilot(self) -> int:
+        """How many requests are drawn before anything is measured, and again to tell how many can be."""
+        return SHORT_PILOT if self.is_short else PILOT
+
+    @property
+    def fewest(self) -> int:
+        """How many requests there are at least while one load lasts."""
+        return SHORT_FEWEST if self.is_short else FEWEST
+
+    @property
+    def spans(self) -> float:
+        """How many times the whole run takes as long as one load lasts, about; with too much to do, some lag behind."""
+        stock_like, easel = 3, 2
+        rounds = self.rounds * (stock_like + easel / 2)
+        loads = sum(stock_like * max(1.0, load) + easel for load in self.loads)
+        return rounds + loads + FLOOD_SPANS
+
+    @property
+    def ceiling_s(self) -> float:
+        """How long one measurement of the row ceiling takes."""
+        return CEILING_S * min(1.0, self.minutes / WHOLE_FROM_MINUTES)
 
     @property
     def own(self) -> Contender:
@@ -123,12 +160,26 @@ async def hold_contest(machine: Machine, models: Sequence[ModelInfo], plan: Plan
     """
     async with AsyncExitStack() as stack:
         say(f"{models[0].id}: starting {len(Contender)} workers")
-        ceiling = await stack.enter_async_context(open_ceiling(machine, CEILING_S))
-        contenders = [await stack.enter_async_context(open_contender(each, machine)) for each in Contender]
-        profiled = None
-        if plan.profile:
-            profiled = await stack.enter_async_context(open_contender(plan.own, machine, profile=True))
-        return await _Contest(contenders, ceiling, profiled, models, plan, machine.threads, say).hold()
+        ceiling = await stack.enter_async_context(open_ceiling(machine, plan.ceiling_s))
+        profiled = [open_contender(plan.own, machine, profile=True)] if plan.profile else []
+        running = await _open_all(stack, [*(open_contender(each, machine) for each in Contender), *profiled])
+        contenders = running[: len(Contender)]
+        return await _Contest(
+            contenders, ceiling, running[-1] if profiled else None, models, plan, machine.threads, say
+        ).hold()
+
+
+async def _open_all(stack: AsyncExitStack, wanted: Sequence[AbstractAsyncContextManager[T]]) -> list[T]:
+    """Open several at a time: a start takes seconds of one core."""
+    may_start = asyncio.Semaphore(STARTED_AT_ONCE)
+
+    async def open_one(one: AbstractAsyncContextManager[T]) -> T:
+        async with may_start:
+            return await stack.enter_async_context(one)
+
+    async with asyncio.TaskGroup() as group:
+        opening = [group.create_task(open_one(each)) for each in wanted]
+    return [each.result() for each in opening]
 
 
 class _Contest:
@@ -154,12 +205,15 @@ class _Contest:
     async def hold(self) -> Contest:
         name = self._models[0].id
         await self._warm_up()
-        trace = make_trace(self._models, await self._affordable(), self._plan.seed)
-        span = trace[: round(len(trace) / LOADS[-1])]  # what stock diffusers can do while one load lasts
-        self._say(f"{name}: {len(span)} requests, all at once, {self._plan.rounds} rounds")
-        rounds, ceilings, unet_shares = await self._rounds(of_one_model(span, self._models[0]))
+        span = await self._span()
+        trace = make_trace(self._models, math.ceil(span * max(1.0, *self._plan.loads)), self._plan.seed)
+        at_once = of_one_model(trace[:span], self._models[0])
+        self._say(f"{name}: {span} requests, all at once, {self._plan.rounds} rounds")
+        rounds, ceilings, unet_shares = await self._rounds(at_once)
         capacity_per_s = median(each.images_per_s for each in rounds[Contender.SEQUENTIAL])
-        loads = {load: await self._load(trace[: round(load * len(span))], load, capacity_per_s) for load in LOADS}
+        loads = {
+            load: await self._load(trace[: math.ceil(load * span)], load, capacity_per_s) for load in self._plan.loads
+        }
         stock = {each.visit.recipe.images[0].seed: each for each in self._outcomes[Contender.SEQUENTIAL]}
         likenesses = {contender: likeness(outcomes, stock) for contender, outcomes in self._outcomes.items()}
         return Contest(
@@ -173,8 +227,8 @@ class _Contest:
             loads=loads,
             likeness=likenesses,
             newcomer_waits=await self._newcomers(),
-            flood=await self._flood(span, capacity_per_s),
-            profile=await self._profile(of_one_model(span, self._models[0])),
+            flood=await self._flood(trace[:span], capacity_per_s),
+            profile=await self._profile(at_once),
         )
 
     def _in_turn(self, turn: int) -> list[Running]:
@@ -183,18 +237,18 @@ class _Contest:
 
     async def _warm_up(self) -> None:
         """Draw a little of everything, so that what is done once, such as proofs, is done."""
-        visits = make_trace(self._models, 2 * PILOT, self._plan.seed + 1)
+        visits = make_trace(self._models, 2 * self._plan.pilot, self._plan.seed + 1)
         for running in (*self._contenders, *((self._profiled,) if self._profiled else ())):
             for info in self._models:
-                await replay(running, of_one_model(visits, info)[: PILOT if info is self._models[0] else 1], None)
+                count = self._plan.pilot if info is self._models[0] else 1
+                await replay(running, of_one_model(visits, info)[:count], None)
 
-    async def _affordable(self) -> int:
-        """Return how many requests a trace may have for the run to end in time; each load lasts equally long."""
+    async def _span(self) -> int:
+        """Return how many requests stock diffusers can serve while one load lasts, for the run to end in time."""
         stock = next(running for running in self._contenders if running.contender is Contender.SEQUENTIAL)
-        pilot = of_one_model(make_trace(self._models, PILOT, self._plan.seed), self._models[0])
-        per_s = PILOT / span_s((await replay(stock, pilot, None)).outcomes)
-        load_s = 60 * self._plan.minutes / SPANS_A_RUN
-        return min(max(math.floor(LOADS[-1] * load_s * per_s), FEWEST), MOST)
+        pilot = of_one_model(make_trace(self._models, self._plan.pilot, self._plan.seed), self._models[0])
+        per_s = self._plan.pilot / span_s((await replay(stock, pilot, None)).outcomes)
+        return min(max(math.floor(60 * self._plan.minutes / self._plan.spans * per_s), self._plan.fewest), MOST)
 
     async def _rounds(self, trace: Sequence[Visit]) -> tuple[dict[Contender, list[Figures]], list[float], list[float]]:
         """Return each contender's figures of every round, and each round's row ceiling and stock's UNet share."""
@@ -211,7 +265,7 @@ class _Contest:
 
     async def _load(self, trace: Sequence[Visit], load: float, capacity_per_s: float) -> dict[Contender, Figures]:
         self._say(f"{self._models[0].id}: {load:g} times what stock diffusers can do")
-        turns = self._in_turn(LOADS.index(load))
+        turns = self._in_turn(self._plan.loads.index(load))
         return {
             running.contender: figures(await self._replay(running, trace, load * capacity_per_s)) for running in turns
         }
@@ -224,7 +278,7 @@ class _Contest:
     async def _newcomers(self) -> list[int]:
         self._say(f"{self._models[0].id}: a newcomer behind a full batch")
         own = self._own()
-        return [await newcomer_waits(own, self._models[0]) for _ in range(NEWCOMERS)]
+        return [await newcomer_waits(own, self._models[0]) for _ in range(self._plan.rounds)]
 
     async def _flood(self, trace: Sequence[Visit], capacity_per_s: float) -> Flood:
         self._say(f"{self._models[0].id}: one tenant sends {FLOOD_SHARE:.0%} of the traffic")

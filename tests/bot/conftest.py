@@ -21,6 +21,7 @@ from bot.client import EaselBot
 from bot.policy import Limits, Member, Refusal
 from bot.records import Generation
 from bot.storage import Store, open_store
+from bot.styles import Style
 from bot.usecases import Usecases, build
 from engine.api import EngineError, ModelInfo, SchedulerInfo, Size, Upscaler
 from engine.catalog import Catalog, ModelEntry, Source
@@ -32,6 +33,10 @@ T = TypeVar("T")
 
 LIMITS = Limits(pictures_per_request=4, pictures_per_day=40, pictures_at_once=8, largest_side=192, most_steps=40)
 PATIENCE_S = 30.0
+STYLES = (
+    Style("ink", "Ink", "black and white", "ink drawing of {prompt}, bold", "colour"),
+    Style("oil", "Oil painting", "thick strokes", "oil painting of {prompt}"),
+)
 
 
 def model(
@@ -249,7 +254,7 @@ async def open_house(data_dir: Path, park: _Park) -> AsyncIterator[House]:
         async def sleep(seconds: float) -> None:
             await asyncio.sleep(0)
 
-        yield House(data_dir, store, build(store, engine, park=park, sleep=sleep), worker)
+        yield House(data_dir, store, build(store, engine, styles=STYLES, park=park, sleep=sleep), worker)
 
 
 @pytest.fixture

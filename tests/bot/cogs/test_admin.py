@@ -7,6 +7,7 @@ from simcord.backend.errors import SetupError
 
 from bot import texts
 from bot.records import JobState
+from bot.texts import prompts as prompt_texts
 
 if TYPE_CHECKING:
     from simcord.results import InteractionResult
@@ -20,6 +21,9 @@ COMMANDS: list[tuple[str, dict[str, Any]]] = [
     ("admin models default", {"model": "other"}),
     ("admin limits show", {}),
     ("admin limits set", {"pictures_per_day": 1}),
+    ("admin negative set", {"words": "text"}),
+    ("admin negative clear", {}),
+    ("admin negative show", {}),
     ("admin log", {}),
 ]
 
@@ -50,6 +54,7 @@ async def test_a_member_whom_discord_lets_through_is_refused_in_code(
     assert policy.denied_models == frozenset()
     assert policy.default_model is None
     assert policy.limits.pictures_per_day == 40
+    assert policy.negative_prompt == ""
     assert policy.role_limits == {}
     assert await moderate(world, "log") == texts.LOG_EMPTY
 
@@ -147,6 +152,24 @@ async def test_limits_that_make_no_sense_are_refused_and_nothing_changes(world: 
 
     assert "does not work for" in sentence or sentence == texts.NO_LIMIT_GIVEN
     assert await moderate(world, "limits show") == before
+
+
+async def test_the_servers_negative_prompt_is_in_every_new_request_until_it_is_cleared(world: World) -> None:
+    assert "text, watermark" in await moderate(world, "negative set", words="text, watermark")
+    assert "text, watermark" in await moderate(world, "negative show")
+    assert "Without: leaves, text, watermark" in (await world.drawn(negative_prompt="leaves")).content
+
+    await moderate(world, "negative clear")
+
+    assert await moderate(world, "negative show") == prompt_texts.NEGATIVE_NONE
+    assert "Without" not in (await world.drawn()).content
+
+
+async def test_a_negative_prompt_with_a_lora_is_refused(world: World) -> None:
+    sentence = await moderate(world, "negative set", words="text <lora:ink:1>")
+
+    assert "belong to single prompts" in sentence
+    assert await moderate(world, "negative show") == prompt_texts.NEGATIVE_NONE
 
 
 async def test_every_change_is_logged_with_who_and_when(world: World) -> None:

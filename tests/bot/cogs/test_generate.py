@@ -184,6 +184,13 @@ async def test_autocomplete_offers_the_sizes_and_schedulers_of_the_chosen_model(
     assert [(choice["name"], choice["value"]) for choice in schedulers] == [("Heun · what Heun is good for", "Heun")]
 
 
+async def test_a_value_that_is_known_to_hurt_gets_a_hint_under_the_pictures(world: World) -> None:
+    message = await world.drawn(guidance=15.0)
+
+    assert message.content.splitlines()[-1].startswith("-# Hint: guidance over 7.25")
+    assert "Hint" not in (await world.drawn(guidance=6.0)).content
+
+
 HOSTILE = [
     ("@everyone look", "@everyone"),
     ("<@&123456789012345678>", "<@&"),

@@ -115,6 +115,17 @@ def test_a_catalogue_that_is_missing_is_named(
     assert "nothing.toml" in capsys.readouterr().err
 
 
+def test_styles_that_cannot_be_used_are_named_with_all_their_mistakes(
+    own_data_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own_data_dir.mkdir()
+    (own_data_dir / "styles.toml").write_text('[mine]\ntitle = "Mine"\nprompt = "mine"\n')
+    assert main(["check-config"]) == 2
+    said = capsys.readouterr().err
+    assert "[mine]: description is missing" in said
+    assert "[mine]: prompt must hold {prompt} once" in said
+
+
 def test_right_settings_are_summed_up_without_the_token(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -122,6 +133,7 @@ def test_right_settings_are_summed_up_without_the_token(
     assert main(["check-config"]) == 0
     said = capsys.readouterr().out
     assert "pocket" in said
+    assert "film-noir" in said
     assert "secret" not in said
 
 

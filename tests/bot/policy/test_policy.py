@@ -110,7 +110,7 @@ def test_a_denied_model_names_those_that_remain() -> None:
 
 
 def test_a_request_at_every_limit_is_allowed() -> None:
-    check_request(LIMITS, recipe(images=2), Usage(today=8, active=2, resets_at=500.0), MODEL)
+    check_request(LIMITS, [(recipe(images=2), MODEL)], Usage(today=8, active=2, resets_at=500.0))
 
 
 @pytest.mark.parametrize(
@@ -126,21 +126,31 @@ def test_a_request_at_every_limit_is_allowed() -> None:
 )
 def test_one_beyond_a_limit_is_refused(asked: Recipe, usage: Usage, refusal: type[Refusal]) -> None:
     with pytest.raises(refusal):
-        check_request(LIMITS, asked, usage, MODEL)
+        check_request(LIMITS, [(asked, MODEL)], usage)
+
+
+def test_recipes_asked_for_at_once_count_together() -> None:
+    two = [(recipe(images=2), MODEL)] * 2
+    check_request(LIMITS, two, Usage(today=6, active=0, resets_at=500.0))
+    with pytest.raises(DailyQuotaUsed) as refused:
+        check_request(LIMITS, two, Usage(today=7, active=0, resets_at=500.0))
+    assert refused.value.asked == 4
+    with pytest.raises(TooManyAtOnce):
+        check_request(LIMITS, two, Usage(today=0, active=1, resets_at=500.0))
 
 
 def test_a_refusal_carries_what_a_reply_needs() -> None:
     with pytest.raises(DailyQuotaUsed) as quota:
-        check_request(LIMITS, recipe(images=2), Usage(9, 0, 500.0), MODEL)
+        check_request(LIMITS, [(recipe(images=2), MODEL)], Usage(9, 0, 500.0))
     assert (quota.value.asked, quota.value.used, quota.value.limit, quota.value.resets_at) == (2, 9, 10, 500.0)
     with pytest.raises(TooManyAtOnce) as active:
-        check_request(LIMITS, recipe(images=2), Usage(0, 3, 500.0), MODEL)
+        check_request(LIMITS, [(recipe(images=2), MODEL)], Usage(0, 3, 500.0))
     assert (active.value.asked, active.value.active, active.value.limit) == (2, 3, 4)
 
 
 def test_a_size_over_the_limit_names_the_nearest_allowed_ones_of_the_model() -> None:
     with pytest.raises(SizeOverLimit) as refused:
-        check_request(LIMITS, recipe(width=128, height=192), NOTHING, MODEL)
+        check_request(LIMITS, [(recipe(width=128, height=192), MODEL)], NOTHING)
     assert refused.value.nearest == ("128x128", "64x96")
 
 

@@ -87,7 +87,9 @@ class Ledger:
         at: float | None = None,
         check: Check = allow_all,
     ) -> Generation:
-        return await self.store.jobs.accept(self.job(images, user=user, guild=guild, press=press, at=at), check)
+        job = self.job(images, user=user, guild=guild, press=press, at=at)
+        (generation,) = await self.store.jobs.accept([job], check)
+        return generation
 
     async def running(self, images: int = 1, *, user: int = 1) -> Generation:
         return await self.store.jobs.start((await self.accepted(images, user=user)).id)

@@ -45,7 +45,7 @@ async def play(names: list[str], stop_before: int) -> list[JobState]:
     with tempfile.TemporaryDirectory() as folder:
         states = [JobState.ACCEPTED]
         async with open_store(Path(folder), LIMITS) as store:
-            await store.jobs.accept(JOB, lambda policy, usage: None)
+            await store.jobs.accept([JOB], lambda policy, usage: None)
             await _make_moves(store, names[:stop_before], states)
         async with open_store(Path(folder), LIMITS) as store:
             await _make_moves(store, names[stop_before:], states)

@@ -27,7 +27,7 @@ async def test_an_accepted_job_is_on_disk_before_accept_returns(ledger: Ledger) 
 
 async def test_a_job_is_read_back_as_it_was_accepted(ledger: Ledger) -> None:
     job = ledger.job(images=2)
-    generation = await ledger.store.jobs.accept(job, lambda policy, usage: None)
+    (generation,) = await ledger.store.jobs.accept([job], lambda policy, usage: None)
     await ledger.reopen()
     assert await ledger.get(generation) == generation
     assert (generation.recipe, generation.place, generation.user_id) == (job.recipe, job.place, job.user_id)
@@ -83,6 +83,17 @@ async def test_a_double_click_is_one_job(ledger: Ledger) -> None:
         *(ledger.accepted(press="vary:a:0:0.4:1") for _ in range(5)), return_exceptions=True
     )
     assert sum(isinstance(outcome, PressUnderWay) for outcome in outcomes) == 4
+
+
+async def test_of_jobs_accepted_together_all_are_recorded_or_none(ledger: Ledger) -> None:
+    presses = ["draw:a:0", "draw:a:1"]
+    both = await ledger.store.jobs.accept([ledger.job(press=press) for press in presses], lambda policy, usage: None)
+    assert [generation.press for generation in both] == presses
+
+    await ledger.store.jobs.cancel(both[0].id, 0.0)
+    with pytest.raises(PressUnderWay):
+        await ledger.store.jobs.accept([ledger.job(press=press) for press in presses], lambda policy, usage: None)
+    assert [generation.id for generation in await ledger.store.jobs.in_hand()] == [each.id for each in both]
 
 
 async def test_the_database_itself_refuses_a_second_unfinished_press(ledger: Ledger) -> None:

@@ -15,6 +15,7 @@ import pytest
 from bot.policy import Limits, Member
 from bot.records import Generation, Place
 from bot.storage import Store, open_store
+from bot.styles import Style
 from bot.usecases import Usecases, build
 from bot.usecases.draw import Drawing, Ended, Update, Waiting
 from bot.usecases.imagine import Ask
@@ -77,6 +78,7 @@ class Studio:
     def __init__(self, data_dir: Path) -> None:
         self.clock = Clock()
         self.models: tuple[ModelInfo, ...] = (POCKET, OTHER)
+        self.styles: tuple[Style, ...] = (Style("sketch", "Sketch", "grey lines", "sketch of {prompt}", "colour"),)
         self.queue_limit = 100
         self.starts: Iterable[Start] = ()
         self.make_worker: type[FakeExecutor] = FakeExecutor
@@ -104,6 +106,7 @@ class Studio:
         self.usecases = build(
             self.store,
             self.engine,
+            styles=self.styles,
             park=self._park,
             clock=self.clock,
             new_seed=lambda: next(self._seeds),

@@ -23,6 +23,8 @@ CHANGES: dict[str, Act] = {
     "default": lambda usecases, member: usecases.admin.set_default(member, "other"),
     "limits": lambda usecases, member: usecases.admin.set_limits(member, {"most_steps": 20}),
     "role limits": lambda usecases, member: usecases.admin.set_limits(member, {"most_steps": 20}, role_id=5),
+    "negative prompt": lambda usecases, member: usecases.admin.set_negative_prompt(member, "text"),
+    "no negative prompt": lambda usecases, member: usecases.admin.clear_negative_prompt(member),
     "clear": lambda usecases, member: usecases.admin.clear_role_limits(member, 5),
 }
 
@@ -135,3 +137,23 @@ async def test_a_cleared_role_is_like_any_other(studio: Studio) -> None:
     await studio.usecases.admin.clear_role_limits(studio.moderator, 5)
     limits, _ = await studio.usecases.quota.of(studio.ben)
     assert limits.most_steps == 40
+
+
+@pytest.mark.parametrize("words", ["", " , ", "x" * 301, "text <lora:ink:1>"])
+async def test_words_that_no_negative_prompt_can_hold_are_refused_and_not_logged(studio: Studio, words: str) -> None:
+    with pytest.raises(WrongValue):
+        await studio.usecases.admin.set_negative_prompt(studio.moderator, words)
+    assert (await studio.usecases.admin.policy(11)).negative_prompt == ""
+    assert await studio.usecases.admin.log(studio.moderator) == ()
+
+
+async def test_the_servers_negative_prompt_is_logged_and_stays_in_its_server(studio: Studio) -> None:
+    admin = studio.usecases.admin
+    await admin.set_negative_prompt(studio.moderator, "text")
+    await admin.set_default(studio.moderator, "other")
+    await studio.reopen()
+    admin = studio.usecases.admin
+    assert (await admin.policy(11)).negative_prompt == "text"
+    assert (await admin.policy(12)).negative_prompt == ""
+    await admin.clear_negative_prompt(studio.moderator)
+    assert [entry.details for entry in await admin.log(studio.moderator)] == ["none", "other", "text"]

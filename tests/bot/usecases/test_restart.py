@@ -34,7 +34,7 @@ async def main():
     async with open_store(Path(sys.argv[1]), Limits(4, 20, 8, 192, 40)) as store:
         for name in ("waiting", "drawing"):
             job = NewJob(name, Kind.IMAGINE, recipe, 1, Place(11, 22), 1000.0)
-            await store.jobs.accept(job, lambda policy, usage: None)
+            await store.jobs.accept([job], lambda policy, usage: None)
         await store.jobs.start("drawing")
         os.kill(os.getpid(), 9)
 

@@ -1,0 +1,40 @@
+"""/help: how to draw, a topic at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot.checks import member_of
+from bot.replies import NO_MENTIONS
+from bot.texts import help as texts
+from bot.usecases import Usecases
+from bot.views.builder import build_view
+
+
+class Help(commands.Cog):
+    """The command that explains the others."""
+
+    def __init__(self, usecases: Usecases) -> None:
+        self._usecases = usecases
+
+    @app_commands.command(name="help", description=texts.HELP)
+    @app_commands.describe(topic=texts.HELP_TOPIC)
+    @app_commands.choices(topic=[app_commands.Choice(name=name, value=value) for value, name in texts.TOPICS.items()])
+    @app_commands.guild_only()
+    async def help(self, interaction: discord.Interaction[Any], topic: str = "start") -> None:
+        """Show a topic, and the button of the prompt builder."""
+        text = await self._text(topic, member_of(interaction).guild_id)
+        await interaction.response.send_message(text, view=build_view(), ephemeral=True, allowed_mentions=NO_MENTIONS)
+
+    async def _text(self, topic: str, guild_id: int) -> str:
+        match topic:
+            case "styles":
+                return texts.styles(self._usecases.imagine.styles)
+            case "models":
+                standings = await self._usecases.admin.models(guild_id)
+                return texts.models(standing.info for standing in standings if standing.allowed)
+        return texts.PAGES[topic]

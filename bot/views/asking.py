@@ -1,0 +1,33 @@
+"""Where every new request is answered: with the message of its pictures, or with what several prompts would cost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import discord
+
+from bot.checks import member_of, place_of
+from bot.replies import NO_MENTIONS
+from bot.texts import series as texts
+from bot.usecases.imagine import Ask
+from bot.views.press import Host
+from bot.views.series import offer_view
+
+
+async def draw(interaction: discord.Interaction[Any], host: Host, ask: Ask, press: str | None = None) -> None:
+    """Accept a request for one prompt, or offer to draw the several that its braces stand for.
+
+    Args:
+        press: names what was pressed or submitted; None for a command.
+
+    Raises:
+        Refusal, Refused, Unavailable: nothing was accepted or offered.
+    """
+    member = member_of(interaction)
+    offer = await host.usecases.series.offer(member, ask)
+    if offer is None:
+        generation = await host.usecases.imagine.accept(member, place_of(interaction), ask, press)
+        await host.delivery.begin(interaction, generation)
+        return
+    view = offer_view(offer)
+    await interaction.response.send_message(texts.offer(offer), view=view, ephemeral=True, allowed_mentions=NO_MENTIONS)
