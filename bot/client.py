@@ -22,7 +22,7 @@ from bot.cogs.quota import Quota
 from bot.delivery import Delivery
 from bot.storage import Store
 from bot.usecases import Usecases
-from bot.views import BUTTONS, GenerationButtons
+from bot.views import BUTTONS, GenerationButtons, sent_off
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +81,11 @@ class EaselBot(commands.AutoShardedBot):
         self.add_dynamic_items(*BUTTONS)
         await self._sync_commands()
         await self.delivery.resume()
+
+    async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
+        """Take our forms that were filled in; discord.py forgets at a restart which it has opened."""
+        if interaction.type is discord.InteractionType.modal_submit:
+            await sent_off(interaction, self)
 
     async def close(self) -> None:
         """Leave Discord. Jobs under way stay in the ledger for the next start."""

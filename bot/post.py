@@ -49,7 +49,7 @@ class Post:
         self._one_more = False
 
     async def respond(self, card: Card, view: discord.ui.View, *, one_more: bool = False) -> int:
-        """Answer the interaction with the message, and return its id.
+        """Answer the interaction with the message, or make it of the answer it has, and return its id.
 
         Args:
             one_more: the interaction has its answer already, and this is one of several that follow.
@@ -64,9 +64,7 @@ class Post:
             message = await interaction.followup.send(card.text, view=view, allowed_mentions=NO_MENTIONS, wait=True)
             message_id = message.id
         else:
-            response = await interaction.response.send_message(card.text, view=view, allowed_mentions=NO_MENTIONS)
-            assert response.message_id is not None
-            message_id = response.message_id
+            message_id = await _answer(interaction, card, view)
         self._interaction = interaction
         self.message_id = message_id
         return message_id
@@ -151,3 +149,13 @@ class Post:
 
     def _attachments(self, card: Card) -> dict[str, Any]:
         return {} if card.keep_image and card.image is None else {"attachments": card.files(self.name)}
+
+
+async def _answer(interaction: discord.Interaction, card: Card, view: discord.ui.View) -> int:
+    """Answer an interaction, or rewrite the answer that it had at once. Returns the message's id."""
+    if interaction.response.is_done():
+        message = await interaction.edit_original_response(content=card.text, view=view, allowed_mentions=NO_MENTIONS)
+        return message.id
+    response = await interaction.response.send_message(card.text, view=view, allowed_mentions=NO_MENTIONS)
+    assert response.message_id is not None
+    return response.message_id

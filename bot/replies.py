@@ -17,6 +17,7 @@ from bot import policy, texts
 from bot.records import Generation, JobState
 from bot.storage.errors import StorageError
 from bot.texts import hints as hint_texts
+from bot.texts import inputs as input_texts
 from bot.texts import prompts as prompt_texts
 from bot.texts import series as series_texts
 from bot.texts import upscaling
@@ -215,6 +216,8 @@ REPLIES: Mapping[type[BaseException], Callable[[Any], str]] = {
     refusals.NotCancellable: lambda e: texts.NOT_CANCELLABLE,
     refusals.UnknownStyle: lambda e: prompt_texts.unknown_style(e.style, e.known),
     refusals.OfferOver: lambda e: series_texts.OFFER_OVER,
+    refusals.PictureInSeries: lambda e: input_texts.ONE_PROMPT,
+    refusals.NotFetched: lambda e: input_texts.NOT_FETCHED,
     refusals.WrongValue: lambda e: texts.wrong_value(e.field, e.value, e.hint),
     # the ledger
     StorageError: lambda e: texts.STORAGE_TROUBLE,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Any
 
 import discord
@@ -11,7 +13,9 @@ from discord.ext import commands
 from bot import texts
 from bot.checks import member_of
 from bot.options import offer, read_ask
+from bot.texts import inputs as input_texts
 from bot.texts import prompts as prompt_texts
+from bot.uploads import answered_first, check_uploads, fetch_start
 from bot.usecases import Usecases
 from bot.views.asking import draw
 from bot.views.builder import BuildForm
@@ -39,9 +43,14 @@ class Generate(commands.Cog):
         count=texts.IMAGINE_COUNT,
         preset=texts.IMAGINE_PRESET,
         style=prompt_texts.IMAGINE_STYLE,
+        image=input_texts.IMAGE,
+        strength=input_texts.STRENGTH_OPTION,
+        fit=input_texts.FIT,
+        mask=input_texts.MASK,
     )
     @app_commands.choices(
-        preset=[app_commands.Choice(name=name, value=value) for value, name in texts.IMAGINE_PRESETS.items()]
+        preset=[app_commands.Choice(name=name, value=value) for value, name in texts.IMAGINE_PRESETS.items()],
+        fit=[app_commands.Choice(name=name, value=value) for value, name in input_texts.FITS.items()],
     )
     @app_commands.guild_only()
     async def imagine(
@@ -58,9 +67,14 @@ class Generate(commands.Cog):
         count: int = 1,
         preset: str | None = None,
         style: str | None = None,
+        image: discord.Attachment | None = None,
+        strength: float | None = None,
+        fit: str | None = None,
+        mask: discord.Attachment | None = None,
     ) -> None:
         """Accept a request, then answer with the message that will hold its result."""
         member = member_of(interaction)
+        check_uploads(image, strength, fit, mask)
         ask = read_ask(
             await self._chosen_model(member.guild_id, model),
             prompt=prompt,
@@ -75,7 +89,11 @@ class Generate(commands.Cog):
             preset=preset,
             style=style,
         )
-        await draw(interaction, host_of(interaction), ask)
+        async with AsyncExitStack() as stack:
+            if image is not None:
+                await stack.enter_async_context(answered_first(interaction))
+                ask = replace(ask, start=await fetch_start(image, strength, fit, mask))
+            await draw(interaction, host_of(interaction), ask)
 
     @app_commands.command(name="build", description=prompt_texts.BUILD)
     @app_commands.guild_only()

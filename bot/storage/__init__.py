@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from bot.policy import Limits
-from bot.records import Generation
+from bot.records import Generation, JobState
 from bot.storage.database import Database, open_database
 from bot.storage.errors import IllegalMove, PressUnderWay, StorageError
 from bot.storage.folder import held_folder
 from bot.storage.guilds import Guilds
+from bot.storage.inputs import INPUTS_FOLDER_NAME, Inputs
 from bot.storage.jobs import Check, Jobs, NewJob
 from bot.storage.pictures import FOLDER_NAME, Pictures
 from bot.storage.results import allowed_pictures
 from bot.storage.schema import migrate
-from engine.api import Finished
+from engine.api import Finished, InputWithheld
 
 __all__ = [
     "Check",
     "Guilds",
     "IllegalMove",
+    "Inputs",
     "Jobs",
     "NewJob",
     "Pictures",
@@ -37,6 +39,8 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
+_WITHOUT_BUTTONS = frozenset({JobState.FAILED, JobState.CANCELLED, JobState.DELETED})
+
 
 class Store:
     """Everything the bot keeps.
@@ -45,14 +49,21 @@ class Store:
         jobs: jobs and their results.
         guilds: what moderators decided.
         pictures: reviewed picture files.
+        inputs: files that members handed in.
     """
 
-    def __init__(self, database: Database, defaults: Limits, folder: Path, clock: Callable[[], float]) -> None:
+    def __init__(self, database: Database, defaults: Limits, data_dir: Path, clock: Callable[[], float]) -> None:
         self._database = database
         self._clock = clock
         self.guilds = Guilds(database, defaults)
         self.jobs = Jobs(database, self.guilds)
-        self.pictures = Pictures(database, folder)
+        self.pictures = Pictures(database, data_dir / FOLDER_NAME)
+        self.inputs = Inputs(database, data_dir / INPUTS_FOLDER_NAME)
+
+    async def accept(self, jobs: Sequence[NewJob], check: Check) -> tuple[Generation, ...]:
+        """Keep what was handed in with jobs, files first, then record them as `Jobs.accept` does."""
+        async with self.inputs.keeping({sha256: data for job in jobs for sha256, data in job.uploads.items()}):
+            return await self.jobs.accept(jobs, check)
 
     async def finish(self, job_id: str, result: Finished) -> Generation:
         """Keep a job's pictures, files first, then record its results: running -> finished.
@@ -64,6 +75,11 @@ class Store:
         async with self.pictures.keeping(allowed_pictures(result)):
             return await self.jobs.finish(job_id, result, self._clock())
 
+    async def read_start(self, sha256: str) -> bytes | None:
+        """Return a file to start from: one that was handed in, or a reviewed picture. None if it is gone."""
+        data = await self.inputs.read(sha256)
+        return await self.pictures.read_file(sha256) if data is None else data
+
     async def delete(self, job_id: str) -> Generation:
         """Record a generation as deleted, then remove its files. Raises IllegalMove if it was deleted before."""
         generation = await self.jobs.delete(job_id, self._clock())
@@ -71,12 +87,30 @@ class Store:
             await self.pictures.forget_job(job_id, self._clock())
         except StorageError as error:
             log.warning("The pictures of the deleted %s stay until the next clean-up: %s", job_id, error)
+        await self.drop_inputs(generation)
         return generation
 
+    async def drop_inputs(self, generation: Generation) -> None:
+        """Remove what a job that is over started from, if it will not be drawn again and nothing else needs it.
+
+        What the safety gate held back is removed from all others, too.
+        """
+        if generation.state not in _WITHOUT_BUTTONS:
+            return
+        blocked = isinstance(generation.error, InputWithheld) and generation.error.blocked
+        try:
+            await self.inputs.forget_job(generation.id, self._clock(), whoever_needs_them=blocked)
+        except StorageError as error:
+            log.warning("What %s started from stays until the next clean-up: %s", generation.id, error)
+
     async def forget_pictures(self, older_than_s: float) -> int:
-        """Remove the files of generations that ended longer ago, keeping every record. Returns how many files."""
+        """Remove the files of generations that ended longer ago, and of what they started from, keeping every record.
+
+        Returns how many files.
+        """
         now = self._clock()
-        return await self.pictures.forget_older(now - older_than_s, now)
+        forgotten = await self.pictures.forget_older(now - older_than_s, now)
+        return forgotten + await self.inputs.forget_older(now - older_than_s, now)
 
     async def commands_hash(self) -> str | None:
         """Return the hash of the command tree that Discord was last told of, or None."""
@@ -113,4 +147,4 @@ async def open_store(
     """
     with held_folder(data_dir):
         async with open_database(data_dir) as database:
-            yield Store(database, defaults, data_dir / FOLDER_NAME, clock)
+            yield Store(database, defaults, data_dir, clock)

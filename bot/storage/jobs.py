@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from bot.policy import GuildPolicy, Usage
@@ -12,6 +12,7 @@ from bot.storage import rows
 from bot.storage.database import Database, Transaction
 from bot.storage.errors import IllegalMove, PressUnderWay
 from bot.storage.guilds import Guilds
+from bot.storage.inputs import insert_inputs
 from bot.storage.results import insert_results
 from bot.storage.usage import usage_in
 from engine.api import EngineError, Finished, Recipe
@@ -26,6 +27,7 @@ class NewJob:
     Args:
         press: names the button press that asks for it, so that a second press of the same button while the job is
             unfinished is not a second job; None when every request counts.
+        uploads: the files that were handed in with it, by their SHA-256, of those that the recipe names.
     """
 
     id: str
@@ -37,6 +39,7 @@ class NewJob:
     parent_id: str | None = None
     parent_index: int | None = None
     press: str | None = None
+    uploads: Mapping[str, bytes] = field(default_factory=dict)
 
 
 class Jobs:
@@ -216,6 +219,8 @@ async def _insert(transaction: Transaction, job: NewJob) -> None:
             "press": job.press,
         },
     )
+    if start := job.recipe.init_image:
+        await insert_inputs(transaction, job.id, job.uploads, start.files)
 
 
 async def _move(

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
-import os
-import tempfile
-from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from bot.storage.database import Database, Row
-from bot.storage.errors import StorageError
+from bot.storage.files import Files
 from engine.api import ReviewedImage
 
 FOLDER_NAME = "pictures"
@@ -44,7 +41,7 @@ class Pictures:
 
     def __init__(self, database: Database, folder: Path) -> None:
         self._database = database
-        self._folder = folder
+        self._files = Files(folder)
         self._lock = asyncio.Lock()
 
     @asynccontextmanager
@@ -58,12 +55,11 @@ class Pictures:
         """
         kept = tuple(pictures)
         async with self._lock:
-            with self._file_errors():
-                await asyncio.to_thread(self._write_all, kept)
+            await self._files.write({picture.file_sha256: picture.data for picture in kept})
             try:
                 yield
             except BaseException:
-                await self._remove_rowless({self._path(picture.file_sha256) for picture in kept})
+                await self._remove_rowless({self._files.path(picture.file_sha256) for picture in kept})
                 raise
 
     async def read(self, job_id: str, index: int) -> ReviewedImage | None:
@@ -105,13 +101,13 @@ class Pictures:
         """
         async with self._lock:
             forgotten = await self._forget(_NOT_HELD, {"since": than}, now)
-            return forgotten + await self._remove_rowless(await asyncio.to_thread(self._paths))
+            return forgotten + await self._remove_rowless(await asyncio.to_thread(self._files.paths))
 
     async def _remove_rowless(self, paths: set[Path]) -> int:
         async with self._database.read() as transaction:
             rows = await transaction.all("SELECT file_sha256 FROM files WHERE forgotten_at IS NULL")
-        rowless = paths - {self._path(row["file_sha256"]) for row in rows}
-        await self._remove_all(rowless)
+        rowless = paths - {self._files.path(row["file_sha256"]) for row in rows}
+        await self._files.remove(rowless)
         return len(rowless)
 
     async def _forget(self, condition: str, values: dict[str, float | str], now: float) -> int:
@@ -121,7 +117,7 @@ class Pictures:
                 f"SELECT file_sha256 FROM files WHERE forgotten_at IS NULL AND {condition}", values
             )
         names = [row["file_sha256"] for row in rows]
-        await self._remove_all([self._path(name) for name in names])
+        await self._files.remove([self._files.path(name) for name in names])
         async with self._database.write() as transaction:
             await transaction.run_many(
                 "UPDATE files SET forgotten_at = :now WHERE file_sha256 = :name",
@@ -132,70 +128,11 @@ class Pictures:
     async def _rebuild(self, row: Row | None) -> ReviewedImage | None:
         if row is None or row["forgotten_at"] is not None:
             return None
-        path = self._path(row["file_sha256"])
         try:
-            data = await asyncio.to_thread(path.read_bytes)
+            data = await self._files.read(row["file_sha256"])
             return ReviewedImage(
                 data, row["media_type"], row["width"], row["height"], row["sha256"], row["file_sha256"]
             )
         except (OSError, ValueError) as error:
-            log.warning("The picture file %s cannot be shown: %s", path, error)
+            log.warning("The picture file %s cannot be shown: %s", self._files.path(row["file_sha256"]), error)
             return None
-
-    def _path(self, file_sha256: str) -> Path:
-        return self._folder / file_sha256[:2] / file_sha256
-
-    def _write_all(self, pictures: tuple[ReviewedImage, ...]) -> None:
-        for picture in pictures:
-            path = self._path(picture.file_sha256)
-            if not _holds(path, picture.file_sha256):
-                _write(path, picture.data)
-
-    async def _remove_all(self, paths: Iterable[Path]) -> None:
-        with self._file_errors():
-            await asyncio.to_thread(_remove, tuple(paths))
-
-    def _paths(self) -> set[Path]:
-        return set(self._folder.glob("??/*"))
-
-    @contextmanager
-    def _file_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise StorageError(
-                f"The picture folder {self._folder} cannot be changed ({error.strerror}). "
-                "Check its permissions and for free disk space."
-            ) from error
-
-
-def _remove(paths: Iterable[Path]) -> None:
-    for path in paths:
-        path.unlink(missing_ok=True)
-
-
-def _holds(path: Path, file_sha256: str) -> bool:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest() == file_sha256
-    except OSError:
-        return False
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a file that is there whole or not at all, whenever the machine stops."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

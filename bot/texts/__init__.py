@@ -9,7 +9,7 @@ from dataclasses import fields
 from bot.policy import GuildPolicy, Limits, Usage
 from bot.quoting import inert, plain_cut
 from bot.records import Generation, Kind, LogEntry
-from bot.texts import upscaling
+from bot.texts import inputs, upscaling
 from bot.usecases.admin import ModelStanding
 from bot.usecases.draw import Drawing, Waiting
 from bot.usecases.rework import SUBTLE
@@ -137,9 +137,10 @@ def result(generation: Generation, indexes: Sequence[int], notices: Sequence[str
 
 
 def settings(recipe: Recipe) -> str:
+    start = f" · {inputs.started_from(recipe.init_image.strength)}" if recipe.init_image else ""
     return upscaling.settings(recipe) or (
         f"{recipe.model} · {recipe.width}x{recipe.height} · {recipe.steps} steps · "
-        f"guidance {recipe.guidance_scale:g} · {recipe.scheduler}"
+        f"guidance {recipe.guidance_scale:g} · {recipe.scheduler}{start}"
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from bot.policy import (
     GuildPolicy,
@@ -40,21 +41,40 @@ class Admission:
         self._clock = clock
 
     async def accept(
-        self, member: Member, place: Place, kind: Kind, recipe: Recipe, origin: Origin | None = None
+        self,
+        member: Member,
+        place: Place,
+        kind: Kind,
+        recipe: Recipe,
+        origin: Origin | None = None,
+        uploads: Mapping[str, bytes] = MappingProxyType({}),
     ) -> Generation:
         """Record a job as accepted.
+
+        Args:
+            member: who asks.
+            place: where.
+            kind: how.
+            recipe: what to draw.
+            origin: what it comes from; None for a request of its own.
+            uploads: what was handed in with it, by its SHA-256; kept from now on.
 
         Raises:
             Refusal: the guild's policy forbids it, or the press is under way already.
             Refused, Unavailable: the engine cannot take it.
         """
-        (generation,) = await self.accept_all(member, place, kind, [(recipe, origin)])
+        (generation,) = await self.accept_all(member, place, kind, [(recipe, origin)], uploads)
         return generation
 
     async def accept_all(
-        self, member: Member, place: Place, kind: Kind, wanted: Sequence[tuple[Recipe, Origin | None]]
+        self,
+        member: Member,
+        place: Place,
+        kind: Kind,
+        wanted: Sequence[tuple[Recipe, Origin | None]],
+        uploads: Mapping[str, bytes] = MappingProxyType({}),
     ) -> tuple[Generation, ...]:
-        """Record several jobs as accepted, or none of them.
+        """Record several jobs as accepted, or none of them. All start from what was handed in, if anything was.
 
         Raises:
             Refusal: the guild's policy forbids one, or all together; or a press is under way already.
@@ -62,11 +82,9 @@ class Admission:
         """
         recipes = [recipe for recipe, _ in wanted]
         await self._check_engine(member, recipes)
-        jobs = [self._job(member, place, kind, recipe, origin) for recipe, origin in wanted]
+        jobs = [self._job(member, place, kind, recipe, origin, uploads) for recipe, origin in wanted]
         try:
-            return await self._store.jobs.accept(
-                jobs, lambda policy, usage: self._check(member, recipes, policy, usage)
-            )
+            return await self._store.accept(jobs, lambda policy, usage: self._check(member, recipes, policy, usage))
         except PressUnderWay as error:
             raise AlreadyUnderWay(error.job_id) from error
 
@@ -94,7 +112,15 @@ class Admission:
         wanted = [(recipe, find_model(models, recipe.model)) for recipe in recipes]
         check_request(limits_for(policy, member.role_ids), wanted, usage)
 
-    def _job(self, member: Member, place: Place, kind: Kind, recipe: Recipe, origin: Origin | None) -> NewJob:
+    def _job(
+        self,
+        member: Member,
+        place: Place,
+        kind: Kind,
+        recipe: Recipe,
+        origin: Origin | None,
+        uploads: Mapping[str, bytes],
+    ) -> NewJob:
         return NewJob(
             id=new_id(),
             kind=kind,
@@ -105,4 +131,5 @@ class Admission:
             parent_id=origin.generation_id if origin else None,
             parent_index=origin.index if origin else None,
             press=origin.press if origin else None,
+            uploads=uploads,
         )

@@ -136,6 +136,7 @@ class Draw:
                     if update is not None:
                         yield update
                 generation = await self._settle(generation, outcome)
+            await self._store.drop_inputs(generation)
         finally:
             self.stop(generation_id)
             if job := self._live.pop(generation_id):
@@ -191,7 +192,7 @@ class Draw:
     async def _events(self, generation: Generation) -> AsyncIterator[Event]:
         """Submit the job and yield its events; what the engine refuses is a failure like any other."""
         wanted = generation.recipe.init_image
-        inputs = [await self._store.pictures.read_file(name) for name in wanted.files] if wanted else []
+        inputs = [await self._store.read_start(name) for name in wanted.files] if wanted else []
         request = GenerationRequest(
             recipe=generation.recipe,
             job_id=generation.id,
@@ -220,7 +221,7 @@ class Draw:
             case Queued(position, eta_s, pulled):
                 return Waiting(position, eta_s, pulled)
             case Started():
-                return Drawing(0, generation.recipe.steps)
+                return Drawing(0, generation.recipe.steps_taken)
             case Progress(step, total, preview):
                 return Drawing(step, total, preview)
             case Failed(TooBusy(eta_s)):

@@ -14,6 +14,7 @@ from bot.usecases.lookup import find_model
 from bot.usecases.presets import Preset, preset_scheduler, preset_size, preset_steps
 from bot.usecases.prompts import storable, whole_negative_prompt
 from bot.usecases.refusals import UnknownStyle
+from bot.usecases.starts import Start
 from engine.api import (
     MAX_IMAGES,
     MAX_SEED,
@@ -33,6 +34,7 @@ class Ask:
         seed: of the first picture; the next ones follow it.
         count: pictures, 1 to MAX_IMAGES.
         style: name or title of the style whose words go around the prompt.
+        start: a picture to start from; the size is then the model's that has the most similar shape.
     """
 
     prompt: str
@@ -47,6 +49,7 @@ class Ask:
     count: int = 1
     preset: Preset = Preset.STANDARD
     style: str | None = None
+    start: Start | None = None
 
 
 class Imagine:
@@ -81,7 +84,9 @@ class Imagine:
             Refused, Unavailable: the engine cannot take it.
         """
         origin = Origin(None, None, press) if press else None
-        return await self._admission.accept(member, place, Kind.IMAGINE, await self.recipe(member, ask), origin)
+        recipe = await self.recipe(member, ask)
+        uploads = ask.start.files if ask.start else {}
+        return await self._admission.accept(member, place, Kind.IMAGINE, recipe, origin, uploads)
 
     async def recipe(self, member: Member, ask: Ask) -> Recipe:
         """Return what `accept` would have drawn. Raises what is wrong with the request, whatever was drawn before."""
@@ -117,9 +122,10 @@ def build_recipe(info: ModelInfo, ask: Ask, new_seed: Callable[[], int], limits:
 
     Raises:
         OutOfRange, InvalidSize: a number that no recipe can hold or this model cannot draw.
+        BadInput: the picture to start from cannot be used.
         UnknownLora, LoraOfOtherFamily: the prompt names a LoRA that cannot change this model.
     """
-    size = preset_size(info, ask.preset, limits.largest_side)
+    size = preset_size(info, ask.preset, limits.largest_side, ask.start.measure() if ask.start else None)
     width = size.width if ask.width is None else ask.width
     height = size.height if ask.height is None else ask.height
     steps = ask.steps
@@ -130,7 +136,7 @@ def build_recipe(info: ModelInfo, ask: Ask, new_seed: Callable[[], int], limits:
     info.check_size(width, height)
     _check_range("steps", steps, info.min_steps, info.max_steps)
     _check_range("guidance", guidance_scale, info.min_guidance, info.max_guidance)
-    prompt = _with_trigger_words(storable(ask.prompt), info.trigger_words)
+    prompt = prompt_for(info, ask.prompt)
     negative_prompt = storable(info.negative_prompt if ask.negative_prompt is None else ask.negative_prompt)
     return Recipe(
         model=info.id,
@@ -145,7 +151,13 @@ def build_recipe(info: ModelInfo, ask: Ask, new_seed: Callable[[], int], limits:
         images=_seeds(ask, new_seed),
         inversions=info.inversions_in(prompt, negative_prompt),
         loras=info.loras_in(prompt, negative_prompt),
+        init_image=ask.start.init_image() if ask.start else None,
     )
+
+
+def prompt_for(info: ModelInfo, prompt: str) -> str:
+    """Return a prompt as a recipe of the model has it: with its trigger words, and nothing that cannot be stored."""
+    return _with_trigger_words(storable(prompt), info.trigger_words)
 
 
 def _seeds(ask: Ask, new_seed: Callable[[], int]) -> tuple[ImageSeed, ...]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bot.policy import Member
-from bot.records import Generation, JobState
+from bot.records import Generation, JobState, PictureRecord
 from bot.storage import Store
-from bot.usecases.refusals import GenerationDeleted, NotAllowed, UnknownGeneration
-from engine.api import ModelInfo, UnknownModel
+from bot.usecases.refusals import GenerationDeleted, NoSuchPicture, NotAllowed, UnknownGeneration
+from engine.api import ModelInfo, Recipe, UnknownModel, Verdict
 
 
 async def find_generation(store: Store, generation_id: str) -> Generation:
@@ -29,10 +29,25 @@ async def find_for(store: Store, member: Member, generation_id: str) -> Generati
     return generation
 
 
+def allowed_picture(generation: Generation, index: int) -> PictureRecord:
+    """Return a picture that the safety gate allowed. Raises NoSuchPicture."""
+    picture = next((picture for picture in generation.pictures if picture.index == index), None)
+    if picture is None or picture.verdict is not Verdict.ALLOW:
+        raise NoSuchPicture(generation.id, index)
+    return picture
+
+
 def check_owner(member: Member, generation: Generation, action: str) -> None:
     """Raise NotAllowed unless the member made the generation or moderates its guild."""
     if member.user_id != generation.user_id and not member.may_moderate:
         raise NotAllowed(action)
+
+
+async def drawn_recipe(store: Store, generation: Generation) -> Recipe:
+    """Return what a model drew: if an upscaler made the generation, what it made it of."""
+    while generation.recipe.upscaler is not None and generation.parent_id is not None:
+        generation = await find_generation(store, generation.parent_id)
+    return generation.recipe
 
 
 def find_model(models: Iterable[ModelInfo], model: str) -> ModelInfo:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from types import MappingProxyType
@@ -24,20 +25,26 @@ _SCHEDULERS: Mapping[Preset, tuple[str, range]] = MappingProxyType(
 )
 
 
-def preset_size(info: ModelInfo, preset: Preset, largest_side: int) -> Size:
+def preset_size(info: ModelInfo, preset: Preset, largest_side: int, picture: tuple[int, int] | None = None) -> Size:
     """Return the model's first size within the limit; for a draft, the smallest of the same shape.
 
     Args:
         info: the model that draws.
         preset: the preset.
         largest_side: pixels that no side may pass; the model's first size if none of its sizes keeps to it.
+        picture: width and height of what to start from; the first of the sizes most like it in shape then.
     """
     allowed = [size for size in info.sizes if max(size.width, size.height) <= largest_side] or [info.sizes[0]]
-    first = allowed[0]
+    first = allowed[0] if picture is None else min(allowed, key=lambda size: _unlike(size, *picture))
     if preset is not Preset.DRAFT:
         return first
     same_shape = [size for size in allowed if size.width * first.height == size.height * first.width]
     return min(same_shape, key=lambda size: size.width)
+
+
+def _unlike(size: Size, width: int, height: int) -> float:
+    """Return how far a size is from another in shape, 0.0 for the same."""
+    return round(abs(math.log(size.width * height / (size.height * width))), 6)
 
 
 def preset_steps(info: ModelInfo, preset: Preset, scheduler: str | None, most_steps: int) -> int:

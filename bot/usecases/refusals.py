@@ -71,6 +71,16 @@ class OfferOver(Refusal):
 
 
 @dataclass(eq=False)
+class PictureInSeries(Refusal):
+    """A picture to start from was handed in with several prompts at once."""
+
+
+@dataclass(eq=False)
+class NotFetched(Refusal):
+    """A file that was handed in did not come."""
+
+
+@dataclass(eq=False)
 class WrongValue(Refusal):
     """A value that cannot be used. `hint` is a sentence that says what can."""
 

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from bot.policy import Member, limits_for
-from bot.records import Generation, Kind, PictureRecord, Place
+from bot.records import Generation, Kind, Place
 from bot.storage import Store
 from bot.usecases.admission import Admission, Origin
-from bot.usecases.lookup import find_for, find_generation, find_model
+from bot.usecases.lookup import allowed_picture, drawn_recipe, find_for, find_model
 from bot.usecases.refusals import NoSuchPicture, TooManyVariations
-from engine.api import MAX_IMAGES, MAX_VARIATIONS, EngineClient, ImageSeed, Recipe, Verdict
+from bot.usecases.starts import check_files
+from engine.api import MAX_IMAGES, MAX_VARIATIONS, EngineClient, ImageSeed, Recipe
 
 SUBTLE = 0.15
 STRONG = 0.4
@@ -31,13 +32,14 @@ class Rework:
 
         Raises:
             Refusal: no such generation here, deleted, the same press is under way, or the policy forbids it.
-            Refused, Unavailable: the engine cannot take it (any more).
+            Refused, Unavailable: the engine cannot take it (any more); BadInput when what it started from is gone.
         """
         parent = await find_for(self._store, member, generation_id)
+        recipe = await drawn_recipe(self._store, parent)
+        await check_files(self._store, recipe)
         images = tuple(ImageSeed(self._new_seed()) for _ in parent.recipe.images)
         origin = Origin(parent.id, None, f"reroll:{parent.id}:{member.user_id}")
-        recipe = self._again(await self._drawn_recipe(parent), images)
-        return await self._admission.accept(member, place, Kind.REROLL, recipe, origin)
+        return await self._admission.accept(member, place, Kind.REROLL, self._again(recipe, images), origin)
 
     async def vary(
         self,
@@ -60,7 +62,9 @@ class Rework:
             Refused, Unavailable: the engine cannot take it (any more).
         """
         parent = await find_for(self._store, member, generation_id)
-        picture = _allowed(parent, index)
+        picture = allowed_picture(parent, index)
+        recipe = await drawn_recipe(self._store, parent)
+        await check_files(self._store, recipe)
         if len(picture.seed.variations) >= MAX_VARIATIONS:
             raise TooManyVariations(MAX_VARIATIONS)
         if count is None:
@@ -68,8 +72,7 @@ class Rework:
             count = min(MAX_IMAGES, limits.pictures_per_request, limits.pictures_at_once)
         images = tuple(picture.seed.vary(self._new_seed(), strength) for _ in range(count))
         origin = Origin(parent.id, index, f"vary:{parent.id}:{index}:{strength}:{member.user_id}")
-        recipe = self._again(await self._drawn_recipe(parent), images)
-        return await self._admission.accept(member, place, Kind.VARY, recipe, origin)
+        return await self._admission.accept(member, place, Kind.VARY, self._again(recipe, images), origin)
 
     async def upscale(self, member: Member, place: Place, generation_id: str, index: int, factor: int) -> Generation:
         """Accept one picture grown, by an upscaler if there is one for this, or else drawn over by its model.
@@ -83,7 +86,7 @@ class Rework:
             Refused, Unavailable: the engine cannot take it; InvalidSize if its model cannot draw one as large.
         """
         parent = await find_for(self._store, member, generation_id)
-        picture = _allowed(parent, index)
+        picture = allowed_picture(parent, index)
         if picture.file_sha256 is None or await self._store.pictures.read(generation_id, index) is None:
             raise NoSuchPicture(generation_id, index)
         upscaler = find_model(self._engine.models(), parent.recipe.model).upscaler(factor)
@@ -91,20 +94,7 @@ class Rework:
         origin = Origin(parent.id, index, f"upscale:{parent.id}:{index}:{factor}:{member.user_id}")
         return await self._admission.accept(member, place, Kind.UPSCALE, self._again(grown, grown.images), origin)
 
-    async def _drawn_recipe(self, generation: Generation) -> Recipe:
-        """Return what a model drew: if an upscaler made the generation, what it made it of."""
-        while generation.recipe.upscaler is not None and generation.parent_id is not None:
-            generation = await find_generation(self._store, generation.parent_id)
-        return generation.recipe
-
     def _again(self, recipe: Recipe, images: tuple[ImageSeed, ...]) -> Recipe:
         # The files the model has today are the ones that will draw it, and the record must say so.
         revision = find_model(self._engine.models(), recipe.model).revision
         return replace(recipe, images=images, model_revision=revision)
-
-
-def _allowed(parent: Generation, index: int) -> PictureRecord:
-    picture = next((picture for picture in parent.pictures if picture.index == index), None)
-    if picture is None or picture.verdict is not Verdict.ALLOW:
-        raise NoSuchPicture(parent.id, index)
-    return picture

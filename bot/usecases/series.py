@@ -11,7 +11,7 @@ from bot.records import Generation, Kind, Place
 from bot.usecases.admission import Admission, Origin
 from bot.usecases.hints import Hint, hint_for
 from bot.usecases.imagine import Ask, Imagine
-from bot.usecases.refusals import AlreadyUnderWay, OfferOver
+from bot.usecases.refusals import AlreadyUnderWay, OfferOver, PictureInSeries
 from engine.api import EngineClient, expand_permutations
 
 MOST_PROMPTS = 20
@@ -62,11 +62,14 @@ class Series:
         """Return what the request would draw, to be agreed to; None for a request for one prompt.
 
         Raises:
+            PictureInSeries: a picture was handed in, which is not remembered between an offer and its answer.
             Refusal, Refused, Unavailable: what `accept` would raise now.
         """
         prompts = expand_permutations(ask.prompt, MOST_PROMPTS)
         if len(prompts) == 1:
             return None
+        if ask.start is not None:
+            raise PictureInSeries
         asks = tuple(replace(ask, prompt=prompt) for prompt in prompts)
         recipes = [await self._imagine.recipe(member, each) for each in asks]
         limits, usage = await self._admission.check(member, recipes)

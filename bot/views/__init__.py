@@ -9,6 +9,8 @@ import discord
 
 from bot.records import Generation
 from bot.views.builder import Build
+from bot.views.outpaint import Pan, ZoomOut
+from bot.views.redraw import UseAsInput, sent_off
 from bot.views.results import Delete, Reroll, Show, Upscale, Vary, result_view
 from bot.views.running import Cancel, waiting_view
 from bot.views.series import DrawAll, Withdraw
@@ -19,6 +21,9 @@ BUTTONS: tuple[type[discord.ui.DynamicItem[Any]], ...] = (
     Show,
     Vary,
     Upscale,
+    UseAsInput,
+    ZoomOut,
+    Pan,
     Reroll,
     Delete,
     DrawAll,
@@ -40,4 +45,4 @@ class GenerationButtons:
         return result_view(generation, indexes)
 
 
-__all__ = ["BUTTONS", "GenerationButtons"]
+__all__ = ["BUTTONS", "GenerationButtons", "sent_off"]

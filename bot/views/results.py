@@ -16,7 +16,9 @@ from bot.replies import NO_MENTIONS, NOT_TAKEN
 from bot.texts import upscaling
 from bot.usecases.refusals import GenerationDeleted
 from bot.usecases.rework import STRONG, SUBTLE
+from bot.views.outpaint import outpaint_buttons
 from bot.views.press import GENERATION_ID, INDEX, Button, Host, pressed
+from bot.views.redraw import UseAsInput
 
 Strength = Literal["subtle", "strong"]
 STRENGTHS: dict[str, float] = {"subtle": SUBTLE, "strong": STRONG}
@@ -208,4 +210,7 @@ def picture_view(generation_id: str, index: int) -> discord.ui.View:
     view.add_item(Delete(generation_id, row=0))
     for factor, label in upscaling.LARGER.items():
         view.add_item(Upscale(generation_id, index, factor, label, PICTURE_UPSCALE_ROW))
+    view.add_item(UseAsInput(generation_id, index))
+    for button in outpaint_buttons(generation_id, index):
+        view.add_item(button)
     return view

@@ -11,9 +11,9 @@ from bot import replies, texts
 from bot.views.press import Button, Host, pressed
 
 _PICTURE = "show:{0}:[0-9]|vary:{0}:[0-9]:(?:subtle|strong)|upscale:{0}:[0-9]:[24]"
-_READABLE = f"build|draw:{{0}}|withdraw:{{0}}|cancel:{{0}}|reroll:{{0}}|delete:{{0}}|{_PICTURE}".format(
-    "[a-z0-9]{4,32}"
-)
+_AROUND = "input:{0}:[0-9]|zoom:{0}:[0-9]|pan:{0}:[0-9]:(?:left|right|up|down)"
+_OFFER = "build|draw:{0}|withdraw:{0}"
+_READABLE = f"{_OFFER}|cancel:{{0}}|reroll:{{0}}|delete:{{0}}|{_PICTURE}|{_AROUND}".format("[a-z0-9]{4,32}")
 
 
 class Unreadable(discord.ui.DynamicItem[Button], template=rf"easel:(?!(?:{_READABLE})\Z).*"):

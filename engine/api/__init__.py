@@ -32,6 +32,8 @@ from engine.api.errors import (
 from engine.api.events import FINAL, Cancelled, Event, Failed, Finished, Progress, Queued, Started
 from engine.api.models import ModelInfo, SchedulerInfo, Size
 from engine.api.permutations import expand_permutations
+from engine.api.pictures import measure_picture
+from engine.api.placement import Direction, Placement, panned, zoomed_out
 from engine.api.requests import (
     FITS,
     MAX_IMAGES,
@@ -40,6 +42,7 @@ from engine.api.requests import (
     MAX_LORA_WEIGHT,
     MAX_SEED,
     MAX_VARIATIONS,
+    PARSER_VERSION,
     GenerationRequest,
     ImageSeed,
     InitImage,
@@ -63,10 +66,12 @@ __all__ = [
     "MAX_LORA_WEIGHT",
     "MAX_SEED",
     "MAX_VARIATIONS",
+    "PARSER_VERSION",
     "BadInput",
     "BadPrompt",
     "Cancelled",
     "DeadlinePassed",
+    "Direction",
     "EngineClient",
     "EngineError",
     "EngineStatus",
@@ -95,6 +100,7 @@ __all__ = [
     "ModelUnavailable",
     "OutOfRange",
     "Passage",
+    "Placement",
     "Progress",
     "Prompt",
     "Queued",
@@ -121,8 +127,11 @@ __all__ = [
     "error_classes",
     "error_from_data",
     "expand_permutations",
+    "measure_picture",
+    "panned",
     "parse_prompt",
     "pixel_sha256",
     "split_loras",
     "words_pattern",
+    "zoomed_out",
 ]

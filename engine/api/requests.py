@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from engine.api.errors import BadInput
+from engine.api.placement import Placement
 from engine.api.upscalers import Upscaler, UpscalerUse
 
 MAX_SEED = 2**32 - 1
@@ -120,12 +121,15 @@ class InitImage:
             or stretch its "latents", which keeps its edges clean where it is to grow.
         mask: hash of a second file, a picture of the same size that is light where the picture may change; empty for
             none. What was padded may always change.
+        placed: where the picture lies in the recipe's size, if not in its middle; its edges go on outwards instead of
+            white, and what is around it is drawn new. Only with "pad".
     """
 
     sha256: str
     strength: float
     fit: str = "crop"
     mask: str = ""
+    placed: Placement | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "strength", _real("strength", self.strength, 0.0, 1.0))
@@ -137,6 +141,8 @@ class InitImage:
             raise ValueError("a picture and its mask are named by 64 hexadecimal digits")
         if self.mask and self.fit == "latents":
             raise ValueError("latents are stretched without a mask")
+        if self.placed and self.fit != "pad":
+            raise ValueError("a picture that is placed is padded")
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -195,7 +201,8 @@ class Recipe:
         if not 1 <= len(self.images) <= MAX_IMAGES:
             raise ValueError(f"a recipe has 1 to {MAX_IMAGES} images, not {len(self.images)}")
         if self.upscaler is not None:
-            if self.init_image is None or self.init_image.mask or len(self.images) > 1:
+            start = self.init_image
+            if start is None or start.mask or start.placed or len(self.images) > 1:
                 raise ValueError("an upscaler takes one picture, whole")
             if self.width % self.upscaler.factor or self.height % self.upscaler.factor:
                 raise ValueError(f"{self.width}x{self.height} is no size x{self.upscaler.factor}")
@@ -211,11 +218,18 @@ class Recipe:
         Fields that recipes did not always have are left out where they are empty, so that old recipes keep their text.
         """
         data = {name: value for name, value in asdict(self).items() if name not in _LATER_FIELDS or value}
+        if self.init_image and not self.init_image.placed:
+            del data["init_image"]["placed"]
         return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
     def sha256(self) -> str:
         """Return the hexadecimal SHA-256 of the canonical JSON."""
         return hashlib.sha256(self.canonical_json().encode()).hexdigest()
+
+    @property
+    def steps_taken(self) -> int:
+        """The steps that are really taken: a share of them where the recipe starts from a picture."""
+        return self.steps if self.init_image is None else max(1, int(self.steps * self.init_image.strength))
 
     def upscaled(self, index: int, sha256: str, factor: int, upscaler: Upscaler | None = None) -> Recipe:
         """Return the recipe of one image grown.
@@ -249,7 +263,7 @@ class Recipe:
             )
             inversions = tuple(Inversion(**inversion) for inversion in data.get("inversions", ()))
             loras = tuple(LoraUse(**lora) for lora in data.get("loras", ()))
-            init_image = InitImage(**data["init_image"]) if "init_image" in data else None
+            init_image = _init_image(data["init_image"]) if "init_image" in data else None
             nested: dict[str, Any] = {"images": images, "inversions": inversions, "loras": loras}
             nested["init_image"] = init_image
             nested["upscaler"] = UpscalerUse(**data["upscaler"]) if "upscaler" in data else None
@@ -300,6 +314,11 @@ class GenerationRequest:
             if hashlib.sha256(data).hexdigest() == sha256:
                 return data
         raise BadInput("missing")
+
+
+def _init_image(data: Mapping[str, Any]) -> InitImage:
+    placed = Placement(**data["placed"]) if "placed" in data else None
+    return InitImage(**{**data, "placed": placed})
 
 
 def _whole(name: str, value: float, low: int, high: int) -> int:

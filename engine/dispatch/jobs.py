@@ -83,7 +83,7 @@ class EngineJob:
         """Work in all, in rows of the UNet's batch times scheduler steps: the unit of fairness, load and ETA."""
         recipe = self.request.recipe
         rows_per_image = ROWS_AN_IMAGE if recipe.guidance_scale > 1.0 else 1
-        return float(len(recipe.images) * rows_per_image * recipe.steps)
+        return float(len(recipe.images) * rows_per_image * recipe.steps_taken)
 
     @property
     def row_steps(self) -> float:

@@ -193,13 +193,13 @@ class FakeExecutor:
         plan, recipe = self.plan(request), request.recipe
         await self._make_ready(recipe.model)
         self._tell(JobStarted(request.job_id))
-        for step in range(1, recipe.steps + 1):
+        for step in range(1, recipe.steps_taken + 1):
             await self._wait_while_held(request.job_id, step - 1)
             if plan.die_at_step == step:
                 self.die(f"it died at step {step}")
             await asyncio.sleep(self._step_s)
             self._tell(_progress(request, step, plan.previews and request.previews))
-        await self._wait_while_held(request.job_id, recipe.steps)
+        await self._wait_while_held(request.job_id, recipe.steps_taken)
         if plan.fail is not None:
             self._tell(JobFailed(request.job_id, plan.fail.code, plan.fail.to_data()))
         else:
@@ -252,14 +252,14 @@ class FakeExecutor:
 def _progress(request: GenerationRequest, step: int, previews: bool) -> FromWorker:
     shows = previews and step % PREVIEW_EVERY_STEPS == 0
     if not shows:
-        return JobProgress(request.job_id, step, request.recipe.steps)
+        return JobProgress(request.job_id, step, request.recipe.steps_taken)
     preview = _file(_picture(request, 0).resize((64, 64)))
     return _heard(
         {
             "type": "progress",
             "job_id": request.job_id,
             "step": step,
-            "total": request.recipe.steps,
+            "total": request.recipe.steps_taken,
             "preview": preview,
         }
     )

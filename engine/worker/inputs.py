@@ -12,7 +12,16 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from torch.nn import functional
 
-from engine.api import MAX_INPUT_BYTES, MAX_INPUT_PIXELS, BadInput, GenerationRequest, InitImage, InputWithheld, Verdict
+from engine.api import (
+    MAX_INPUT_BYTES,
+    MAX_INPUT_PIXELS,
+    BadInput,
+    GenerationRequest,
+    InitImage,
+    InputWithheld,
+    Placement,
+    Verdict,
+)
 from engine.worker.safety import SafetyGate
 
 FORMATS = ("PNG", "JPEG", "WEBP")
@@ -64,13 +73,15 @@ def read_start(request: GenerationRequest, pipeline: Any, gate: SafetyGate) -> S
     if wanted is None:
         return None
     picture = decode_input(request.input(wanted.sha256))
-    mask = _mask(decode_input(request.input(wanted.mask)), picture.size) if wanted.mask else None
+    mask = _mask(request, wanted, picture.size)
     size, factor = (recipe.width, recipe.height), pipeline.vae_scale_factor
     stretched = None
     if wanted.fit == "latents":
         stretched = (recipe.height // factor, recipe.width // factor)
         size = _whole_latents(picture.size, size, factor)
-    fitted = _allowed(fit_picture(picture, size, wanted), gate)
+    fitted = fit_picture(picture, size, wanted)
+    # Edges that go on for long look like nothing that a detector knows; there is nothing new in them.
+    _check(_resized(picture, wanted.placed) if wanted.placed else fitted, gate)
     start = encode_start(pipeline, wanted.strength, fitted, mask and fit_mask(mask, size, wanted))
     return replace(start, stretched=stretched)
 
@@ -87,14 +98,15 @@ def read_small_picture(request: GenerationRequest, gate: SafetyGate) -> Image.Im
     assert recipe.upscaler is not None
     size = (recipe.width // recipe.upscaler.factor, recipe.height // recipe.upscaler.factor)
     picture = decode_input(request.input(recipe.init_image.sha256))
-    return _allowed(fit_picture(picture, size, recipe.init_image), gate)
+    fitted = fit_picture(picture, size, recipe.init_image)
+    _check(fitted, gate)
+    return fitted
 
 
-def _allowed(picture: Image.Image, gate: SafetyGate) -> Image.Image:
+def _check(picture: Image.Image, gate: SafetyGate) -> None:
     review = gate.judge(picture)
     if review.verdict is not Verdict.ALLOW:
         raise InputWithheld(review.verdict is Verdict.BLOCK)
-    return picture
 
 
 def _whole_latents(own: tuple[int, int], most: tuple[int, int], factor: int) -> tuple[int, int]:
@@ -133,14 +145,19 @@ def _on_white(picture: Image.Image) -> Image.Image:
     return Image.alpha_composite(Image.new("RGBA", picture.size, (*_WHITE, 255)), picture).convert("RGB")
 
 
-def _mask(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
-    if picture.size != size:
+def _mask(request: GenerationRequest, wanted: InitImage, size: tuple[int, int]) -> Image.Image | None:
+    if not wanted.mask:
+        return Image.new("L", size) if wanted.placed else None
+    mask = decode_input(request.input(wanted.mask))
+    if mask.size != size:
         raise BadInput("mask_size")
-    return picture.convert("L")
+    return mask.convert("L")
 
 
 def fit_picture(picture: Image.Image, size: tuple[int, int], wanted: InitImage) -> Image.Image:
-    """Return the picture in a size, cropped or padded as wanted; itself, if it has that size."""
+    """Return the picture in a size, cropped, padded or placed as wanted; itself, if it has that size."""
+    if wanted.placed:
+        return _placed(picture, size, wanted.placed)
     if picture.size == size:
         return picture
     if wanted.fit == "pad":
@@ -150,11 +167,29 @@ def fit_picture(picture: Image.Image, size: tuple[int, int], wanted: InitImage) 
 
 def fit_mask(mask: Image.Image, size: tuple[int, int], wanted: InitImage) -> Image.Image:
     """Return a mask as its picture is fitted; light where there was no picture."""
+    if wanted.placed:
+        framed = Image.new("L", size, 255)
+        framed.paste(_resized(mask, wanted.placed), (wanted.placed.left, wanted.placed.top))
+        return framed
     if mask.size == size:
         return mask
     if wanted.fit == "pad":
         return ImageOps.pad(mask, size, Image.Resampling.LANCZOS, color=255)
     return ImageOps.fit(mask, size, Image.Resampling.LANCZOS)
+
+
+def _placed(picture: Image.Image, size: tuple[int, int], placed: Placement) -> Image.Image:
+    """Return the frame with the picture in its place; around it its edges go on outwards."""
+    columns, rows = (
+        np.clip(np.arange(side) - begin, 0, own - 1)
+        for side, begin, own in zip(size, (placed.left, placed.top), (placed.width, placed.height), strict=True)
+    )
+    return Image.fromarray(np.asarray(_resized(picture, placed))[rows[:, None], columns])
+
+
+def _resized(picture: Image.Image, placed: Placement) -> Image.Image:
+    size = (placed.width, placed.height)
+    return picture if picture.size == size else ImageOps.fit(picture, size, Image.Resampling.LANCZOS)
 
 
 @torch.no_grad()

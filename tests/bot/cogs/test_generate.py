@@ -18,7 +18,7 @@ async def test_a_request_for_one_picture_ends_as_that_picture_with_its_buttons(w
 
     generation = await world.generation(message)
     assert [attachment.filename for attachment in message.attachments] == [f"{generation.id}.png"]
-    assert world.labels(message) == ["Vary subtle", "Vary strong", "Reroll", "Delete", "Upscale x2", "Upscale x4"]
+    assert world.labels(message)[:4] == ["Vary subtle", "Vary strong", "Reroll", "Delete"]
     assert generation.state is JobState.DELIVERED
     assert generation.message_id == message.id
     assert generation.pictures[0].attachment_id == message.attachments[0].id

@@ -56,3 +56,20 @@ def test_a_draft_is_the_smallest_size_of_the_same_shape(model: ModelInfo) -> Non
 
     assert [preset_size(info, preset, 2048).name for preset in Preset] == ["square", "large", "large"]
     assert preset_size(info, Preset.QUALITY, 512).name == "square"
+
+
+@pytest.mark.parametrize(
+    ("preset", "limit", "picture", "name"),
+    [
+        (Preset.STANDARD, 2048, (300, 310), "large"),
+        (Preset.STANDARD, 2048, (4000, 1900), "wide"),
+        (Preset.STANDARD, 2048, (300, 4000), "tall"),
+        (Preset.DRAFT, 2048, (300, 300), "square"),
+        (Preset.STANDARD, 512, (300, 4000), "square"),
+    ],
+)
+def test_a_picture_is_drawn_over_at_the_first_size_most_like_it_in_shape(
+    model: ModelInfo, preset: Preset, limit: int, picture: tuple[int, int], name: str
+) -> None:
+    sizes = (Size("large", 768, 768), Size("square", 512, 512), Size("wide", 512, 256), Size("tall", 512, 768))
+    assert preset_size(replace(model, sizes=sizes), preset, limit, picture).name == name

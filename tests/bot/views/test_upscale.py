@@ -126,6 +126,21 @@ async def test_varying_what_an_upscaler_made_varies_the_picture_it_was_made_of(w
         assert replace(again.recipe, images=drawn.images) == drawn
 
 
+@pytest.mark.parametrize("label", ["Zoom out", "Pan →"])
+async def test_what_lies_around_what_an_upscaler_made_is_drawn_at_the_size_from_before(
+    world: World, label: str
+) -> None:
+    parent = await world.drawn(size="96x64", model="other")
+    larger = await world.delivered(await world.press(world.ann, parent, "Upscale x2"))
+
+    around = await world.generation(await world.delivered(await world.press(world.ann, larger, label)))
+
+    assert around.recipe.upscaler is None
+    assert (around.recipe.width, around.recipe.height) == (96, 64)
+    assert around.recipe.init_image is not None
+    assert around.recipe.init_image.sha256 == (await world.generation(larger)).pictures[0].file_sha256
+
+
 async def test_varying_a_picture_that_was_drawn_over_needs_the_picture_it_was_made_of(world: World) -> None:
     parent = await world.drawn(size="96x64")
     first = await world.press(world.ann, parent, "Upscale x2")
@@ -133,6 +148,4 @@ async def test_varying_a_picture_that_was_drawn_over_needs_the_picture_it_was_ma
     await world.press(world.ann, parent, "Delete")
     assert (await world.generation(larger)).state is JobState.DELIVERED
 
-    again = await world.delivered(await world.press(world.ann, larger, "Vary subtle"))
-
-    assert texts.INPUT_MISSING in again.content
+    assert world.refusal(await world.press(world.ann, larger, "Vary subtle")) == texts.INPUT_MISSING

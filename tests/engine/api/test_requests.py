@@ -20,6 +20,7 @@ from engine.api import (
     InitImage,
     Inversion,
     LoraUse,
+    Placement,
     Recipe,
     Upscaler,
     UpscalerUse,
@@ -57,8 +58,13 @@ recipes = st.builds(
     scheduler=st.sampled_from(["Euler", "DPM++ 2M"]),
     images=st.lists(seeds, min_size=1, max_size=MAX_IMAGES).map(tuple),
     init_image=st.none()
+    | st.builds(InitImage, st.just("0a" * 32), st.floats(0.01, 1), st.sampled_from(["crop", "pad"]), st.just("1b" * 32))
     | st.builds(
-        InitImage, st.just("0a" * 32), st.floats(0.01, 1), st.sampled_from(["crop", "pad"]), st.just("1b" * 32)
+        InitImage,
+        st.just("0a" * 32),
+        st.floats(0.01, 1),
+        st.just("pad"),
+        placed=st.builds(Placement, *[st.integers(-99, 99)] * 2, *[st.integers(1, 99)] * 2),
     ),
     loras=st.lists(st.builds(LoraUse, st.text(max_size=5), st.text(max_size=5), st.floats(-4, 4)), max_size=2).map(
         tuple
@@ -113,6 +119,8 @@ def test_minus_zero_is_zero() -> None:
         {"init_image": InitImage("0a" * 32, 0.6)},
         {"init_image": InitImage("0a" * 32, 0.5, "pad")},
         {"init_image": InitImage("0a" * 32, 0.5, mask="0b" * 32)},
+        {"init_image": InitImage("0a" * 32, 0.5, "pad", placed=Placement(0, 0, 64, 64))},
+        {"init_image": InitImage("0a" * 32, 0.5, "pad", placed=Placement(8, 0, 64, 64))},
         {"loras": (LoraUse("ink", "1", 0.7),)},
         {"loras": (LoraUse("ink", "2", 0.8),)},
         {"inversions": (Inversion("toy", "2"), Inversion("boy", "1"))},
@@ -185,10 +193,11 @@ def test_what_is_no_recipes_json_is_refused(text: str) -> None:
 @pytest.mark.parametrize(
     "values",
     [("0a" * 31, 0.5), ("0A" * 32, 0.5), ("0a" * 32, 0.0), ("0a" * 32, 1.1), ("0a" * 32, 0.5, "stretch"),
-     ("0a" * 32, 0.5, "crop", "mask.png"), ("0a" * 32, 0.5, "latents", "0a" * 32)],
+     ("0a" * 32, 0.5, "crop", "mask.png"), ("0a" * 32, 0.5, "latents", "0a" * 32),
+     ("0a" * 32, 0.5, "crop", "", Placement(0, 0, 8, 8))],
 )  # fmt: skip
 def test_what_cannot_be_started_from_is_refused(values: tuple[Any, ...]) -> None:
-    with pytest.raises(ValueError, match=r"strength|fit|named|mask"):
+    with pytest.raises(ValueError, match=r"strength|fit|named|mask|placed"):
         InitImage(*values)
 
 
@@ -202,6 +211,18 @@ def test_a_request_carries_the_files_that_its_recipe_names() -> None:
         with pytest.raises(BadInput) as refused:
             replace(request, inputs=inputs).check_inputs()
         assert refused.value.reason == reason
+
+
+def test_a_picture_that_is_not_placed_keeps_the_json_it_had_before_there_were_places() -> None:
+    text = replace(RECIPE, init_image=InitImage("0a" * 32, 0.5)).canonical_json()
+    fields = {"fit": "crop", "mask": "", "sha256": "0a" * 32, "strength": 0.5}
+    assert json.loads(text)["init_image"] == fields
+
+
+def test_fewer_steps_are_taken_from_a_picture_and_at_least_one() -> None:
+    recipe = replace(RECIPE, steps=20)
+    starts = (None, InitImage("0a" * 32, 1.0), InitImage("0a" * 32, 0.6), InitImage("0a" * 32, 0.01))
+    assert [replace(recipe, init_image=start).steps_taken for start in starts] == [20, 20, 12, 1]
 
 
 def test_an_upscaled_image_keeps_its_seed_and_prompt() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from dataclasses import replace
 
 import msgspec
 import pytest
@@ -13,6 +14,7 @@ from engine.api import (
     GenerationFailed,
     GenerationRequest,
     ImageSeed,
+    InitImage,
     Progress,
     Queued,
     Recipe,
@@ -98,3 +100,9 @@ def test_work_is_counted_in_row_steps(guidance: float, rows: int) -> None:
     assert job.row_steps == 3 * rows * 10
     job.done = 0.75
     assert job.row_steps == 3 * rows * 2.5
+
+
+def test_a_job_that_starts_from_a_picture_costs_the_steps_that_it_takes(job: EngineJob) -> None:
+    recipe = replace(job.request.recipe, init_image=InitImage("0a" * 32, 0.6))
+    from_picture = EngineJob(replace(job.request, recipe=recipe), lambda: None)
+    assert (job.cost, from_picture.cost) == (2 * 2 * 10, 2 * 2 * 6)

@@ -15,11 +15,23 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from engine.api import BadInput, GenerationRequest, ImageSeed, InitImage, InputWithheld, Recipe, Verdict
+from engine.api import (
+    BadInput,
+    Direction,
+    GenerationRequest,
+    ImageSeed,
+    InitImage,
+    InputWithheld,
+    Placement,
+    Recipe,
+    Verdict,
+    panned,
+    zoomed_out,
+)
 from engine.catalog import SCHEDULERS
 from engine.worker.batch import decode, pack
 from engine.worker.images import to_picture
-from engine.worker.inputs import decode_input
+from engine.worker.inputs import decode_input, fit_mask, fit_picture
 from engine.worker.jobs import begin_job
 from engine.worker.pipelines import LoadedModel
 from engine.worker.safety import SafetyGate
@@ -81,27 +93,28 @@ def request(recipe: Recipe, *inputs: bytes) -> GenerationRequest:
     return GenerationRequest(recipe, "job", 1, 0.0, "guild:user", inputs=inputs)
 
 
-def stock(family: Family, recipe: Recipe, output_type: str = "latent") -> Any:
-    """Draw with the stock pipeline for what the recipe starts from."""
+def stock(family: Family, recipe: Recipe, picture: Image.Image | None = None, mask: Image.Image | None = None) -> Any:
+    """Draw with the stock pipeline for what the recipe starts from, or for a picture and a mask of the test's."""
     wanted = recipe.init_image
     assert wanted
+    masked = bool(wanted.mask or mask)
     spec = SCHEDULERS[recipe.scheduler]
-    own = getattr(diffusers, STOCK[family.recipe.model][bool(wanted.mask)])
+    own = getattr(diffusers, STOCK[family.recipe.model][masked])
     pipeline = own(**{name: part for name, part in family.stock.components.items() if name != "image_encoder"},
                    **({} if family.recipe.model == "sdxl" else {"requires_safety_checker": False}))  # fmt: skip
     pipeline.set_progress_bar_config(disable=True)
     config = family.model.pipeline.scheduler.config
     pipeline.scheduler = getattr(diffusers, spec.class_name).from_config(config, **spec.changes)
-    sides = {"mask_image": left_half(), "width": recipe.width, "height": recipe.height} if wanted.mask else {}
+    sides = {"mask_image": mask or left_half(), "width": recipe.width, "height": recipe.height} if masked else {}
     return pipeline(
         recipe.prompt,
         negative_prompt=recipe.negative_prompt or None,
-        image=photograph(),
+        image=picture or photograph(),
         strength=wanted.strength,
         num_inference_steps=recipe.steps,
         guidance_scale=recipe.guidance_scale,
         generator=torch.Generator("cpu").manual_seed(recipe.images[0].seed),
-        output_type=output_type,
+        output_type="latent",
         **sides,
     ).images[0]
 
@@ -163,6 +176,80 @@ def test_a_picture_is_padded_or_cropped_and_what_was_padded_may_change(make_fami
         assert not free[16:48].any()
     assert starts[0][:, :15].eq(1.0).all()
     assert not starts[1][:, :15].eq(1.0).all()
+
+
+def around(placed: Placement, strength: float = 0.8) -> InitImage:
+    return InitImage(sha(PHOTOGRAPH), strength, "pad", placed=placed)
+
+
+@pytest.mark.parametrize(
+    ("direction", "kept", "was"),
+    [
+        ("left", np.s_[:, 32:], np.s_[:, :32]),
+        ("right", np.s_[:, :32], np.s_[:, 32:]),
+        ("up", np.s_[32:], np.s_[:32]),
+        ("down", np.s_[:32], np.s_[32:]),
+    ],
+)
+def test_the_half_that_a_pan_keeps_is_the_pictures_byte_for_byte(
+    make_family: Callable[[str], Family], direction: Direction, kept: Any, was: Any
+) -> None:
+    family = make_family("sd1")
+    recipe = replace(family.recipe, init_image=around(panned(SIDE, SIDE, direction)))
+    (drawing,) = draw_together(allowing(family.model), recipe)
+    drawn, before = np.asarray(to_picture(decode(drawing))), np.asarray(photograph())
+    assert np.array_equal(drawn[kept], before[was])
+    assert not np.array_equal(drawn[was], before[was])
+
+
+@pytest.mark.parametrize("placed", [panned(SIDE, SIDE, "right"), zoomed_out(SIDE, SIDE, 2.0)], ids=["pan", "zoom"])
+@pytest.mark.parametrize("strength", [0.8, 1.0])
+def test_what_is_around_a_picture_is_inpainted_as_by_the_stock_pipeline(
+    family: Family, placed: Placement, strength: float
+) -> None:
+    recipe = replace(family.recipe, scheduler="DPM++ 2M Karras", steps=5, init_image=around(placed, strength))
+    drawing, plain = draw_together(allowing(family.model), recipe, replace(recipe, init_image=None))
+    assert recipe.init_image
+    frame = fit_picture(photograph(), (SIDE, SIDE), recipe.init_image)
+    mask = fit_mask(Image.new("L", (SIDE, SIDE)), (SIDE, SIDE), recipe.init_image)
+    assert torch.equal(drawing.latents[0], stock(family, recipe, frame, mask))
+    assert torch.equal(plain.latents[0], family.stock_latents(replace(recipe, init_image=None)))
+
+
+def test_a_frame_begins_with_the_edges_of_its_picture() -> None:
+    before = np.asarray(photograph())
+    frame = np.asarray(fit_picture(photograph(), (SIDE, SIDE), around(panned(SIDE, SIDE, "left"))))
+    assert np.array_equal(frame[:, 32:], before[:, :32])
+    assert (frame[:, :32] == before[:, :1]).all()
+    small = np.asarray(photograph().resize((32, 32), Image.Resampling.LANCZOS))
+    frame = np.asarray(fit_picture(photograph(), (SIDE, SIDE), around(zoomed_out(SIDE, SIDE, 2.0))))
+    assert np.array_equal(frame[16:48, 16:48], small)
+    assert (frame[:16, 16:48] == small[0]).all()
+    assert (frame[48:, 48:] == small[-1, -1]).all()
+
+
+def test_only_what_is_around_a_placed_picture_and_what_its_mask_has_light_may_change() -> None:
+    placed = Placement(-16, 8, 64, 48)
+    plain = np.asarray(fit_mask(Image.new("L", (SIDE, SIDE)), (SIDE, SIDE), around(placed)))
+    assert (plain[8:56, :48] == 0).all()
+    assert plain.astype(int).sum() == 255 * (SIDE * SIDE - 48 * 48)
+    masked = np.asarray(fit_mask(left_half(), (SIDE, SIDE), around(placed)))
+    assert (masked[8:56, :14] == 255).all()
+    assert (masked[8:56, 18:48] == 0).all()
+
+
+def test_a_picture_that_is_placed_is_judged_without_what_is_around_it(make_family: Callable[[str], Family]) -> None:
+    class Seeing(Opinion):
+        def look(self, picture: Image.Image) -> Finding:
+            seen.append(picture)
+            return super().look(picture)
+
+    seen: list[Image.Image] = []
+    family = make_family("sd1")
+    model = replace(family.model, gate=SafetyGate(Seeing(False), Opinion(False)))
+    recipe = replace(family.recipe, init_image=around(panned(SIDE, SIDE, "left")))
+    begin_job(request(recipe, PHOTOGRAPH), model)
+    assert [np.asarray(picture).tobytes() for picture in seen] == [np.asarray(photograph()).tobytes()]
 
 
 def test_variations_start_from_the_same_picture_with_other_noise(make_family: Callable[[str], Family]) -> None:

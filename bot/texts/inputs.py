@@ -1,0 +1,37 @@
+"""Sentences about pictures to start from."""
+
+IMAGE = "A picture to start from: PNG, JPEG or WebP, up to 20 MB"
+STRENGTH_OPTION = "How much of the picture is drawn anew, 0.05 to 1; 0.6 if you leave it out"
+FIT = "What happens to a picture of another shape"
+FITS = {
+    "crop": "Crop · fill the size, cut what stands out",
+    "pad": "Pad · keep all of it, with white around",
+}
+MASK = "A picture of the same size, light where it may change and dark where it must stay"
+
+LOOKING = "Looking at your picture…"
+
+IMAGE_NEEDED = {
+    "strength": "Strength needs a picture to start from. Add one with the image option.",
+    "fit": "Fit needs a picture to start from. Add one with the image option.",
+    "mask": "A mask needs the picture it belongs to. Add that one with the image option.",
+}
+ONE_PROMPT = (
+    "A picture goes with one prompt at a time, and the braces of this one make it several. Please leave them out, or "
+    "put a backslash before each."
+)
+NOT_FETCHED = "Discord did not hand me your picture. Please send the command again."
+
+USE_AS_INPUT = "Use as input"
+ZOOM_OUT = "Zoom out"
+PAN = {"left": "Pan ←", "right": "Pan →", "up": "Pan ↑", "down": "Pan ↓"}
+
+FORM_TITLE = "Draw this picture over"
+FORM_PROMPT = "What you want to see"
+FORM_STRENGTH = "How much is drawn anew, 0.05 to 1"
+STRENGTH_HINT = "Write a number from 0.05 (hardly any of the picture) to 1 (nearly all of it), such as 0.6."
+FORM_UNREADABLE = "I do not know this form any more. Please press the button again."
+
+
+def started_from(strength: float) -> str:
+    return f"from a picture at strength {strength:g}"

@@ -1,0 +1,105 @@
+"""The button that draws a picture over, and the form it opens.
+
+The form's whole state is in its `custom_id`, too, and discord.py is not told to wait for it: a form may be sent off
+after a restart, or never.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Self, cast
+
+import discord
+
+from bot import replies
+from bot.checks import member_of, place_of
+from bot.texts import inputs as texts
+from bot.usecases.refusals import WrongValue
+from bot.usecases.starts import STRENGTH
+from bot.views.press import GENERATION_ID, INDEX, Button, Host, pressed
+
+PROMPT_LENGTH = 1000
+_FORM = re.compile(rf"easel:over:{GENERATION_ID}:{INDEX}")
+_NUMBER = re.compile(r"\d{0,3}(?:[.,]\d{1,6})?")
+_ROW = 1
+
+
+class UseAsInput(discord.ui.DynamicItem[Button], template=rf"easel:input:{GENERATION_ID}:{INDEX}"):
+    """Asks after which prompt, and how much, a picture is to be drawn over."""
+
+    def __init__(self, generation_id: str, index: int) -> None:
+        custom_id = f"easel:input:{generation_id}:{index}"
+        super().__init__(Button(label=texts.USE_AS_INPUT, custom_id=custom_id, row=_ROW))
+        self.generation_id = generation_id
+        self.index = index
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        """Rebuild the button that was pressed."""
+        return cls(match["id"], int(match["index"]))
+
+    @pressed
+    async def callback(self, interaction: discord.Interaction, host: Host) -> None:
+        """Open the form."""
+        prompt = await host.usecases.redraw.prompt(member_of(interaction), self.generation_id, self.index)
+        form = _form(self.generation_id, self.index, prompt)
+        form.stop()
+        await interaction.response.send_modal(form)
+
+
+def _form(generation_id: str, index: int, prompt: str) -> discord.ui.Modal:
+    form = discord.ui.Modal(title=texts.FORM_TITLE, custom_id=f"easel:over:{generation_id}:{index}")
+    paragraph = discord.TextStyle.paragraph
+    words: discord.ui.TextInput[Any] = discord.ui.TextInput(
+        custom_id="prompt", style=paragraph, default=prompt[:PROMPT_LENGTH], max_length=PROMPT_LENGTH
+    )
+    number: discord.ui.TextInput[Any] = discord.ui.TextInput(
+        custom_id="strength", default=f"{STRENGTH:g}", max_length=8
+    )
+    form.add_item(discord.ui.Label(text=texts.FORM_PROMPT, component=words))
+    form.add_item(discord.ui.Label(text=texts.FORM_STRENGTH, component=number))
+    return form
+
+
+async def sent_off(interaction: discord.Interaction[Any], host: Host) -> None:
+    """Take a form that was filled in: accept the picture as a job of the member, or say what is wrong.
+
+    Forms that discord.py waits for have names without our prefix, and are none of ours.
+    """
+    data = cast(Mapping[str, Any], interaction.data)
+    if not data["custom_id"].startswith("easel:"):
+        return
+    match = _FORM.fullmatch(data["custom_id"])
+    try:
+        if match is None:
+            await replies.tell(interaction, texts.FORM_UNREADABLE)
+            return
+        answers = dict(_answers(data["components"]))
+        generation = await host.usecases.redraw.over(
+            member_of(interaction),
+            place_of(interaction),
+            match["id"],
+            int(match["index"]),
+            answers.get("prompt", ""),
+            _read_strength(answers.get("strength", "")),
+        )
+        await host.delivery.begin(interaction, generation)
+    except Exception as error:
+        await replies.answer(interaction, error)
+
+
+def _answers(components: list[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Yield what was written, by the name of its field; Discord wraps each field in a label."""
+    for component in components:
+        field = component.get("component", component)
+        if "value" in field:
+            yield field["custom_id"], field["value"]
+
+
+def _read_strength(text: str) -> float:
+    if not text.strip() or not _NUMBER.fullmatch(text.strip()):
+        raise WrongValue("strength", text, texts.STRENGTH_HINT)
+    return float(text.strip().replace(",", "."))
