@@ -19,6 +19,7 @@ from bot.cogs.admin import Admin
 from bot.cogs.generate import Generate
 from bot.cogs.help import Help
 from bot.cogs.quota import Quota
+from bot.cogs.recipes import Recipes
 from bot.delivery import Delivery
 from bot.storage import Store
 from bot.usecases import Usecases
@@ -78,6 +79,7 @@ class EaselBot(commands.AutoShardedBot):
         """Get ready before the first interaction can come, so that no job is both new and resumed."""
         for cog in (Generate(self.usecases), Quota(self.usecases), Help(self.usecases), Admin(self.usecases)):
             await self.add_cog(cog)
+        await self.add_cog(Recipes(self.usecases, self.tree))
         self.add_dynamic_items(*BUTTONS)
         await self._sync_commands()
         await self.delivery.resume()

@@ -129,7 +129,7 @@ class Delivery:
 
     async def _follow(self, generation: Generation, post: Post) -> Generation:
         cards = ProgressCards(self._clock)
-        async with aclosing(self._usecases.draw.follow(generation.id)) as updates:
+        async with aclosing(self._usecases.draw.follow(generation.id, await post.file_limit())) as updates:
             async for update in updates:
                 if isinstance(update, Ended):
                     return update.generation

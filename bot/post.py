@@ -43,10 +43,23 @@ class Post:
         self, client: discord.Client, generation: Generation, interaction: discord.Interaction | None = None
     ) -> None:
         self.name = generation.id
+        self._client = client
+        self._guild_id = generation.place.guild_id
         self._channel = client.get_partial_messageable(generation.place.channel_id, guild_id=generation.place.guild_id)
         self.message_id = generation.message_id
         self._interaction = interaction
         self._one_more = False
+
+    async def file_limit(self) -> int:
+        """Return how many bytes a file may have where the message is; what any server takes if Discord cannot say."""
+        guild = self._client.get_guild(self._guild_id)
+        if guild is None:  # a job that is resumed comes before the gateway's word
+            try:
+                guild = await self._client.fetch_guild(self._guild_id)
+            except NOT_TAKEN as error:
+                log.info("How large files may be where %s belongs is not known: %s", self.name, error)
+                return discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
+        return guild.filesize_limit
 
     async def respond(self, card: Card, view: discord.ui.View, *, one_more: bool = False) -> int:
         """Answer the interaction with the message, or make it of the answer it has, and return its id.

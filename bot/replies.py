@@ -19,6 +19,7 @@ from bot.storage.errors import StorageError
 from bot.texts import hints as hint_texts
 from bot.texts import inputs as input_texts
 from bot.texts import prompts as prompt_texts
+from bot.texts import recipes as recipe_texts
 from bot.texts import series as series_texts
 from bot.texts import upscaling
 from bot.usecases import refusals
@@ -28,6 +29,7 @@ from engine import api
 
 log = logging.getLogger(__name__)
 
+ENDINGS = {"image/png": "png", "image/webp": "webp", "image/jpeg": "jpg"}
 NO_MENTIONS = discord.AllowedMentions.none()
 
 # What comes back when a message did not reach Discord: discord.py lets faults of the network through as they are.
@@ -54,7 +56,8 @@ class Card:
         """Return the picture as a fresh upload; an upload can be sent once only."""
         if self.image is None:
             return []
-        return [discord.File(BytesIO(self.image.data), filename=f"{name}.png", description=self.alt or None)]
+        filename = f"{name}.{ENDINGS[self.image.media_type]}"
+        return [discord.File(BytesIO(self.image.data), filename=filename, description=self.alt or None)]
 
 
 def accepted(generation: Generation) -> Card:
@@ -77,7 +80,14 @@ def result(parcel: Parcel) -> Card:
     generation = parcel.generation
     indexes = [index for index, _ in parcel.pictures]
     image = parcel.grid or (parcel.pictures[0][1] if parcel.pictures else None)
-    return Card(texts.result(generation, indexes, _notices(parcel)), image, texts.alt_text(generation))
+    notices = [*_notices(parcel), *_form(image)]
+    return Card(texts.result(generation, indexes, notices), image, texts.alt_text(generation))
+
+
+def _form(image: api.ReviewedImage | None) -> list[str]:
+    """Return what there is to say about the form of a picture's file."""
+    ending = ENDINGS[image.media_type] if image else "png"
+    return [] if ending == "png" else [texts.SENT_AS[ending]]
 
 
 def _notices(parcel: Parcel) -> list[str]:
@@ -101,7 +111,7 @@ def without_picture(card: Card) -> Card:
 
 def picture(generation: Generation, index: int, image: api.ReviewedImage) -> Card:
     """Return one picture at full size."""
-    return Card(texts.result(generation, [index], []), image, texts.alt_text(generation))
+    return Card(texts.result(generation, [index], _form(image)), image, texts.alt_text(generation))
 
 
 def ended(generation: Generation) -> Card:
@@ -214,6 +224,9 @@ REPLIES: Mapping[type[BaseException], Callable[[Any], str]] = {
     refusals.NoSuchPicture: lambda e: texts.NO_SUCH_PICTURE,
     refusals.TooManyVariations: lambda e: texts.too_many_variations(e.limit),
     refusals.NotCancellable: lambda e: texts.NOT_CANCELLABLE,
+    refusals.NoPicture: lambda e: recipe_texts.NO_PICTURE,
+    refusals.NoRecipe: lambda e: recipe_texts.NONE_IN_FILE,
+    refusals.RecipeGone: lambda e: recipe_texts.GONE,
     refusals.UnknownStyle: lambda e: prompt_texts.unknown_style(e.style, e.known),
     refusals.OfferOver: lambda e: series_texts.OFFER_OVER,
     refusals.PictureInSeries: lambda e: input_texts.ONE_PROMPT,

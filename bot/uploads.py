@@ -57,12 +57,14 @@ async def fetch_start(
 
 
 async def fetch(upload: discord.Attachment, timeout_s: float = TIMEOUT_S) -> bytes:
-    """Return a file's bytes.
+    """Return a file's bytes; one that is too large is not asked for.
 
     Raises:
         NotFetched: it did not come, or not in time.
-        BadInput: there is more of it than Discord said.
+        BadInput: it is too large, or there is more of it than Discord said.
     """
+    if upload.size > MAX_INPUT_BYTES:
+        raise BadInput("too_large", MAX_INPUT_BYTES)
     try:
         async with asyncio.timeout(timeout_s):
             data = await upload.read()

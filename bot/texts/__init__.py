@@ -162,6 +162,10 @@ def _variation(variation: Variation) -> str:
     return f"{variation.seed} ({'subtle' if variation.strength <= SUBTLE else 'strong'})"
 
 
+SENT_AS = {
+    "webp": "Sent as WebP: the PNG is too large for this server.",
+    "jpg": "Sent as JPEG: the PNG is too large for this server.",
+}
 PICTURE_TOO_LARGE = "The file is too large for this server. Ask for a smaller size, or use Show for single pictures."
 
 

@@ -16,6 +16,7 @@ from bot.usecases.draw import Draw, Park, unparked
 from bot.usecases.ids import new_id, random_seed
 from bot.usecases.imagine import Imagine
 from bot.usecases.quota import Quota
+from bot.usecases.recipes import Recipes
 from bot.usecases.redraw import Redraw
 from bot.usecases.rework import Rework
 from bot.usecases.series import Series
@@ -31,6 +32,7 @@ class Usecases:
     imagine: Imagine
     series: Series
     rework: Rework
+    recipes: Recipes
     redraw: Redraw
     draw: Draw
     deliver: Deliver
@@ -66,6 +68,7 @@ def build(
         imagine=imagine,
         series=Series(imagine, admission, engine, new_id),
         rework=Rework(store, engine, admission, new_seed),
+        recipes=Recipes(store, engine, admission, new_seed),
         redraw=Redraw(store, engine, admission, new_seed),
         draw=draw,
         deliver=Deliver(store, engine, draw),

@@ -109,11 +109,14 @@ class Draw:
         # Jobs that nobody follows any more and the engine has not let go of; it alone keeps them.
         self._leaving: WeakValueDictionary[str, Job] = WeakValueDictionary()
 
-    async def follow(self, generation_id: str) -> AsyncGenerator[Update, None]:
+    async def follow(self, generation_id: str, max_file_bytes: int = 0) -> AsyncGenerator[Update, None]:
         """Draw the job and yield what happens, ending with one Ended.
 
         A job that is over yields Ended at once. If the consumer stops before that, the engine's job is cancelled and
         the ledger's stays unfinished, so that the next start takes it up.
+
+        Args:
+            max_file_bytes: as in `GenerationRequest`.
 
         Raises:
             UnknownGeneration: there is no such job.
@@ -126,7 +129,7 @@ class Draw:
             generation = await self._take_up(generation_id)
             while generation.state in UNFINISHED:
                 outcome: Event = Cancelled()
-                async for event in self._events(generation):
+                async for event in self._events(generation, max_file_bytes):
                     outcome = event
                     if isinstance(event, Started):
                         generation = await self._start(generation)
@@ -189,7 +192,7 @@ class Draw:
             return await self._store.jobs.fail(generation_id, GenerationFailed(reason), self._clock())
         return await self._store.jobs.wait_again(generation_id)
 
-    async def _events(self, generation: Generation) -> AsyncIterator[Event]:
+    async def _events(self, generation: Generation, max_file_bytes: int) -> AsyncIterator[Event]:
         """Submit the job and yield its events; what the engine refuses is a failure like any other."""
         wanted = generation.recipe.init_image
         inputs = [await self._store.read_start(name) for name in wanted.files] if wanted else []
@@ -201,6 +204,7 @@ class Draw:
             tenant=f"{generation.place.guild_id}:{generation.user_id}",
             # What is not there any more the engine misses, and says so.
             inputs=tuple(data for data in inputs if data is not None),
+            max_file_bytes=max_file_bytes,
         )
         if leaving := self._leaving.pop(generation.id, None):
             await self._park(_end(leaving))

@@ -58,6 +58,21 @@ class NotCancellable(Refusal):
 
 
 @dataclass(eq=False)
+class NoPicture(Refusal):
+    """The message has no picture."""
+
+
+@dataclass(eq=False)
+class NoRecipe(Refusal):
+    """The picture's file does not say how it was drawn."""
+
+
+@dataclass(eq=False)
+class RecipeGone(Refusal):
+    """The message no longer holds what was read from a picture."""
+
+
+@dataclass(eq=False)
 class UnknownStyle(Refusal):
     """There is no style of that name or title."""
 

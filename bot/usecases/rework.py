@@ -1,4 +1,4 @@
-"""Make new pictures from old ones: reroll, vary and upscale."""
+"""Make new pictures from old ones: reroll, run again, vary and upscale."""
 
 from __future__ import annotations
 
@@ -40,6 +40,29 @@ class Rework:
         images = tuple(ImageSeed(self._new_seed()) for _ in parent.recipe.images)
         origin = Origin(parent.id, None, f"reroll:{parent.id}:{member.user_id}")
         return await self._admission.accept(member, place, Kind.REROLL, self._again(recipe, images), origin)
+
+    async def find(self, member: Member, generation_id: str) -> Generation:
+        """Return a generation of the member's guild. Raises UnknownGeneration, GenerationDeleted."""
+        return await find_for(self._store, member, generation_id)
+
+    async def run(self, member: Member, place: Place, generation_id: str, index: int | None) -> Generation:
+        """Accept the same recipe with the same seeds.
+
+        Args:
+            index: of the one picture to draw, from 0; None for all.
+
+        Raises:
+            Refusal: as in `reroll`; or there is no such picture.
+            Refused, Unavailable: the engine cannot take it (any more).
+        """
+        parent = await find_for(self._store, member, generation_id)
+        images = parent.recipe.images
+        if index is not None:
+            if index >= len(images):
+                raise NoSuchPicture(generation_id, index)
+            images = (images[index],)
+        origin = Origin(parent.id, index, f"run:{parent.id}:{index}:{member.user_id}")
+        return await self._admission.accept(member, place, Kind.REROLL, self._again(parent.recipe, images), origin)
 
     async def vary(
         self,

@@ -10,6 +10,7 @@ import discord
 from bot.records import Generation
 from bot.views.builder import Build
 from bot.views.outpaint import Pan, ZoomOut
+from bot.views.recipes import Run, RunFile
 from bot.views.redraw import UseAsInput, sent_off
 from bot.views.results import Delete, Reroll, Show, Upscale, Vary, result_view
 from bot.views.running import Cancel, waiting_view
@@ -29,6 +30,8 @@ BUTTONS: tuple[type[discord.ui.DynamicItem[Any]], ...] = (
     DrawAll,
     Withdraw,
     Build,
+    Run,
+    RunFile,
     Unreadable,
 )
 

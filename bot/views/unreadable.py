@@ -13,7 +13,8 @@ from bot.views.press import Button, Host, pressed
 _PICTURE = "show:{0}:[0-9]|vary:{0}:[0-9]:(?:subtle|strong)|upscale:{0}:[0-9]:[24]"
 _AROUND = "input:{0}:[0-9]|zoom:{0}:[0-9]|pan:{0}:[0-9]:(?:left|right|up|down)"
 _OFFER = "build|draw:{0}|withdraw:{0}"
-_READABLE = f"{_OFFER}|cancel:{{0}}|reroll:{{0}}|delete:{{0}}|{_PICTURE}|{_AROUND}".format("[a-z0-9]{4,32}")
+_RUN = "run:{0}(?::[0-9])?|run-file"
+_READABLE = f"{_OFFER}|cancel:{{0}}|reroll:{{0}}|delete:{{0}}|{_PICTURE}|{_AROUND}|{_RUN}".format("[a-z0-9]{4,32}")
 
 
 class Unreadable(discord.ui.DynamicItem[Button], template=rf"easel:(?!(?:{_READABLE})\Z).*"):

@@ -1,6 +1,7 @@
 """The contract between bot and engine: frozen values and one port, on the standard library alone."""
 
 from engine.api.client import EngineClient, EngineStatus, EtaRatio, Job
+from engine.api.embedded_texts import read_texts
 from engine.api.errors import (
     BadInput,
     BadPrompt,
@@ -30,6 +31,7 @@ from engine.api.errors import (
     error_from_data,
 )
 from engine.api.events import FINAL, Cancelled, Event, Failed, Finished, Progress, Queued, Started
+from engine.api.metadata import Parameters, parameters_of, parameters_text, read_metadata, read_parameters
 from engine.api.models import ModelInfo, SchedulerInfo, Size
 from engine.api.permutations import expand_permutations
 from engine.api.pictures import measure_picture
@@ -99,6 +101,7 @@ __all__ = [
     "ModelInfo",
     "ModelUnavailable",
     "OutOfRange",
+    "Parameters",
     "Passage",
     "Placement",
     "Progress",
@@ -129,8 +132,13 @@ __all__ = [
     "expand_permutations",
     "measure_picture",
     "panned",
+    "parameters_of",
+    "parameters_text",
     "parse_prompt",
     "pixel_sha256",
+    "read_metadata",
+    "read_parameters",
+    "read_texts",
     "split_loras",
     "words_pattern",
     "zoomed_out",

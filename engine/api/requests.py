@@ -289,6 +289,7 @@ class GenerationRequest:
         deadline: give up if not started by then, seconds since the epoch; None for never.
         previews: whether pictures of the unfinished latents are wanted.
         inputs: the files that the recipe names by their hashes.
+        max_file_bytes: what a picture's file may have; what is larger as a PNG becomes WebP or JPEG. 0 for PNGs only.
     """
 
     recipe: Recipe
@@ -300,6 +301,7 @@ class GenerationRequest:
     deadline: float | None = None
     previews: bool = True
     inputs: tuple[bytes, ...] = ()
+    max_file_bytes: int = 0
 
     def check_inputs(self) -> None:
         """Raise BadInput unless every file that the recipe names is there, and none is larger than MAX_INPUT_BYTES."""

@@ -24,9 +24,9 @@ class ReviewedImage:
 
     Args:
         data: the encoded file.
-        media_type: "image/png".
+        media_type: "image/png", "image/webp" or "image/jpeg".
         width, height: pixels.
-        sha256: hexadecimal, over mode, size and raw RGB (see `pixel_sha256`).
+        sha256: hexadecimal, over mode, size and raw RGB of what the file holds (see `pixel_sha256`).
         file_sha256: hexadecimal, over `data`.
 
     Raises:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import io
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -14,6 +13,7 @@ import msgspec
 from PIL import Image
 
 from engine.api import EngineError, GenerationRequest, SafetyUnavailable, Verdict, pixel_sha256
+from engine.encoding import Wrapping, encode_picture
 from engine.executors.port import WorkerGone
 from engine.wire import (
     LENGTH,
@@ -253,7 +253,7 @@ def _progress(request: GenerationRequest, step: int, previews: bool) -> FromWork
     shows = previews and step % PREVIEW_EVERY_STEPS == 0
     if not shows:
         return JobProgress(request.job_id, step, request.recipe.steps_taken)
-    preview = _file(_picture(request, 0).resize((64, 64)))
+    preview = _file(_picture(request, 0).resize((64, 64)), Wrapping())
     return _heard(
         {
             "type": "progress",
@@ -275,10 +275,11 @@ def _finished(request: GenerationRequest, plan: Plan, worker: str) -> FromWorker
             results.append({"index": index, "verdict": Verdict.ERROR, "reason": "planned"})
         else:
             allowed.append(_picture(request, index))
-            results.append({"index": index, "verdict": Verdict.ALLOW, "image": _file(allowed[-1])})
+            wrapping = Wrapping(request.recipe, index, request.max_file_bytes)
+            results.append({"index": index, "verdict": Verdict.ALLOW, "image": _file(allowed[-1], wrapping)})
     facts: dict[str, Any] = {"worker": worker, "device": "fake", "threads": 1, "dtype": "float32", "versions": []}
     facts["seconds"] = SECONDS_A_JOB
-    grid = _file(_grid(allowed)) if len(allowed) > 1 else None
+    grid = _file(_grid(allowed), Wrapping(max_bytes=request.max_file_bytes)) if len(allowed) > 1 else None
     return _heard(
         {"type": "finished", "job_id": request.job_id, "images": results, "grid": grid, "facts": facts},
     )
@@ -306,14 +307,12 @@ def _grid(pictures: list[Image.Image]) -> Image.Image:
     return grid
 
 
-def _file(picture: Image.Image) -> dict[str, Any]:
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG")
-    data = buffer.getvalue()
+def _file(picture: Image.Image, wrapping: Wrapping) -> dict[str, Any]:
+    data, media_type = encode_picture(picture, wrapping)
     width, height = picture.size
     return {
         "data": data,
-        "media_type": "image/png",
+        "media_type": media_type,
         "width": width,
         "height": height,
         "sha256": pixel_sha256("RGB", width, height, picture.tobytes()),

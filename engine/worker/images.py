@@ -1,8 +1,7 @@
-"""Tensors to pictures, pictures to PNG, tiles to a grid."""
+"""Tensors to pictures, tiles to a grid."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 
 import numpy as np
@@ -24,19 +23,6 @@ def to_picture(pixels: Tensor) -> Image.Image:
     unit = (pixels * 0.5 + 0.5).clamp(0, 1)
     array = unit.permute(1, 2, 0).cpu().to(torch.float32).numpy()
     return Image.fromarray((array * 255).round().astype(np.uint8), "RGB")
-
-
-def encode_png(picture: Image.Image) -> bytes:
-    """Return the picture as a PNG file without metadata."""
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-def decode_png(data: bytes) -> Image.Image:
-    """Return the RGB picture in a PNG file."""
-    with Image.open(io.BytesIO(data), formats=("PNG",)) as picture:
-        return picture.convert("RGB")
 
 
 def compose_grid(tiles: Sequence[Image.Image]) -> Image.Image:

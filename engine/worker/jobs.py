@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from engine.api import GenerationRequest, ImageResult, ReviewedImage, Verdict
+from engine.encoding import Wrapping
 from engine.worker.batch import Drawing, Group, begin_drawing
 from engine.worker.buckets import RowShape
 from engine.worker.inputs import read_small_picture, read_start
@@ -79,6 +80,15 @@ class Job:
     def allowed(self) -> list[ReviewedImage]:
         """Return the pictures that the gate let pass, in the recipe's order."""
         return [result.image for result in self.images() if result.image and result.verdict is Verdict.ALLOW]
+
+    def wrapping(self, index: int) -> Wrapping:
+        """Return how an image becomes a file."""
+        return Wrapping(self.request.recipe, index, self.request.max_file_bytes)
+
+    @property
+    def grid_wrapping(self) -> Wrapping:
+        """How the pictures together become a file, which tells nothing: they have a seed each."""
+        return Wrapping(max_bytes=self.request.max_file_bytes)
 
 
 def begin_job(request: GenerationRequest, model: LoadedModel) -> Job:

@@ -267,7 +267,7 @@ class Loop:
         except Exception as error:
             self._fail(job, error)
         else:
-            review = partial(job.model.gate.review, pixels, drawing.latents)
+            review = partial(job.model.gate.review, pixels, drawing.latents, job.wrapping(index))
             self._ask_review(review, job, partial(self._reviewed, index))
 
     def _enlarge(self, job: Job, enlargement: Enlargement, again: bool = False) -> None:
@@ -282,7 +282,7 @@ class Loop:
 
     def _enlarged(self, job: Job, enlargement: Enlargement, enlarged: Enlarged) -> None:
         if self._is_wanted(job, enlargement):
-            review = partial(job.model.gate.review, enlarged.pixels, enlarged.latents)
+            review = partial(job.model.gate.review, enlarged.pixels, enlarged.latents, job.wrapping(0))
             self._ask_review(review, job, partial(self._reviewed, 0))
 
     def _not_enlarged(self, job: Job, enlargement: Enlargement, again: bool, error: Exception) -> None:
@@ -309,7 +309,7 @@ class Loop:
             return
         allowed = job.allowed()
         if len(allowed) > 1:
-            self._ask_review(partial(job.model.gate.compose, allowed), job, self._finish)
+            self._ask_review(partial(job.model.gate.compose, allowed, job.grid_wrapping), job, self._finish)
         else:
             self._finish(job, None)
 

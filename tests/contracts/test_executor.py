@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
@@ -11,8 +12,11 @@ from itertools import count
 
 import pytest
 import pytest_asyncio
+from sd_parsers import ParserManager
 
-from engine.api import GenerationRequest, ImageSeed, Recipe, Verdict
+from engine.api import GenerationRequest, ImageSeed, Recipe, Verdict, read_texts
+from engine.api.embedded_texts import PARAMETERS
+from engine.api.embedded_texts import RECIPE as OWN_RECIPE
 from engine.catalog import load_catalog
 from engine.executors.fake import FakeExecutor
 from engine.executors.port import Executor, WorkerGone
@@ -88,6 +92,10 @@ def drawing(recipe: Recipe = RECIPE) -> Draw:
     return Draw(GenerationRequest(recipe, f"job-{next(NUMBERS)}", 1, 0.0, "ann"))
 
 
+def replace_limit(draw: Draw, limit: int) -> Draw:
+    return Draw(replace(draw.request, max_file_bytes=limit))
+
+
 async def hear_until(executor: Executor, kind: type[FromWorker], job_id: str) -> list[FromWorker]:
     """Return the messages about any job up to the first of this kind about this job."""
     heard: list[FromWorker] = []
@@ -140,6 +148,61 @@ async def test_there_is_one_result_per_image_and_a_grid_for_several(executor: Ex
     assert [result.index for result in finished.images] == [0, 1, 2]
     assert finished.grid is not None
     assert all(result.image is not None and result.image.width == 64 for result in finished.images)
+
+
+async def test_each_picture_tells_its_own_recipe_and_the_grid_tells_none(executor: Executor) -> None:
+    seeds = (ImageSeed(1), ImageSeed(2))
+    finished = await drawn(executor, replace(RECIPE, images=seeds))
+    for seed, result in zip(seeds, finished.images, strict=True):
+        assert result.image is not None
+        texts = read_texts(result.image.data)
+        assert Recipe.from_json(texts[OWN_RECIPE]) == replace(RECIPE, images=(seed,))
+        assert f"Seed: {seed.seed}, Size: 64x64" in texts[PARAMETERS]
+    assert finished.grid is not None
+    assert read_texts(finished.grid.data) == {}
+
+
+async def test_another_program_reads_a_result(executor: Executor) -> None:
+    recipe = replace(RECIPE, prompt="a red apple: ripe, 🍎\nSteps: 5", negative_prompt="leaves, stalk")
+    (result,) = (await drawn(executor, recipe)).images
+    assert result.image is not None
+    found = ParserManager().parse(io.BytesIO(result.image.data))
+    assert found is not None
+    (sampler,) = found.samplers
+    assert [prompt.value for prompt in sampler.prompts] == [recipe.prompt]
+    assert [prompt.value for prompt in sampler.negative_prompts] == [recipe.negative_prompt]
+    assert sampler.model is not None
+    assert (sampler.name, sampler.model.name) == (recipe.scheduler, recipe.model)
+    assert sampler.parameters == {"steps": "3", "cfg_scale": "4.5", "seed": "7"}
+    assert found.metadata["Size"] == "64x64"
+
+
+async def test_a_preview_tells_no_recipe(executor: Executor) -> None:
+    draw = drawing(replace(RECIPE, steps=12))
+    executor.send(draw)
+    heard = await hear_until(executor, JobFinished, draw.request.job_id)
+    previews = [message.preview for message in heard if isinstance(message, JobProgress) and message.preview]
+    assert previews
+    assert all(read_texts(preview.data) == {} for preview in previews)
+
+
+async def test_files_keep_to_the_limit_of_the_request(executor: Executor) -> None:
+    free = await drawn(executor, replace(RECIPE, images=(ImageSeed(1), ImageSeed(2))))
+    pictures = [result.image for result in free.images]
+    limit = max(len(picture.data) for picture in pictures if picture) - 1
+    draw = drawing(replace(RECIPE, images=(ImageSeed(1), ImageSeed(2))))
+    executor.send(replace_limit(draw, limit))
+    finished = (await hear_until(executor, JobFinished, draw.request.job_id))[-1]
+    assert isinstance(finished, JobFinished)
+    assert finished.grid is not None
+    files = [*(result.image for result in finished.images), finished.grid]
+    assert any(file and file.media_type != "image/png" for file in files)
+    assert all(file and read_texts(file.data) for file in files[:-1])
+
+
+async def test_the_same_recipe_is_the_same_file(executor: Executor) -> None:
+    first, again = await drawn(executor), await drawn(executor)
+    assert [result.image for result in first.images] == [result.image for result in again.images]
 
 
 async def test_a_single_picture_has_no_grid(executor: Executor) -> None:

@@ -12,11 +12,14 @@ from PIL import Image
 from torch import Tensor
 
 from engine.api import ReviewedImage, Verdict, pixel_sha256
+from engine.encoding import JPEG, Wrapping, decode_picture, encode_picture
 from engine.worker.faults import one_line
-from engine.worker.images import compose_grid, decode_png, encode_png, to_picture
+from engine.worker.images import compose_grid, to_picture
 from engine.worker.safety.detectors import Detector, Finding, TimedDetector
 
 TIMEOUT_S = 60.0
+PLAIN = Wrapping()
+"""A PNG that tells nothing."""
 
 _log = logging.getLogger(__name__)
 
@@ -44,19 +47,20 @@ class SafetyGate:
     def __init__(self, floor: Detector, checker: Detector, timeout_s: float = TIMEOUT_S) -> None:
         self._detectors = (TimedDetector(floor, timeout_s), TimedDetector(checker, timeout_s))
 
-    def review(self, pixels: Tensor, latents: Tensor) -> Review:
+    def review(self, pixels: Tensor, latents: Tensor, wrapping: Wrapping = PLAIN) -> Review:
         """Judge one decoded image.
 
         Args:
             pixels: (3, height, width), -1.0 to 1.0, as decoded.
             latents: what it was decoded from, any shape.
+            wrapping: how it becomes a file.
         """
         try:
             picture = _checked_picture(pixels, latents)
         except Exception as error:
             return _error(f"pixels: {one_line(error)}")
         review = self.judge(picture)
-        return Review(Verdict.ALLOW, image=_mint(picture)) if review.verdict is Verdict.ALLOW else review
+        return Review(Verdict.ALLOW, image=_mint(picture, wrapping)) if review.verdict is Verdict.ALLOW else review
 
     def judge(self, picture: Image.Image) -> Review:
         """Judge a picture that was handed in, RGB. Nothing is minted: it does not leave the worker."""
@@ -68,16 +72,20 @@ class SafetyGate:
             return finding
         return Review(Verdict.ALLOW)
 
-    def compose(self, tiles: Sequence[ReviewedImage]) -> ReviewedImage:
+    def compose(self, tiles: Sequence[ReviewedImage], wrapping: Wrapping = PLAIN) -> ReviewedImage:
         """Return one picture of pictures that this gate allowed, in reading order.
+
+        Args:
+            tiles: the pictures.
+            wrapping: how it becomes a file.
 
         Raises:
             ValueError: a tile's pixels are not those that were allowed.
         """
-        pictures = [decode_png(tile.data) for tile in tiles]
+        pictures = [decode_picture(tile.data) for tile in tiles]
         if [_hash(picture) for picture in pictures] != [tile.sha256 for tile in tiles]:
             raise ValueError("a tile's pixels are not those that were reviewed")
-        return _mint(compose_grid(pictures))
+        return _mint(compose_grid(pictures), wrapping)
 
 
 def _checked_picture(pixels: Tensor, latents: Tensor) -> Image.Image:
@@ -109,10 +117,12 @@ def _error(reason: str) -> Review:
     return Review(Verdict.ERROR, reason)
 
 
-def _mint(picture: Image.Image) -> ReviewedImage:
-    data = encode_png(picture)
+def _mint(picture: Image.Image, wrapping: Wrapping) -> ReviewedImage:
+    data, media_type = encode_picture(picture, wrapping)
+    if media_type == JPEG:
+        picture = decode_picture(data)  # its pixels are others now, and the hash is theirs
     file_sha256 = hashlib.sha256(data).hexdigest()
-    return ReviewedImage(data, "image/png", picture.width, picture.height, _hash(picture), file_sha256)
+    return ReviewedImage(data, media_type, picture.width, picture.height, _hash(picture), file_sha256)
 
 
 def _hash(picture: Image.Image) -> str:

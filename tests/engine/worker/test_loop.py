@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from engine.api import ImageSeed, Recipe, Verdict
 from engine.catalog import Catalog
+from engine.encoding import decode_picture
 from engine.wire import (
     Cancel,
     Draw,
@@ -28,7 +29,6 @@ from engine.wire import (
     Unfit,
 )
 from engine.worker.device import Device
-from engine.worker.images import decode_png
 from engine.worker.loop import run_worker
 from engine.worker.safety import ProofFailed
 
@@ -58,8 +58,8 @@ def test_several_images_come_with_a_grid_in_reading_order(
     parent: Any, recipe: Recipe, request_for: Callable[..., Any]
 ) -> None:
     finished = parent.run(Draw(request_for(replace(recipe, images=FOUR))))[-1]
-    tiles = [np.asarray(decode_png(result.image.data)) for result in finished.images]
-    grid = np.asarray(decode_png(finished.grid.data))
+    tiles = [np.asarray(decode_picture(result.image.data)) for result in finished.images]
+    grid = np.asarray(decode_picture(finished.grid.data))
     gap = 1
     assert grid.shape == (2 * 64 + gap, 2 * 64 + gap, 3)
     corners = [(0, 0), (0, 64 + gap), (64 + gap, 0), (64 + gap, 64 + gap)]

@@ -12,9 +12,10 @@ import pytest
 
 from engine.api import ImageSeed, Recipe, Verdict
 from engine.catalog import SCHEDULERS, load_catalog
+from engine.encoding import decode_picture
 from engine.worker.batch import decode
 from engine.worker.device import Device
-from engine.worker.images import decode_png, to_picture
+from engine.worker.images import to_picture
 from engine.worker.jobs import Job
 from engine.worker.pipelines import LoadedModel
 from engine.worker.residency import Models
@@ -56,4 +57,4 @@ def test_an_everyday_picture_passes_the_gate(
     review = pocket.gate.review(decode(drawing), drawing.latents)
     assert (review.verdict, review.reason) == (Verdict.ALLOW, "")
     assert review.image is not None
-    assert decode_png(review.image.data).size == (128, 128)
+    assert decode_picture(review.image.data).size == (128, 128)

@@ -16,10 +16,10 @@ from torch import Tensor
 
 from engine.api import GenerationRequest, ImageSeed, ModelUnavailable, Recipe, ReviewedImage, Verdict
 from engine.catalog import Catalog
+from engine.encoding import decode_picture
 from engine.wire import Draw, FromWorker, JobFailed, JobFinished, JobProgress
 from engine.worker.batch import decode
 from engine.worker.device import Device
-from engine.worker.images import decode_png
 from engine.worker.jobs import Job
 from engine.worker.loop import run_worker
 from engine.worker.pipelines import LoadedModel
@@ -59,7 +59,7 @@ def plant(
 
 
 def pictures(images: Sequence[ReviewedImage | None]) -> list[Image.Image]:
-    return [decode_png(image.data) for image in images if image]
+    return [decode_picture(image.data) for image in images if image]
 
 
 def test_of_four_pictures_only_the_unsafe_one_is_withheld(
@@ -74,7 +74,7 @@ def test_of_four_pictures_only_the_unsafe_one_is_withheld(
     assert finished.images[2].reason.startswith("checker: concept 3 by ")
     assert [result.index for result in finished.images] == [0, 1, 2, 3]
     three = [np.asarray(picture) for picture in pictures([result.image for result in finished.images])]
-    grid = np.asarray(decode_png(finished.grid.data))
+    grid = np.asarray(decode_picture(finished.grid.data))
     assert np.array_equal(grid[:64, :64], three[0])
     assert np.array_equal(grid[65:, :64], three[2])
     assert not np.any([np.array_equal(tile, np.asarray(allowed[2])) for tile in three])
@@ -102,7 +102,7 @@ def test_code_that_takes_the_pipelines_checker_away_changes_nothing(
     denoise: Callable[[LoadedModel, Recipe], Job],
 ) -> None:
     (result,) = parent.run(Draw(request_for(recipe)))[-1].images
-    picture = decode_png(result.image.data)
+    picture = decode_picture(result.image.data)
     model = Models(make_catalog(plant(picture, [Image.new("RGB", (64, 64))])), device, floor).get("tiny")
     model.pipeline.safety_checker = None
     model.pipeline.feature_extractor = None
@@ -156,7 +156,7 @@ def test_a_withheld_preview_ends_the_previews_and_the_final_verdict_counts(
     finished = parent.run(Draw(alone))[-1]
     previews = pictures([message.preview for message in parent.of(JobProgress)])
     assert len(previews) == 4
-    final = decode_png(finished.images[0].image.data)
+    final = decode_picture(finished.images[0].image.data)
     strict = make_parent(plant(previews[1], [previews[0], final]))
     strict.run(Draw(request_for(replace(recipe, images=images, steps=10))))
     assert [bool(message.preview) for message in strict.of(JobProgress)].count(True) == 1

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from engine.api import Verdict, pixel_sha256
-from engine.worker.images import decode_png
+from engine.encoding import JPEG, Wrapping, decode_picture
 from engine.worker.safety import Finding, SafetyGate
 
 LATENTS = torch.zeros(1, 4, 2, 2)
@@ -74,7 +74,7 @@ def test_a_picture_both_detectors_pass_is_minted_with_the_hash_of_its_pixels() -
     assert review.verdict is Verdict.ALLOW
     assert review.image is not None
     expected = (((decoded * 0.5 + 0.5) * 255).round().to(torch.uint8).permute(1, 2, 0)).numpy()
-    assert decode_png(review.image.data).tobytes() == expected.tobytes()
+    assert decode_picture(review.image.data).tobytes() == expected.tobytes()
     assert review.image.sha256 == pixel_sha256("RGB", 24, 16, expected.tobytes())
     assert (review.image.width, review.image.height, review.image.media_type) == (24, 16, "image/png")
 
@@ -146,11 +146,22 @@ def test_a_grid_is_made_of_the_very_pixels_that_were_allowed() -> None:
     tested = gate()
     tiles = [tested.review(pixels(seed=seed), LATENTS).image for seed in range(3)]
     grid = tested.compose([tile for tile in tiles if tile])
-    picture = decode_png(grid.data)
+    picture = decode_picture(grid.data)
     assert (grid.width, grid.height) == picture.size == (2 * 24 + 1, 2 * 16 + 1)
     assert grid.sha256 == pixel_sha256("RGB", *picture.size, picture.tobytes())
     assert tiles[2] is not None
-    assert picture.crop((0, 17, 24, 33)).tobytes() == decode_png(tiles[2].data).tobytes()
+    assert picture.crop((0, 17, 24, 33)).tobytes() == decode_picture(tiles[2].data).tobytes()
+
+
+def test_a_file_that_had_to_be_a_jpeg_names_the_pixels_it_holds_and_takes_its_place_in_a_grid() -> None:
+    tested, small = gate(), Wrapping(max_bytes=1)
+    tiles = [tested.review(pixels(seed=seed), LATENTS, small).image for seed in range(2)]
+    assert tiles[0] is not None
+    assert tiles[1] is not None
+    held = decode_picture(tiles[0].data)
+    assert tiles[0].media_type == JPEG
+    assert tiles[0].sha256 == pixel_sha256("RGB", *held.size, held.tobytes())
+    assert decode_picture(tested.compose([tiles[0], tiles[1]]).data).crop((0, 0, 24, 16)).tobytes() == held.tobytes()
 
 
 def test_a_grid_refuses_a_tile_whose_pixels_were_exchanged() -> None:

@@ -19,6 +19,7 @@ from engine.catalog import Catalog, Source
 from engine.catalog.models import with_upscalers
 from engine.catalog.upscaler_contents import inspect_upscaler
 from engine.catalog.upscalers import UpscalerEntry
+from engine.encoding import decode_picture
 from engine.wire import (
     Cancel,
     Draw,
@@ -31,7 +32,6 @@ from engine.wire import (
     ToWorker,
 )
 from engine.worker.device import Device
-from engine.worker.images import decode_png
 from engine.worker.memory import Memory
 from engine.worker.residency import Models, NoRoom
 from engine.worker.safety import Detector
@@ -57,7 +57,7 @@ def drawing(recipe: Recipe, request_for: Callable[..., GenerationRequest]) -> Dr
 def picture_of(finished: JobFinished) -> Image.Image:
     (result,) = finished.images
     assert result.image is not None, result.reason
-    return decode_png(result.image.data)
+    return decode_picture(result.image.data)
 
 
 def entry(catalog: Catalog, name: str) -> UpscalerEntry:

@@ -1,0 +1,101 @@
+"""/recipe, and "Read recipe" on a message: how a picture was drawn, read from its file or from the ledger."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot import replies
+from bot import texts as common_texts
+from bot.checks import member_of
+from bot.policy import Member, Refusal
+from bot.replies import NO_MENTIONS
+from bot.texts import recipes as texts
+from bot.uploads import fetch
+from bot.usecases import Usecases
+from bot.usecases.recipes import Found, read_file
+from bot.usecases.refusals import NoPicture, NoRecipe
+from bot.views.recipes import Run, RunFile, found_file, run_view, shown_generation
+from engine.api import BadInput, EngineError
+
+Interaction = discord.Interaction[Any]
+
+
+class Recipes(commands.Cog):
+    """The commands that read a picture."""
+
+    def __init__(self, usecases: Usecases, tree: app_commands.CommandTree[Any]) -> None:
+        self._usecases = usecases
+        self._tree = tree
+        self._menu = app_commands.ContextMenu(name=texts.READ_RECIPE, callback=self.read_message)
+        self._menu.guild_only = True
+
+    async def cog_load(self) -> None:
+        """Put the context menu beside the commands; a cog does not do this by itself."""
+        self._tree.add_command(self._menu)
+
+    async def cog_unload(self) -> None:
+        """Take it away again."""
+        self._tree.remove_command(self._menu.name, type=self._menu.type)
+
+    @app_commands.command(name="recipe", description=texts.RECIPE)
+    @app_commands.describe(picture=texts.RECIPE_PICTURE)
+    @app_commands.guild_only()
+    async def recipe(self, interaction: Interaction, picture: discord.Attachment) -> None:
+        """Read a file."""
+        member = member_of(interaction)
+        await interaction.response.defer(ephemeral=True)
+        await self._answer_found(interaction, member, read_file(await fetch(picture)))
+
+    async def read_message(self, interaction: Interaction, message: discord.Message) -> None:
+        """Read what a message shows: by its generation if it is ours, else from its files."""
+        member = member_of(interaction)
+        await interaction.response.defer(ephemeral=True)
+        ours = message.author == interaction.client.user
+        if ours and (shown := shown_generation(message)):
+            await self._answer_known(interaction, member, *shown)
+        else:
+            await self._answer_found(interaction, member, await _first_found(message))
+
+    async def _answer_known(
+        self, interaction: Interaction, member: Member, generation_id: str, index: int | None
+    ) -> None:
+        generation = await self._usecases.rework.find(member, generation_id)
+        indexes = range(len(generation.recipe.images)) if index is None else [index]
+        text = common_texts.result(generation, indexes, [])
+        view = run_view(Run(generation_id, index))
+        await interaction.followup.send(text, view=view, ephemeral=True, allowed_mentions=NO_MENTIONS)
+
+    async def _answer_found(self, interaction: Interaction, member: Member, found: Found) -> None:
+        parameters = found.parameters
+        try:
+            plan = await self._usecases.recipes.plan(member, parameters)
+        except (Refusal, EngineError) as error:
+            reason = replies.sentence_for(error)
+            assert reason is not None
+            await replies.tell(interaction, texts.found(parameters, [texts.cannot_run(reason)]))
+            return
+        remarks = [texts.remark(change, plan.recipe.model) for change in plan.changes]
+        await interaction.followup.send(
+            texts.found(parameters, remarks),
+            file=found_file(found),
+            view=run_view(RunFile()),
+            ephemeral=True,
+            allowed_mentions=NO_MENTIONS,
+        )
+
+
+async def _first_found(message: discord.Message) -> Found:
+    """Return what the first of a message's pictures says that says anything; else raise what is wrong with the last."""
+    problem: Exception = NoPicture()
+    for attachment in message.attachments:
+        if not (attachment.content_type or "image").startswith("image"):
+            continue
+        try:
+            return read_file(await fetch(attachment))
+        except (NoRecipe, BadInput) as error:
+            problem = error
+    raise problem

@@ -1,0 +1,99 @@
+"""The button under what a picture says of itself. The message holds all that a press needs: it is not stored."""
+
+from __future__ import annotations
+
+import re
+from io import BytesIO
+from typing import Any, Self
+
+import discord
+
+from bot.checks import member_of, place_of
+from bot.texts import recipes as texts
+from bot.uploads import fetch
+from bot.usecases.recipes import Found, read_found
+from bot.usecases.refusals import RecipeGone
+from bot.views.press import GENERATION_ID, INDEX, Button, Host, pressed
+from engine.api.embedded_texts import PARAMETERS, RECIPE
+
+FILES = {RECIPE: "recipe.json", PARAMETERS: "recipe.txt"}
+"""The names of the files in which a message keeps what was read, by what they hold."""
+
+
+class Run(discord.ui.DynamicItem[Button], template=rf"easel:run:{GENERATION_ID}(?::{INDEX})?"):
+    """Draws a generation, or one of its pictures, once more."""
+
+    def __init__(self, generation_id: str, index: int | None) -> None:
+        which = generation_id if index is None else f"{generation_id}:{index}"
+        super().__init__(Button(label=texts.RUN, custom_id=f"easel:run:{which}"))
+        self.generation_id = generation_id
+        self.index = index
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        """Rebuild the button that was pressed."""
+        return cls(match["id"], None if match["index"] is None else int(match["index"]))
+
+    @pressed
+    async def callback(self, interaction: discord.Interaction, host: Host) -> None:
+        """Accept it as a job of the member who pressed."""
+        generation = await host.usecases.rework.run(
+            member_of(interaction), place_of(interaction), self.generation_id, self.index
+        )
+        await host.delivery.begin(interaction, generation)
+
+
+class RunFile(discord.ui.DynamicItem[Button], template="easel:run-file"):
+    """Draws what the file beside the button says."""
+
+    def __init__(self) -> None:
+        super().__init__(Button(label=texts.RUN, custom_id="easel:run-file"))
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        """Rebuild the button that was pressed."""
+        return cls()
+
+    @pressed
+    async def callback(self, interaction: discord.Interaction, host: Host) -> None:
+        """Accept it as a job of the member who pressed."""
+        member, message = member_of(interaction), interaction.message
+        if message is None or not (kept := await _kept(message)):
+            raise RecipeGone
+        found = read_found(kept)
+        press = f"run:{message.id}:{member.user_id}"
+        generation = await host.usecases.recipes.accept(member, place_of(interaction), found.parameters, press)
+        await host.delivery.begin(interaction, generation)
+
+
+async def _kept(message: discord.Message) -> dict[str, str]:
+    keywords = {name: keyword for keyword, name in FILES.items()}
+    files = [each for each in message.attachments if each.filename in keywords]
+    return {keywords[file.filename]: (await fetch(file)).decode("utf-8", "replace") for file in files}
+
+
+def found_file(found: Found) -> discord.File:
+    """Return the file from which the button reads what was found."""
+    return discord.File(BytesIO(found.text.encode("utf-8", "replace")), filename=FILES[found.keyword])
+
+
+def run_view(button: Run | RunFile) -> discord.ui.View:
+    """Return what may be pressed under a recipe."""
+    view = discord.ui.View(timeout=None)
+    view.add_item(button)
+    return view
+
+
+SHOWN = re.compile(rf"easel:[a-z]+:{GENERATION_ID}(?::{INDEX})?(?::[a-z0-9.]+)?")
+
+
+def shown_generation(message: discord.Message) -> tuple[str, int | None] | None:
+    """Return which generation one of our messages shows, and which picture if it shows a single one."""
+    buttons = [child for row in message.components if isinstance(row, discord.ActionRow) for child in row.children]
+    found = [match for button in buttons if (match := SHOWN.fullmatch(button.custom_id or ""))]
+    indexes = {int(match["index"]) for match in found if match["index"]}
+    return (found[0]["id"], indexes.pop() if len(indexes) == 1 else None) if found else None
