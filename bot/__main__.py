@@ -1,29 +1,35 @@
-"""The command line: `easel run`, `demo`, `migrate`, `check-config`; `draw`, `models`, `bench` are the engine's own."""
+"""The command line: `easel run`, `demo`, `lag`, `migrate`, `check-config`; others are the engine's."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import logging
+import math
 import os
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
-from typing import NoReturn
+from collections.abc import Coroutine, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
 
 import discord
 
 from bot import app
-from bot.sandbox import SandboxUnavailable, run_sandbox
+from bot.sandbox import LagOptions, SandboxUnavailable, run_lag, run_sandbox
 from bot.settings import Settings, SettingsError, load_settings
 from bot.storage import StorageError, held_folder, migrate
 from bot.styles import StylesError, load_styles
 from engine.__main__ import main as engine_main
 from engine.catalog import CatalogError, load_catalog
 
+T = TypeVar("T")
+
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 ENGINE_COMMANDS = ("draw", "models", "bench")
 DEMO_PORT = 8765
+LAG = LagOptions()
 
 WRONG = (SettingsError, StylesError, StorageError, CatalogError, SandboxUnavailable, discord.LoginFailure)
 
@@ -57,9 +63,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace, env: Mapping[str, str]) -> int:
     match options.command:
         case "run":
-            asyncio.run(app.run(load_settings(env)))
+            _serve(app.run(load_settings(env)))
         case "demo":
             _demo(env, options.port)
+        case "lag":
+            _lag(env, LagOptions(options.interactions, options.seconds, options.seed, options.json_file))
         case "migrate":
             settings = load_settings(env)
             with held_folder(settings.data_dir):
@@ -68,6 +76,12 @@ def _run(options: argparse.Namespace, env: Mapping[str, str]) -> int:
         case "check-config":
             print(_check(load_settings(env)))
     return DONE
+
+
+def _serve(work: Coroutine[Any, Any, T]) -> T:
+    # What was imported stays: looking for garbage in all of it would stop the bot for a tenth of a second each time.
+    gc.freeze()
+    return asyncio.run(work)
 
 
 def _check(settings: Settings) -> str:
@@ -92,8 +106,17 @@ def _demo(env: Mapping[str, str], port: int) -> None:
     logging.getLogger("discord").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory(prefix="easel-demo-") as folder:
         settings = load_settings({**_without_own_settings(env), "EASEL_DATA_DIR": folder})
-        asyncio.run(run_sandbox(settings, port, _announce))
+        _serve(run_sandbox(settings, port, _announce))
     print("The sandbox is closed.")
+
+
+def _lag(env: Mapping[str, str], options: LagOptions) -> None:
+    """Measure the bot on the built-in model, away from its own data."""
+    logging.disable(logging.WARNING)  # what becomes of so many jobs is of no interest
+    try:
+        print(_serve(run_lag(options, load_settings(_without_own_settings(env)))))
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def _without_own_settings(env: Mapping[str, str]) -> dict[str, str]:
@@ -131,11 +154,32 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("run", help="run the bot; needs DISCORD_TOKEN")
     demo = commands.add_parser("demo", help="try the bot in a browser, without Discord")
     demo.add_argument("--port", type=_port, default=DEMO_PORT, help="of the page; 0 for a free one")
+    lag = commands.add_parser("lag", help="measure how quickly the bot answers while workers draw, without Discord")
+    lag.add_argument("--interactions", type=_count, default=LAG.interactions, help="of members (default: 100)")
+    lag.add_argument("--seconds", type=_seconds, default=LAG.seconds, help="over which they come (default: 30)")
+    lag.add_argument("--seed", type=int, default=LAG.seed, help="of what they do")
+    lag.add_argument("--json", type=Path, dest="json_file", metavar="FILE", help="write all figures")
     commands.add_parser("migrate", help="bring the database up to date")
     commands.add_parser("check-config", help="say what is wrong with the settings, or what they are")
     for name in ENGINE_COMMANDS:
         commands.add_parser(name, help=f"see easel {name} --help")
     return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"must be a whole number above zero, not {text!r}")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a number above zero, not {text!r}")
+    return value
 
 
 def _port(text: str) -> int:

@@ -21,6 +21,7 @@ from bot.cogs.help import Help
 from bot.cogs.quota import Quota
 from bot.cogs.recipes import Recipes
 from bot.delivery import Delivery
+from bot.notices import OwnerNotices
 from bot.storage import Store
 from bot.usecases import Usecases
 from bot.views import BUTTONS, GenerationButtons, sent_off
@@ -73,6 +74,7 @@ class EaselBot(commands.AutoShardedBot):
         )
         self.usecases = usecases
         self.delivery = Delivery(self, usecases, GenerationButtons(), clock, sleep)
+        self._notices = OwnerNotices(self, usecases.watch)
         self._store = store
 
     async def setup_hook(self) -> None:
@@ -83,6 +85,7 @@ class EaselBot(commands.AutoShardedBot):
         self.add_dynamic_items(*BUTTONS)
         await self._sync_commands()
         await self.delivery.resume()
+        self._notices.start()
 
     async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
         """Take our forms that were filled in; discord.py forgets at a restart which it has opened."""
@@ -91,6 +94,7 @@ class EaselBot(commands.AutoShardedBot):
 
     async def close(self) -> None:
         """Leave Discord. Jobs under way stay in the ledger for the next start."""
+        self._notices.stop()
         await self.delivery.close()
         await super().close()
 

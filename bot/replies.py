@@ -18,6 +18,7 @@ from bot.records import Generation, JobState
 from bot.storage.errors import StorageError
 from bot.texts import hints as hint_texts
 from bot.texts import inputs as input_texts
+from bot.texts import loras as lora_texts
 from bot.texts import prompts as prompt_texts
 from bot.texts import recipes as recipe_texts
 from bot.texts import series as series_texts
@@ -203,6 +204,7 @@ REPLIES: Mapping[type[BaseException], Callable[[Any], str]] = {
     api.ModelUnavailable: lambda e: texts.model_unavailable(e.model),
     api.LoraUnavailable: lambda e: texts.lora_unavailable(e.lora),
     api.UpscalerUnavailable: lambda e: upscaling.unavailable(e.upscaler),
+    api.NotHereYet: lambda e: lora_texts.not_here_yet(e.kind, e.name),
     api.EngineStopped: lambda e: texts.ENGINE_STOPPED,
     api.WorkerDied: lambda e: texts.WORKER_DIED,
     api.GenerationFailed: lambda e: texts.GENERATION_FAILED,

@@ -91,6 +91,9 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     options.add_argument("--steps", type=_whole, help="more steps take longer and refine more")
     options.add_argument("--guidance", type=_number, help="how closely to follow the prompt")
     options.add_argument("--scheduler", metavar="NAME", help='noise scheduler, e.g. "DPM++ 2M"')
+    options.add_argument(
+        "--clip-skip", type=_whole, metavar="LAYERS", help="layers of the text encoder to skip, 0 to 10"
+    )
     options.add_argument("--width", type=_whole, metavar="PIXELS")
     options.add_argument("--height", type=_whole, metavar="PIXELS")
     options.add_argument("--negative", metavar="PROMPT", help="what not to draw")
@@ -115,6 +118,7 @@ def _draw_options(options: argparse.Namespace) -> DrawOptions:
         steps=options.steps,
         guidance_scale=options.guidance,
         scheduler=options.scheduler,
+        clip_skip=options.clip_skip,
         width=options.width,
         height=options.height,
         as_json=options.json,

@@ -68,6 +68,7 @@ class DrawOptions:
     steps: int | None = None
     guidance_scale: float | None = None
     scheduler: str | None = None
+    clip_skip: int | None = None
     width: int | None = None
     height: int | None = None
     as_json: bool = False
@@ -143,6 +144,7 @@ def recipe_for(options: DrawOptions, catalog: Catalog, inputs: Sequence[bytes] =
             inversions=model.inversions_in(options.prompt, negative_prompt),
             loras=model.loras_in(options.prompt, negative_prompt),
             init_image=_init_image(options, inputs),
+            clip_skip=_default(options.clip_skip, model.clip_skip),
         )
     except ValueError as error:
         raise DrawError(f"This cannot be drawn: {error}.", WRONG_INPUT) from error

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from engine.api import (
     EngineStatus,
     GenerationRequest,
+    Inversion,
     Job,
+    Lora,
     ModelInfo,
     ModelUnavailable,
     Recipe,
     UnknownModel,
 )
-from engine.catalog import Catalog, load_catalog
+from engine.catalog import AddOn, Catalog, load_catalog
 from engine.dispatch import Dispatcher
 from engine.executors.port import Executor
 from engine.executors.process import ProcessExecutor
 from engine.executors.pull import ProcessPuller
-from engine.hub import missing, sources_of
+from engine.hub import ADDON, is_here, missing, sources_of
 from engine.prompt_floor import check_negative_prompt, check_prompt
 from engine.settings import EngineSettings
 
@@ -39,8 +42,13 @@ class EngineService:
         self._pulls = pulls
 
     def models(self) -> tuple[ModelInfo, ...]:
-        """Return the models whose files are here, or can be brought here, the default model first."""
-        return tuple(entry.info for entry in self._catalog.entries if self._pulls or not missing(sources_of(entry)))
+        """Return the models whose files are here, or can be brought here, the default model first.
+
+        Each knows which LoRAs and textual inversions are not here: those are not pulled on demand.
+        """
+        absent = _absent(self._catalog)
+        entries = [entry for entry in self._catalog.entries if self._pulls or not missing(sources_of(entry))]
+        return tuple(_without(absent, entry.info) for entry in entries)
 
     def check(self, recipe: Recipe, tenant: str | None = None) -> None:
         """Raise what is wrong with the recipe, or with the engine.
@@ -79,13 +87,14 @@ def check_recipe(recipe: Recipe, catalog: Catalog, pulls: bool = False) -> None:
 
     Raises:
         UnknownModel, InvalidSize, OutOfRange, UnknownScheduler, BadPrompt: the recipe is wrong.
+        UnknownInversion, UnknownLora, NotHereYet: as it is, the model has not what the recipe names.
         ModelUnavailable: the recipe is of another revision of the model than the catalogue has, or its files are not
             here.
     """
     entry = catalog.get(recipe.model)
     if entry is None:
         raise UnknownModel(recipe.model, tuple(info.id for info in catalog.infos()))
-    entry.info.check(recipe)
+    _without(_absent(catalog), entry.info).check(recipe)
     check_prompt(recipe.prompt)
     check_negative_prompt(recipe.negative_prompt)
     if recipe.model_revision != entry.info.revision:
@@ -95,6 +104,20 @@ def check_recipe(recipe: Recipe, catalog: Catalog, pulls: bool = False) -> None:
         raise ModelUnavailable(
             recipe.model, f"its files are not here yet; easel models pull {recipe.model} brings them"
         )
+
+
+def _absent(catalog: Catalog) -> Sequence[AddOn]:
+    """Return the LoRAs and textual inversions whose files were not pulled yet."""
+    return [addon for addon in catalog.addons if not is_here(addon.source, ADDON)]
+
+
+def _without(absent: Sequence[AddOn], info: ModelInfo) -> ModelInfo:
+    own = [addon.meaning for addon in absent if addon.family == info.takes]
+    return replace(
+        info,
+        absent_inversions=tuple(each for each in own if isinstance(each, Inversion)),
+        absent_loras=tuple(each for each in own if isinstance(each, Lora)),
+    )
 
 
 @asynccontextmanager

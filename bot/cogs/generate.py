@@ -12,8 +12,9 @@ from discord.ext import commands
 
 from bot import texts
 from bot.checks import member_of
-from bot.options import offer, read_ask
+from bot.options import offer, offer_loras, read_ask
 from bot.texts import inputs as input_texts
+from bot.texts import loras as lora_texts
 from bot.texts import prompts as prompt_texts
 from bot.uploads import answered_first, check_uploads, fetch_start
 from bot.usecases import Usecases
@@ -43,6 +44,8 @@ class Generate(commands.Cog):
         count=texts.IMAGINE_COUNT,
         preset=texts.IMAGINE_PRESET,
         style=prompt_texts.IMAGINE_STYLE,
+        lora=lora_texts.LORA,
+        clip_skip=lora_texts.CLIP_SKIP,
         image=input_texts.IMAGE,
         strength=input_texts.STRENGTH_OPTION,
         fit=input_texts.FIT,
@@ -67,6 +70,8 @@ class Generate(commands.Cog):
         count: int = 1,
         preset: str | None = None,
         style: str | None = None,
+        lora: str | None = None,
+        clip_skip: int | None = None,
         image: discord.Attachment | None = None,
         strength: float | None = None,
         fit: str | None = None,
@@ -88,6 +93,8 @@ class Generate(commands.Cog):
             count=count,
             preset=preset,
             style=style,
+            lora=lora,
+            clip_skip=clip_skip,
         )
         async with AsyncExitStack() as stack:
             if image is not None:
@@ -119,6 +126,12 @@ class Generate(commands.Cog):
         """Offer the noise schedulers of the model chosen so far, each with its trade-off."""
         model = await self._model_so_far(interaction)
         return offer(current, [(f"{each.name} · {each.note}", each.name) for each in model.schedulers] if model else [])
+
+    @imagine.autocomplete("lora")
+    async def offer_loras(self, interaction: discord.Interaction, current: str) -> list[app_commands.Choice[str]]:
+        """Offer the LoRAs for the model chosen so far, after those that were typed already."""
+        model = await self._model_so_far(interaction)
+        return offer_loras(current, model.offered_loras()) if model else []
 
     @imagine.autocomplete("style")
     async def offer_styles(self, interaction: discord.Interaction, current: str) -> list[app_commands.Choice[str]]:

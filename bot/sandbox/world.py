@@ -62,7 +62,7 @@ async def open_world(settings: Settings, executors: Sequence[Any] | None = None)
     import simcord
 
     parking = _Parking()
-    async with open_app(settings, park=parking, sleep=_sleep, executors=executors) as app:
+    async with open_app(settings, park=parking, sleep=real_sleep, executors=executors) as app:
         parking.env = env = simcord.Env(
             app.build_bot(), shard_count=1, settle_timeout=SETTLE_TIMEOUT_S, check_errors=False
         )
@@ -74,8 +74,8 @@ async def open_world(settings: Settings, executors: Sequence[Any] | None = None)
             await env.shutdown()
 
 
-async def _sleep(seconds: float) -> None:
-    # In a thread, since simcord lets the timers of the bot's own tasks stand still.
+async def real_sleep(seconds: float) -> None:
+    """Sleep in a thread, since simcord lets the timers of the bot's own tasks stand still."""
     await asyncio.to_thread(time.sleep, seconds)
 
 

@@ -137,10 +137,11 @@ def result(generation: Generation, indexes: Sequence[int], notices: Sequence[str
 
 
 def settings(recipe: Recipe) -> str:
+    clip_skip = f" · clip skip {recipe.clip_skip}" if recipe.clip_skip else ""
     start = f" · {inputs.started_from(recipe.init_image.strength)}" if recipe.init_image else ""
     return upscaling.settings(recipe) or (
         f"{recipe.model} · {recipe.width}x{recipe.height} · {recipe.steps} steps · "
-        f"guidance {recipe.guidance_scale:g} · {recipe.scheduler}{start}"
+        f"guidance {recipe.guidance_scale:g} · {recipe.scheduler}{clip_skip}{start}"
     )
 
 
@@ -273,8 +274,8 @@ def invalid_size(width: int, height: int, nearest: Sequence[str]) -> str:
 
 
 def out_of_range(field: str, value: float, low: float, high: float) -> str:
-    name = field.replace("_", " ").capitalize()
-    return f"{name} must be between {number(low)} and {number(high)}, not {number(value)}."
+    name = field.replace("_", " ")
+    return f"{name[:1].upper()}{name[1:]} must be between {number(low)} and {number(high)}, not {number(value)}."
 
 
 def wrong_value(field: str, value: str, hint: str) -> str:

@@ -43,6 +43,7 @@ def settings(parameters: Parameters) -> str:
         parameters.steps and f"{parameters.steps} steps",
         parameters.guidance_scale is not None and f"guidance {parameters.guidance_scale:g}",
         parameters.scheduler and inert(parameters.scheduler, VALUE_LENGTH),
+        parameters.clip_skip and f"clip skip {parameters.clip_skip}",
     )
     return " · ".join(each for each in known if each)
 

@@ -20,6 +20,7 @@ from bot.usecases.recipes import Recipes
 from bot.usecases.redraw import Redraw
 from bot.usecases.rework import Rework
 from bot.usecases.series import Series
+from bot.usecases.watch import Watch
 from engine.api import EngineClient
 
 __all__ = ["Park", "Usecases", "build", "random_seed", "unparked"]
@@ -38,6 +39,7 @@ class Usecases:
     deliver: Deliver
     admin: Admin
     quota: Quota
+    watch: Watch
 
 
 def build(
@@ -74,4 +76,5 @@ def build(
         deliver=Deliver(store, engine, draw),
         admin=Admin(store, engine, clock),
         quota=Quota(store, clock),
+        watch=Watch(engine),
     )

@@ -11,6 +11,7 @@ from bot.storage import Store
 from bot.styles import Style, find_style
 from bot.usecases.admission import Admission, Origin
 from bot.usecases.lookup import find_model
+from bot.usecases.loras import with_loras, with_trigger_words
 from bot.usecases.presets import Preset, preset_scheduler, preset_size, preset_steps
 from bot.usecases.prompts import storable, whole_negative_prompt
 from bot.usecases.refusals import UnknownStyle
@@ -20,6 +21,7 @@ from engine.api import (
     MAX_SEED,
     EngineClient,
     ImageSeed,
+    LoraTag,
     ModelInfo,
     OutOfRange,
     Recipe,
@@ -34,6 +36,8 @@ class Ask:
         seed: of the first picture; the next ones follow it.
         count: pictures, 1 to MAX_IMAGES.
         style: name or title of the style whose words go around the prompt.
+        loras: those asked for beside the prompt, which may name others; without a weight, each has its own.
+        clip_skip: last layers of the text encoders that the prompt skips.
         start: a picture to start from; the size is then the model's that has the most similar shape.
     """
 
@@ -49,6 +53,8 @@ class Ask:
     count: int = 1
     preset: Preset = Preset.STANDARD
     style: str | None = None
+    loras: tuple[LoraTag, ...] = ()
+    clip_skip: int | None = None
     start: Start | None = None
 
 
@@ -123,7 +129,7 @@ def build_recipe(info: ModelInfo, ask: Ask, new_seed: Callable[[], int], limits:
     Raises:
         OutOfRange, InvalidSize: a number that no recipe can hold or this model cannot draw.
         BadInput: the picture to start from cannot be used.
-        UnknownLora, LoraOfOtherFamily: the prompt names a LoRA that cannot change this model.
+        UnknownLora, LoraOfOtherFamily, NotHereYet: a LoRA was asked for that cannot change this model.
     """
     size = preset_size(info, ask.preset, limits.largest_side, ask.start.measure() if ask.start else None)
     width = size.width if ask.width is None else ask.width
@@ -136,7 +142,9 @@ def build_recipe(info: ModelInfo, ask: Ask, new_seed: Callable[[], int], limits:
     info.check_size(width, height)
     _check_range("steps", steps, info.min_steps, info.max_steps)
     _check_range("guidance", guidance_scale, info.min_guidance, info.max_guidance)
-    prompt = prompt_for(info, ask.prompt)
+    clip_skip = info.clip_skip if ask.clip_skip is None else ask.clip_skip
+    _check_range("clip skip", clip_skip, 0, info.max_clip_skip)
+    prompt = prompt_for(info, ask.prompt, ask.loras)
     negative_prompt = storable(info.negative_prompt if ask.negative_prompt is None else ask.negative_prompt)
     return Recipe(
         model=info.id,
@@ -151,13 +159,18 @@ def build_recipe(info: ModelInfo, ask: Ask, new_seed: Callable[[], int], limits:
         images=_seeds(ask, new_seed),
         inversions=info.inversions_in(prompt, negative_prompt),
         loras=info.loras_in(prompt, negative_prompt),
+        clip_skip=clip_skip,
         init_image=ask.start.init_image() if ask.start else None,
     )
 
 
-def prompt_for(info: ModelInfo, prompt: str) -> str:
-    """Return a prompt as a recipe of the model has it: with its trigger words, and nothing that cannot be stored."""
-    return _with_trigger_words(storable(prompt), info.trigger_words)
+def prompt_for(info: ModelInfo, prompt: str, loras: Sequence[LoraTag] = ()) -> str:
+    """Return a prompt as a recipe of the model has it: with LoRAs and trigger words, and nothing that cannot be stored.
+
+    Raises:
+        UnknownLora, LoraOfOtherFamily, NotHereYet, OutOfRange: a LoRA cannot change this model.
+    """
+    return with_trigger_words(with_loras(storable(prompt), loras, info), info)
 
 
 def _seeds(ask: Ask, new_seed: Callable[[], int]) -> tuple[ImageSeed, ...]:
@@ -170,9 +183,3 @@ def _seeds(ask: Ask, new_seed: Callable[[], int]) -> tuple[ImageSeed, ...]:
 def _check_range(field: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:
         raise OutOfRange(field, value, low, high)
-
-
-def _with_trigger_words(prompt: str, words: tuple[str, ...]) -> str:
-    """Return the prompt with the trigger words that it lacks at its end; an empty one stays empty, to be refused."""
-    missing = [each for each in words if each.casefold() not in prompt.casefold()]
-    return ", ".join([prompt.rstrip(" ,"), *missing]) if prompt.strip() and missing else prompt

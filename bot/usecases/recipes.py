@@ -49,7 +49,8 @@ class Change:
     """What is not drawn as the file says.
 
     Args:
-        what: "model", "size", "steps", "guidance", "scheduler", "seed", "lora", "server", "picture" or "unreadable".
+        what: "model", "size", "steps", "guidance", "clip skip", "scheduler", "seed", "lora", "server", "picture" or
+            "unreadable".
         said: by the file; empty if it says nothing.
         used: instead; empty if it is left out.
     """
@@ -152,6 +153,7 @@ class _Planning:
             guidance_scale=self._guidance(),
             scheduler=scheduler.name,
             seed=said.seed.seed if said.seed else None,
+            clip_skip=self._nearest("clip skip", said.clip_skip, 0, info.max_clip_skip),
         )
         recipe = build_recipe(info, ask, new_seed, self._limits)
         if said.seed is None:
@@ -221,8 +223,7 @@ class _Planning:
             rest, tags = split_loras(prompt)
             kept = [tag for tag in tags if tag.name.casefold() in own]
             unknown += [tag.name for tag in tags if tag not in kept]
-            named = [f"<lora:{tag.name}:{tag.weight:.12g}>" for tag in kept]
-            known.append(prompt if len(kept) == len(tags) else " ".join([rest.strip(" ,"), *named]))
+            known.append(prompt if len(kept) == len(tags) else " ".join([rest.strip(" ,"), *map(str, kept)]))
         if unknown:
             self._note("lora", ", ".join(dict.fromkeys(unknown)))
         return known

@@ -1,6 +1,6 @@
 """The contract between bot and engine: frozen values and one port, on the standard library alone."""
 
-from engine.api.client import EngineClient, EngineStatus, EtaRatio, Job
+from engine.api.client import EngineClient, EngineStatus, EtaRatio, Job, Trouble
 from engine.api.embedded_texts import read_texts
 from engine.api.errors import (
     BadInput,
@@ -15,6 +15,7 @@ from engine.api.errors import (
     LoraOfOtherFamily,
     LoraUnavailable,
     ModelUnavailable,
+    NotHereYet,
     OutOfRange,
     Refused,
     SafetyUnavailable,
@@ -42,6 +43,7 @@ from engine.api.requests import (
     MAX_INPUT_BYTES,
     MAX_INPUT_PIXELS,
     MAX_LORA_WEIGHT,
+    MAX_LORAS,
     MAX_SEED,
     MAX_VARIATIONS,
     PARSER_VERSION,
@@ -65,6 +67,7 @@ __all__ = [
     "MAX_IMAGES",
     "MAX_INPUT_BYTES",
     "MAX_INPUT_PIXELS",
+    "MAX_LORAS",
     "MAX_LORA_WEIGHT",
     "MAX_SEED",
     "MAX_VARIATIONS",
@@ -100,6 +103,7 @@ __all__ = [
     "LoraUse",
     "ModelInfo",
     "ModelUnavailable",
+    "NotHereYet",
     "OutOfRange",
     "Parameters",
     "Passage",
@@ -115,6 +119,7 @@ __all__ = [
     "Size",
     "Started",
     "TooBusy",
+    "Trouble",
     "Unavailable",
     "UnknownInversion",
     "UnknownLora",

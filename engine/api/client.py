@@ -34,21 +34,39 @@ class EtaRatio:
 
 
 @dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something that keeps a worker, or a model, from drawing.
+
+    Args:
+        about: what is in trouble, e.g. "worker cpu-0"; the same for as long as it is.
+        sentence: what is wrong, for the owner; it may change meanwhile.
+    """
+
+    about: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class EngineStatus:
     """How the engine is.
 
     Args:
         workers: those that draw, or could at once.
         queued, running: jobs.
-        trouble: what keeps a worker, or a model, from drawing, in plain sentences; empty when all is well.
+        troubles: what keeps workers or models from drawing; empty when all is well.
         eta_ratio: how right the ETAs were; None before any could be compared.
     """
 
     workers: int
     queued: int
     running: int
-    trouble: str = ""
+    troubles: tuple[Trouble, ...] = ()
     eta_ratio: EtaRatio | None = None
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong, in plain sentences; empty when all is well."""
+        return " ".join(dict.fromkeys(each.sentence for each in self.troubles))
 
 
 class EngineClient(Protocol):

@@ -18,6 +18,7 @@
     │   ├── ModelUnavailable
     │   ├── LoraUnavailable
     │   ├── UpscalerUnavailable
+    │   ├── NotHereYet
     │   └── EngineStopped
     └── JobFailed                   the job was queued and ended without pictures
         ├── WorkerDied
@@ -273,6 +274,18 @@ class UpscalerUnavailable(Unavailable):
 
     def sentence(self) -> str:
         return f"The upscaler {self.upscaler!r} could not be used: {self.reason}."
+
+
+@dataclass(eq=False)
+class NotHereYet(Unavailable):
+    """The catalogue has the LoRA or textual inversion (`kind`), and its file was not pulled yet."""
+
+    code = "not_here_yet"
+    kind: str
+    name: str
+
+    def sentence(self) -> str:
+        return f"The file of the {self.kind} {self.name!r} is not here yet; easel models list says how to bring it."
 
 
 @dataclass(eq=False)

@@ -20,7 +20,7 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from engine.api.embedded_texts import PARAMETERS, RECIPE, Texts
-from engine.api.requests import MAX_SEED, ImageSeed, Recipe, Variation
+from engine.api.requests import MAX_CLIP_SKIP, MAX_SEED, ImageSeed, Recipe, Variation
 
 NEGATIVE = "Negative prompt:"
 MOST_STEPS = 1000
@@ -60,6 +60,7 @@ class Parameters:
         guidance_scale: 0.0 to MOST_GUIDANCE.
         scheduler: noise scheduler by the name people know.
         seed: its noise.
+        clip_skip: as in `Recipe`.
         from_picture: whether it started from another picture, which no file tells.
         unreadable: names of the values that are there and cannot be read.
     """
@@ -73,6 +74,7 @@ class Parameters:
     guidance_scale: float | None = None
     scheduler: str | None = None
     seed: ImageSeed | None = None
+    clip_skip: int | None = None
     from_picture: bool = False
     unreadable: tuple[str, ...] = ()
 
@@ -115,6 +117,8 @@ def _values(recipe: Recipe) -> Iterator[tuple[str, str]]:
         yield "Postprocess upscaler", recipe.upscaler.name
     elif recipe.init_image is not None:
         yield "Denoising strength", f"{recipe.init_image.strength:.12g}"
+    if recipe.clip_skip:
+        yield "Clip skip", str(recipe.clip_skip + 1)  # A1111 counts the layer that is used, from the end
     if len(image.variations) == 1:
         yield "Variation seed", str(image.variations[0].seed)
         yield "Variation seed strength", f"{image.variations[0].strength:.12g}"
@@ -162,6 +166,7 @@ def parameters_of(recipe: Recipe) -> Parameters:
         guidance_scale=recipe.guidance_scale,
         scheduler=recipe.scheduler,
         seed=recipe.images[0],
+        clip_skip=recipe.clip_skip,
         from_picture=recipe.init_image is not None,
     )
 
@@ -214,6 +219,7 @@ class _Values:
             guidance_scale=self._take("CFG scale", lambda text: _real(text, 0.0, MOST_GUIDANCE)),
             scheduler=self._scheduler(),
             seed=self._seed(),
+            clip_skip=self._take("Clip skip", lambda text: _whole(text, 1, MAX_CLIP_SKIP + 1) - 1),
             from_picture="Denoising strength" in self._values and "Hires upscale" not in self._values,
             unreadable=tuple(self._unreadable),
         )

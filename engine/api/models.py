@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from engine.api.errors import (
     InvalidSize,
     LoraOfOtherFamily,
+    NotHereYet,
     OutOfRange,
     UnknownInversion,
     UnknownLora,
     UnknownScheduler,
     UnknownUpscaler,
 )
-from engine.api.requests import MAX_LORA_WEIGHT, Inversion, Lora, LoraUse, Recipe
+from engine.api.requests import MAX_LORA_WEIGHT, MAX_LORAS, Inversion, Lora, LoraUse, Recipe
 from engine.api.syntax import parse_prompt, words_pattern
 from engine.api.upscalers import Upscaler, UpscalerUse
 
@@ -75,6 +76,11 @@ class ModelInfo:
         inversions: textual inversions that it understands.
         loras: all of the catalogue, so that one for another family can be told from one that is unknown.
         upscalers: what makes pictures larger, of this model or another.
+        absent_inversions, absent_loras: those of them whose files are not here yet.
+        clip_skip: default, as in `Recipe`.
+        max_clip_skip: most layers that can be skipped.
+        addon_family: whose LoRAs and textual inversions fit, where its layers have other sizes than its family's; empty
+            for those of its family.
         vram_gb: memory that it takes on a card, in gigabytes, with a picture of its default size; 0 if unknown.
     """
 
@@ -103,12 +109,23 @@ class ModelInfo:
     inversions: tuple[Inversion, ...] = ()
     loras: tuple[Lora, ...] = ()
     upscalers: tuple[Upscaler, ...] = ()
+    absent_inversions: tuple[Inversion, ...] = ()
+    absent_loras: tuple[Lora, ...] = ()
+    clip_skip: int = 0
+    max_clip_skip: int = 10
+    addon_family: str = ""
+
+    @property
+    def takes(self) -> str:
+        """The family of the LoRAs and textual inversions that fit."""
+        return self.addon_family or self.family
 
     def check(self, recipe: Recipe) -> None:
         """Raise the first thing in the recipe that this model cannot take.
 
         Raises:
-            InvalidSize, OutOfRange, UnknownScheduler, UnknownInversion, UnknownLora, UnknownUpscaler: see their fields.
+            InvalidSize, OutOfRange, UnknownScheduler, UnknownInversion, UnknownLora, NotHereYet, UnknownUpscaler: see
+                their fields.
         """
         if recipe.upscaler is not None:  # the model draws nothing
             self._check_upscaler(recipe.upscaler)
@@ -120,13 +137,20 @@ class ModelInfo:
         if scheduler is None:
             raise UnknownScheduler(recipe.scheduler, tuple(each.name for each in self.schedulers))
         _check_range(f"steps with {scheduler.name}", recipe.steps, scheduler.min_steps, scheduler.max_steps)
+        _check_range("clip skip", recipe.clip_skip, 0, self.max_clip_skip)
+        self._check_additions(recipe)
 
+    def _check_additions(self, recipe: Recipe) -> None:
         for inversion in recipe.inversions:
             if inversion not in self.inversions:
                 raise UnknownInversion(inversion.word, tuple(each.word for each in self.inversions))
+            self._check_here((inversion,))
+        _check_range("LoRAs", len(recipe.loras), 0, MAX_LORAS)
         for use in recipe.loras:
-            if Lora(use.name, use.revision, self.family) not in self.loras:
+            lora = Lora(use.name, use.revision, self.takes)
+            if lora not in self.loras:
                 raise UnknownLora(use.name, self._own_loras())
+            self._check_lora_is_here(lora)
 
     def upscaler(self, factor: int) -> Upscaler | None:
         """Return the upscaler for a factor, of several the one with the least to reduce; None if there is none."""
@@ -140,37 +164,65 @@ class ModelInfo:
         raise UnknownUpscaler(use.name, tuple(upscaler.name for upscaler in self.upscalers))
 
     def inversions_in(self, *prompts: str) -> tuple[Inversion, ...]:
-        """Return the textual inversions that the prompts name; a recipe has to say which."""
+        """Return the textual inversions that the prompts name; a recipe has to say which.
+
+        Raises:
+            NotHereYet: the file of one was not pulled.
+        """
         pattern = words_pattern([inversion.word for inversion in self.inversions])
         texts = [passage.text for prompt in prompts for section in parse_prompt(prompt).sections for passage in section]
         named = {word.lower() for text in texts for word in pattern.findall(text)}
-        return tuple(inversion for inversion in self.inversions if inversion.word.lower() in named)
+        found = tuple(inversion for inversion in self.inversions if inversion.word.lower() in named)
+        self._check_here(found)
+        return found
 
     def loras_in(self, *prompts: str) -> tuple[LoraUse, ...]:
         """Return the LoRAs that the prompts name; a recipe has to say which. The weights of one named twice add up.
 
         Raises:
-            UnknownLora, LoraOfOtherFamily: it cannot change this model.
-            OutOfRange: a weight beyond MAX_LORA_WEIGHT.
+            UnknownLora, LoraOfOtherFamily, NotHereYet: as in `lora`.
+            OutOfRange: a weight beyond MAX_LORA_WEIGHT, or more than MAX_LORAS of them.
         """
         weights: dict[Lora, float] = {}
         for tag in (tag for prompt in prompts for tag in parse_prompt(prompt).loras):
-            lora = self._lora(tag.name)
-            weights[lora] = weights.get(lora, 0.0) + tag.weight
+            lora = self.lora(tag.name)
+            weights[lora] = weights.get(lora, 0.0) + (lora.weight if tag.weight is None else tag.weight)
         for weight in weights.values():
             _check_range("LoRA weight", weight, -MAX_LORA_WEIGHT, MAX_LORA_WEIGHT)
-        return tuple(LoraUse(lora.name, lora.revision, weight) for lora, weight in weights.items() if weight)
+        uses = tuple(LoraUse(lora.name, lora.revision, weight) for lora, weight in weights.items() if weight)
+        _check_range("LoRAs", len(uses), 0, MAX_LORAS)
+        return uses
 
-    def _lora(self, name: str) -> Lora:
+    def offered_loras(self) -> tuple[Lora, ...]:
+        """Return the LoRAs that can change this model and whose files are here."""
+        return tuple(lora for lora in self.loras if lora.family == self.takes and lora not in self.absent_loras)
+
+    def lora(self, name: str) -> Lora:
+        """Return the LoRA of that name, in any case.
+
+        Raises:
+            UnknownLora, LoraOfOtherFamily: none can change this model.
+            NotHereYet: its file was not pulled.
+        """
         lora = next((lora for lora in self.loras if lora.name.lower() == name.lower()), None)
         if lora is None:
             raise UnknownLora(name, self._own_loras())
-        if lora.family != self.family:
-            raise LoraOfOtherFamily(lora.name, lora.family, self.family)
+        if lora.family != self.takes:
+            raise LoraOfOtherFamily(lora.name, lora.family, self.takes)
+        self._check_lora_is_here(lora)
         return lora
 
+    def _check_lora_is_here(self, lora: Lora) -> None:
+        if lora in self.absent_loras:
+            raise NotHereYet("LoRA", lora.name)
+
+    def _check_here(self, inversions: tuple[Inversion, ...]) -> None:
+        for inversion in inversions:
+            if inversion in self.absent_inversions:
+                raise NotHereYet("textual inversion", inversion.word)
+
     def _own_loras(self) -> tuple[str, ...]:
-        return tuple(lora.name for lora in self.loras if lora.family == self.family)
+        return tuple(lora.name for lora in self.offered_loras())
 
     def check_size(self, width: int, height: int, max_side: int | None = None) -> None:
         """Raise InvalidSize, naming the nearest right sizes, unless this model can draw width x height pixels.

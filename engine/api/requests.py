@@ -7,7 +7,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from engine.api.errors import BadInput
@@ -18,12 +18,14 @@ MAX_SEED = 2**32 - 1
 MAX_IMAGES = 4
 MAX_VARIATIONS = 64
 MAX_LORA_WEIGHT = 4.0
+MAX_LORAS = 5
+MAX_CLIP_SKIP = 32
 PARSER_VERSION = 2
 MAX_INPUT_BYTES = 20 * 2**20
 MAX_INPUT_PIXELS = 50_000_000
 FITS = ("crop", "pad", "latents")
 UPSCALE_STRENGTH = 0.35
-_LATER_FIELDS = ("inversions", "loras", "init_image", "upscaler")
+_LATER_FIELDS = ("inversions", "loras", "init_image", "upscaler", "clip_skip")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -82,15 +84,25 @@ class Inversion:
 class Lora:
     """A LoRA of the catalogue: low-rank changes to the layers of a model, which a prompt may ask for.
 
+    Name, revision and family say which it is; the rest is told about it.
+
     Args:
         name: as in `<lora:name:0.8>`, in any case.
         revision: of the file.
         family: of the models that it is for.
+        title: name people read; empty for its name.
+        description: what it does, one line.
+        trigger_words: words that bring out what it was trained for.
+        weight: where a prompt gives none, -MAX_LORA_WEIGHT to MAX_LORA_WEIGHT.
     """
 
     name: str
     revision: str
     family: str
+    title: str = field(default="", compare=False)
+    description: str = field(default="", compare=False)
+    trigger_words: tuple[str, ...] = field(default=(), compare=False)
+    weight: float = field(default=1.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +181,8 @@ class Recipe:
         loras: those that the prompts name, in their order.
         init_image: what to start from instead of noise; None for noise.
         upscaler: what makes that picture larger, to this width and height; None where the model draws.
+        clip_skip: last layers of the text encoders that the prompt skips, as in diffusers: A1111's "Clip skip: 2" is 1
+            here; 0 for none.
 
     Raises:
         ValueError: a field is not a finite number, or outside what any model could take.
@@ -189,6 +203,7 @@ class Recipe:
     loras: tuple[LoraUse, ...] = ()
     init_image: InitImage | None = None
     upscaler: UpscalerUse | None = None
+    clip_skip: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "width", _whole("width", self.width, 1, 16384))
@@ -198,6 +213,7 @@ class Recipe:
         object.__setattr__(self, "images", tuple(self.images))
         object.__setattr__(self, "inversions", tuple(self.inversions))
         object.__setattr__(self, "loras", tuple(self.loras))
+        object.__setattr__(self, "clip_skip", _whole("clip_skip", self.clip_skip, 0, MAX_CLIP_SKIP))
         if not 1 <= len(self.images) <= MAX_IMAGES:
             raise ValueError(f"a recipe has 1 to {MAX_IMAGES} images, not {len(self.images)}")
         if self.upscaler is not None:
@@ -246,7 +262,7 @@ class Recipe:
         if upscaler is None:
             return replace(alone, init_image=InitImage(sha256, UPSCALE_STRENGTH, "latents"))
         use = UpscalerUse(upscaler.name, upscaler.revision, factor)
-        return replace(alone, init_image=InitImage(sha256, 1.0), upscaler=use, inversions=(), loras=())
+        return replace(alone, init_image=InitImage(sha256, 1.0), upscaler=use, inversions=(), loras=(), clip_skip=0)
 
     @classmethod
     def from_json(cls, text: str) -> Recipe:
@@ -270,7 +286,7 @@ class Recipe:
             known = {field.name for field in fields(cls)} - set(nested)
             if unknown := set(data) - known - set(nested):
                 raise ValueError(f"unknown fields: {sorted(unknown)}")
-            return cls(**nested, **{name: data[name] for name in known})
+            return cls(**nested, **{name: data[name] for name in known if name in data or name not in _LATER_FIELDS})
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"not a recipe: {error!r}") from error
 

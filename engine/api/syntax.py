@@ -45,11 +45,15 @@ class LoraTag:
 
     Args:
         name: as written, without the spaces around it.
-        weight: as written, with any sign, below a million; 1.0 when there is none.
+        weight: as written, with any sign, below a million; None when there is none, for the LoRA's own.
     """
 
     name: str
-    weight: float
+    weight: float | None = None
+
+    def __str__(self) -> str:
+        """The tag as it stands in a prompt."""
+        return f"<lora:{self.name}>" if self.weight is None else f"<lora:{self.name}:{self.weight:.12g}>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +117,7 @@ def words_pattern(words: Sequence[str]) -> re.Pattern[str]:
 
 
 def _lora(mark: re.Match[str]) -> LoraTag:
-    return LoraTag(mark["lora"].strip(), float(mark["strength"] or 1.0))
+    return LoraTag(mark["lora"].strip(), float(mark["strength"]) if mark["strength"] else None)
 
 
 def _factors(marks: Sequence[re.Match[str]]) -> dict[int, float]:

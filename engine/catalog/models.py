@@ -12,9 +12,8 @@ from typing import Any
 import msgspec
 
 from engine.api import Inversion, Lora, ModelInfo, SchedulerInfo
+from engine.catalog.addons import ADDON_KINDS, AddOn, inversions_of, loras_of, read_addons
 from engine.catalog.families import FAMILIES
-from engine.catalog.inversions import INVERSIONS, InversionEntry, of_family, read_inversions
-from engine.catalog.loras import LORAS, LoraEntry, read_loras
 from engine.catalog.schedulers import SCHEDULERS
 from engine.catalog.sources import Source, SourceError, read_source
 from engine.catalog.upscalers import UPSCALERS, UpscalerEntry, read_upscalers
@@ -27,7 +26,14 @@ CHECKER = {
 """The safety checker of every model that names no other: the one that Stable Diffusion 1.5 comes with."""
 PREDICTIONS = ("epsilon", "v_prediction")
 _OTHER_KEYS = {"source", "safety_checker", "prediction_type"}
-_KEYS = {field.name for field in fields(ModelInfo)} - {"id", "inversions", "loras", "upscalers"} | _OTHER_KEYS
+_KEYS = {field.name for field in fields(ModelInfo)} - {
+    "id",
+    "inversions",
+    "loras",
+    "absent_inversions",
+    "absent_loras",
+    "upscalers",
+} | _OTHER_KEYS
 _FIRST_REVISION = "1"
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _SIDE_STEP = 8
@@ -61,9 +67,10 @@ class ModelEntry:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """All models, the default first, and all upscalers."""
+    """All models, the default first, all add-ons, and all upscalers."""
 
     entries: tuple[ModelEntry, ...]
+    addons: tuple[AddOn, ...] = ()
     upscalers: tuple[UpscalerEntry, ...] = ()
 
     def get(self, model: str) -> ModelEntry | None:
@@ -91,24 +98,18 @@ def load_catalog(models_file: Path, models_dir: Path) -> Catalog:
         raise CatalogError(f"{models_file}: holds no model; add a table such as [pocket].")
     own_file = models_dir / OWN_FILE
     own = _tables(own_file) if own_file.exists() else {}
-    inversions = [
-        *_inversions(models_file, tables.pop(INVERSIONS, {}), models_dir),
-        *_inversions(own_file, own.pop(INVERSIONS, {}), models_dir),
-    ]
-    loras = {
-        entry.lora.name: entry
-        for path, own_tables in ((models_file, tables), (own_file, own))
-        for entry in _loras(path, own_tables.pop(LORAS, {}), models_dir)
-    }
+    places = ((models_file, tables), (own_file, own))
+    found = [each for path, all_tables in places for each in _addons(path, all_tables, models_dir)]
+    addons = tuple({(addon.kind, addon.name): addon for addon in found}.values())
     upscalers = {
         entry.upscaler.name: entry
-        for path, own_tables in ((models_file, tables), (own_file, own))
-        for entry in _upscalers(path, own_tables.pop(UPSCALERS, {}), models_dir)
+        for path, all_tables in places
+        for entry in _upscalers(path, all_tables.pop(UPSCALERS, {}), models_dir)
     }
     files = dict.fromkeys(tables, models_file) | dict.fromkeys(own, own_file)
     entries = (_entry(file, model, (tables | own)[model], models_dir) for model, file in files.items())
-    entries = (_with_loras(_with_inversions(entry, inversions), tuple(loras.values())) for entry in entries)
-    return with_upscalers(Catalog(tuple(entries)), upscalers.values())
+    catalog = Catalog(tuple(_with_addons(entry, addons) for entry in entries), addons)
+    return with_upscalers(catalog, upscalers.values())
 
 
 def with_upscalers(catalog: Catalog, upscalers: Iterable[UpscalerEntry]) -> Catalog:
@@ -116,7 +117,7 @@ def with_upscalers(catalog: Catalog, upscalers: Iterable[UpscalerEntry]) -> Cata
     found = tuple(upscalers)
     public = tuple(entry.upscaler for entry in found)
     entries = (replace(entry, info=replace(entry.info, upscalers=public)) for entry in catalog.entries)
-    return Catalog(tuple(entries), found)
+    return replace(catalog, entries=tuple(entries), upscalers=found)
 
 
 def _upscalers(path: Path, tables: Any, models_dir: Path) -> Sequence[UpscalerEntry]:
@@ -126,28 +127,23 @@ def _upscalers(path: Path, tables: Any, models_dir: Path) -> Sequence[UpscalerEn
         raise CatalogError(f"{path}: {error}.") from error
 
 
-def _inversions(path: Path, tables: Any, models_dir: Path) -> Sequence[InversionEntry]:
+def _addons(path: Path, tables: dict[str, Any], models_dir: Path) -> Sequence[AddOn]:
+    """Take the tables of add-ons out of a file's, and read them."""
     try:
-        return list(read_inversions(tables, path.parent, models_dir))
+        return [
+            each for kind in ADDON_KINDS for each in read_addons(kind, tables.pop(kind, {}), path.parent, models_dir)
+        ]
     except ValueError as error:
         raise CatalogError(f"{path}: {error}.") from error
 
 
-def _with_inversions(entry: ModelEntry, inversions: Sequence[InversionEntry]) -> ModelEntry:
-    files = of_family(inversions, entry.info.family)
-    return replace(entry, info=replace(entry.info, inversions=tuple(files)), inversions=files)
-
-
-def _loras(path: Path, tables: Any, models_dir: Path) -> Sequence[LoraEntry]:
-    try:
-        return list(read_loras(tables, path.parent, models_dir))
-    except ValueError as error:
-        raise CatalogError(f"{path}: {error}.") from error
-
-
-def _with_loras(entry: ModelEntry, loras: Sequence[LoraEntry]) -> ModelEntry:
-    files = {each.lora: each.file for each in loras if each.lora.family == entry.info.family}
-    return replace(entry, info=replace(entry.info, loras=tuple(each.lora for each in loras)), loras=files)
+def _with_addons(entry: ModelEntry, addons: Sequence[AddOn]) -> ModelEntry:
+    """Return a model that knows all LoRAs, the textual inversions that fit, and the files of those it can use."""
+    family, loras = entry.info.takes, loras_of(addons)
+    inversions = inversions_of(addons, family)
+    info = replace(entry.info, inversions=tuple(inversions), loras=tuple(loras))
+    files = {lora: file for lora, file in loras.items() if lora.family == family}
+    return replace(entry, info=info, inversions=inversions, loras=files)
 
 
 def _tables(path: Path) -> dict[str, Any]:
@@ -161,7 +157,7 @@ def _tables(path: Path) -> dict[str, Any]:
 
 def is_model_id(text: str) -> bool:
     """Tell whether a text can be a model's id, which is also a folder's name: it cannot leave the folder it is in."""
-    return _ID.fullmatch(text) is not None
+    return _ID.fullmatch(text) is not None and text not in (*ADDON_KINDS, UPSCALERS)
 
 
 def _entry(path: Path, model: str, table: Any, models_dir: Path) -> ModelEntry:
@@ -214,6 +210,7 @@ def _check(where: str, info: ModelInfo) -> None:
         "guidance_scale must lie between min_guidance and max_guidance": not info.min_guidance
         <= info.guidance_scale
         <= info.max_guidance,
+        "clip_skip must lie between 0 and max_clip_skip": not 0 <= info.clip_skip <= info.max_clip_skip,
         "scheduler must be one of schedulers": default is None,
         "steps must be in the range of the default scheduler": default is not None
         and not default.min_steps <= info.steps <= default.max_steps,

@@ -20,6 +20,7 @@ from engine.api import (
     Queued,
     SafetyUnavailable,
     TooBusy,
+    Trouble,
 )
 from engine.dispatch.calibration import Calibration
 from engine.dispatch.forecast import forecast
@@ -131,7 +132,7 @@ class Dispatcher:
             workers=sum(self._is_open and lane.is_ready for lane in self._lanes),
             queued=len(self._queue),
             running=sum(len(lane.running) for lane in self._lanes),
-            trouble=self._trouble(),
+            troubles=self._troubles(),
             eta_ratio=self._calibration.ratio(),
         )
 
@@ -235,10 +236,10 @@ class Dispatcher:
         unfit = [lane.health.reason for lane in self._lanes if lane.health.state is WorkerState.UNFIT]
         return SafetyUnavailable(unfit[0]) if unfit else EngineStopped()
 
-    def _trouble(self) -> str:
+    def _troubles(self) -> tuple[Trouble, ...]:
         if not self._is_open:
-            return EngineStopped().sentence()
+            return (Trouble("engine", EngineStopped().sentence()),)
         if not self._lanes:
-            return "There is no worker."
-        told = [sentence for lane in self._lanes for sentence in lane.health.sentences()]
-        return " ".join(dict.fromkeys([*told, *(self._pulls.sentences() if self._pulls else [])]))
+            return (Trouble("engine", "There is no worker."),)
+        told = [trouble for lane in self._lanes for trouble in lane.health.troubles()]
+        return (*told, *(self._pulls.troubles() if self._pulls else ()))

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from enum import Enum
 
-from engine.api import ModelUnavailable, SafetyUnavailable
+from engine.api import ModelUnavailable, SafetyUnavailable, Trouble
 
 FIRST_DELAY_S = 0.5
 LONGEST_DELAY_S = 30.0
@@ -121,15 +121,16 @@ class Health:
         quarantine = self._quarantines.get(model)
         return quarantine.reason if quarantine and now_s < quarantine.until_s else ""
 
-    def sentences(self) -> list[str]:
-        """Return what its owner should know, each as one sentence."""
+    def troubles(self) -> list[Trouble]:
+        """Return what its owner should know."""
         told = []
-        reason = self.reason.rstrip(".")
+        reason, about = self.reason.rstrip("."), f"worker {self._name}"
         if self.state is WorkerState.UNFIT:
-            told.append(SafetyUnavailable(reason).sentence())
+            told.append(Trouble(about, SafetyUnavailable(reason).sentence()))
         elif self.state is WorkerState.BROKEN:
-            told.append(f"The worker {self._name} cannot be started: {reason}.")
+            told.append(Trouble(about, f"The worker {self._name} cannot be started: {reason}."))
         elif self.state is WorkerState.PAUSED:
-            told.append(f"The worker {self._name} is paused: {reason}.")
-        told += [ModelUnavailable(model, each.reason).sentence() for model, each in self._quarantines.items()]
+            told.append(Trouble(about, f"The worker {self._name} is paused: {reason}."))
+        for model, each in self._quarantines.items():
+            told.append(Trouble(f"model {model} on {self._name}", ModelUnavailable(model, each.reason).sentence()))
         return told

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 
+from engine.api import Trouble
 from engine.executors.port import Puller, PullFailed
 
 FIRST_PAUSE_S = 60.0
@@ -62,9 +63,12 @@ class Pulls:
             self._shares[model] = 0.0
             self._tasks[model] = asyncio.create_task(self._pull(model), name=f"pull of {model}")
 
-    def sentences(self) -> list[str]:
-        """Return what the owner should know, each as one sentence."""
-        return [f"The model {model!r} could not be pulled: {each.reason}." for model, each in self._failures.items()]
+    def troubles(self) -> list[Trouble]:
+        """Return what the owner should know."""
+        return [
+            Trouble(f"pull of {model}", f"The model {model!r} could not be pulled: {each.reason}.")
+            for model, each in self._failures.items()
+        ]
 
     async def close(self) -> None:
         """Break off the pulls under way; what came stays for the next."""

@@ -3,9 +3,10 @@
 from engine.hub.errors import HubError
 from engine.hub.pull import Progress, Report, pull
 from engine.hub.receipts import check, is_here, licence_of, missing, sources_of
-from engine.hub.repository import PIPELINE, SAFETY_CHECKER
+from engine.hub.repository import ADDON, PIPELINE, SAFETY_CHECKER
 
 __all__ = [
+    "ADDON",
     "PIPELINE",
     "SAFETY_CHECKER",
     "HubError",

@@ -63,7 +63,7 @@ def pull(
     """Bring the files of some sources here. Another pull of the same waits until this one is done.
 
     Args:
-        sources: of repositories, each with what it is for, "pipeline" or "safety_checker".
+        sources: of repositories, each with what it is for, "pipeline", "safety_checker" or "addon".
         watch: told how far all of it is.
         sleep: waits before another try, in seconds.
 

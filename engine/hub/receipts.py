@@ -89,7 +89,8 @@ def digest_of(path: Path, file: RemoteFile, watch: Callable[[int], None] = lambd
 
 
 def _receipt(source: Source, part: str) -> Path:
-    return source.folder / f"receipt-{part}.json"
+    # Of one repository several files may be pulled, each for a model or add-on of its own.
+    return source.folder / f"receipt-{source.file or part}.json"
 
 
 def _read(source: Source, part: str) -> Mapping[str, Any] | None:

@@ -11,8 +11,7 @@ from huggingface_hub import HfApi
 from engine.catalog import FAMILIES, Source
 from engine.hub.errors import HubError, address, worded
 
-PIPELINE, SAFETY_CHECKER = "pipeline", "safety_checker"
-PARTS = (PIPELINE, SAFETY_CHECKER)
+PIPELINE, SAFETY_CHECKER, ADDON = "pipeline", "safety_checker", "addon"
 _FOLDERS = {"scheduler", *(part for family in FAMILIES.values() for part in family.parts)}
 _WEIGHTLESS = ("scheduler", "tokenizer", "tokenizer_2")
 _CONFIG = re.compile(r"[A-Za-z0-9._-]+\.(json|txt)")

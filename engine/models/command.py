@@ -3,56 +3,43 @@
 from __future__ import annotations
 
 import argparse
-import json
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-from tqdm import tqdm  # type: ignore[import-untyped]
-
-from engine.catalog import FAMILIES, ModelEntry, Source, load_catalog
+from engine.catalog import FAMILIES, AddOn, ModelEntry, Source, load_catalog
 from engine.catalog.additions import write_entry
-from engine.catalog.contents import ContentsError, check_family, inspect
+from engine.catalog.addon_contents import inspect_addon
+from engine.catalog.contents import Contents, ContentsError, check_family, inspect
 from engine.catalog.sources import SourceError, read_source
-from engine.hub import (
-    PIPELINE,
-    SAFETY_CHECKER,
-    HubError,
-    Progress,
-    check,
-    is_here,
-    licence_of,
-    missing,
-    pull,
-    sources_of,
-)
+from engine.hub import ADDON, PIPELINE, SAFETY_CHECKER, HubError, check, is_here, licence_of, missing, sources_of
+from engine.models.addons import UNKNOWN_LICENCE, add_addon, addon_line, check_again, pull_addon
 from engine.models.errors import DONE, FAILED, ModelsError, check_new_id
 from engine.models.merge import add_merge_command, merge
 from engine.models.score import add_score_command, score
+from engine.models.transfer import bring
 from engine.models.upscalers import check_upscaler, upscaler_line
 from engine.settings import EngineSettings
-
-TOLD_EVERY_S = 0.5
-_UNKNOWN_LICENCE = "unknown: ask its author before you share pictures"
 
 
 def add_commands(parser: argparse.ArgumentParser) -> None:
     """Give a parser the commands under `models`."""
     commands = parser.add_subparsers(dest="models_command", metavar="COMMAND")
     commands.add_parser("list", help="list the models (also without a command)")
-    one = commands.add_parser("pull", help="bring models from the model hub, or go on where that broke off")
-    one.add_argument("ids", nargs="+", metavar="ID", help="a model of the catalogue")
+    one = commands.add_parser("pull", help="bring files from the model hub, or go on where that broke off")
+    one.add_argument("ids", nargs="+", metavar="ID", help="a model, LoRA or textual inversion of the catalogue")
     one.add_argument("--json", action="store_true", help="print how far it is as JSON, a line each half second")
-    one = commands.add_parser("check", help="look at the files of models that are here, and hash them again")
-    one.add_argument("ids", nargs="*", metavar="ID", help="a model of the catalogue; all that are here if not given")
-    one = commands.add_parser("add", help="add a model to the catalogue, and pull it if it is on the hub")
+    one = commands.add_parser("check", help="look at the files that are here, and hash them again")
+    one.add_argument("ids", nargs="*", metavar="ID", help="as for pull; all that are here if not given")
+    one = commands.add_parser("add", help="add a model, a LoRA or a textual inversion, and pull it if it is on the hub")
     one.add_argument("source", metavar="SOURCE", help="a .safetensors file, a folder, or OWNER/NAME on the model hub")
     one.add_argument("--name", metavar="ID", help="its id; made from the source's name if not given")
     one.add_argument("--title", help="its name as members read it")
     one.add_argument("--description", default="", help="what it draws well, one line")
     one.add_argument("--licence", help="of its weights; what the hub says if not given")
     one.add_argument("--trigger", action="append", metavar="WORDS", help="words that bring out its style; repeatable")
+    one.add_argument("--weight", type=float, help="of a LoRA where a prompt gives none; 1 if not given")
+    one.add_argument("--family", choices=tuple(FAMILIES), help="of a LoRA or textual inversion that does not say it")
     one.add_argument("--prediction-type", choices=("epsilon", "v_prediction"), help="if its files do not say it right")
     one.add_argument("--revision", help="commit, tag or branch on the hub")
     one.add_argument("--file", metavar="NAME", help="a .safetensors file of the repository, instead of its folders")
@@ -85,7 +72,8 @@ def run(options: argparse.Namespace, settings: EngineSettings, out: TextIO, err:
         case "score":
             return score(options)
     catalog = load_catalog(settings.models_file, settings.models_dir)
-    for line in [*map(_line, catalog.entries), *map(upscaler_line, catalog.upscalers)]:
+    lines = [*map(_line, catalog.entries), *map(addon_line, catalog.addons), *map(upscaler_line, catalog.upscalers)]
+    for line in lines:
         print(line, file=out)
     return DONE
 
@@ -102,49 +90,35 @@ def _line(entry: ModelEntry) -> str:
     return " ".join(part for part in parts if part)
 
 
-def _entries(ids: Sequence[str], settings: EngineSettings) -> list[ModelEntry]:
+def _named(ids: Sequence[str], settings: EngineSettings) -> list[ModelEntry | AddOn]:
+    """Return what is called so: a model, a LoRA, a textual inversion, or more than one of them."""
     catalog = load_catalog(settings.models_file, settings.models_dir)
-    found = []
+    found: list[ModelEntry | AddOn] = []
     for id in ids:
-        entry = catalog.get(id)
-        if entry is None:
+        models = [entry for entry in catalog.entries if entry.info.id == id]
+        addons = [addon for addon in catalog.addons if addon.name == id]
+        if not models and not addons:
             known = ", ".join(info.id for info in catalog.infos())
-            raise ModelsError(f"There is no model called {id!r}. Known models: {known}.")
-        found.append(entry)
+            others = "".join(f", {addon.name}" for addon in catalog.addons)
+            raise ModelsError(f"There is no model called {id!r}. Known models: {known}{others}.")
+        found += [*models, *addons]
     return found
 
 
 def _pull(options: argparse.Namespace, settings: EngineSettings, out: TextIO, err: TextIO) -> int:
-    for entry in _entries(options.ids, settings):
+    for entry in _named(options.ids, settings):
+        if isinstance(entry, AddOn):
+            pull_addon(entry, options.json, out, err)
+            continue
         sources = missing(sources_of(entry))
         if not sources:
             print(f"{entry.info.id}: its files are here already.", file=out)
             continue
-        _bring(entry.info.id, sources, options.json, out, err)
+        bring(entry.info.id, sources, options.json, out, err)
         _check_contents(entry)
         if not options.json:
             print(f"{entry.info.id}: here, and verified.", file=out)
     return DONE
-
-
-def _bring(name: str, sources: Sequence[tuple[Source, str]], as_json: bool, out: TextIO, err: TextIO) -> None:
-    quiet = as_json or not err.isatty()
-    with tqdm(desc=name, total=0, unit="B", unit_scale=True, leave=False, file=err, disable=quiet) as bar:
-        told_at = 0.0
-
-        def watch(progress: Progress) -> None:
-            nonlocal told_at
-            bar.total = progress.total
-            bar.update(progress.done - bar.n)
-            if as_json and (time.monotonic() - told_at >= TOLD_EVERY_S or progress.done == progress.total):
-                told_at = time.monotonic()
-                line = {"model": name, "done": progress.done, "total": progress.total}
-                print(json.dumps(line), file=out, flush=True)
-
-        try:
-            pull(sources, watch)
-        except HubError as error:
-            raise ModelsError(f"{name}: {error}", FAILED) from error
 
 
 def _check_contents(entry: ModelEntry) -> int:
@@ -170,26 +144,31 @@ def _check_upscalers(ids: Sequence[str], settings: EngineSettings, out: TextIO) 
 
 
 def _check(ids: Sequence[str], settings: EngineSettings, out: TextIO) -> int:
-    catalog = load_catalog(settings.models_file, settings.models_dir)
-    upscalers = [entry.upscaler.name for entry in catalog.upscalers]
-    entries = _entries([id for id in ids if id not in upscalers], settings)
-    if not ids:
-        entries = [entry for entry in catalog.entries if not missing(sources_of(entry))]
+    upscalers = [entry.upscaler.name for entry in load_catalog(settings.models_file, settings.models_dir).upscalers]
+    named = _named([id for id in ids if id not in upscalers], settings)
     code = DONE
-    for entry in entries:
+    for entry in named if ids else _here(settings):
+        name = entry.name if isinstance(entry, AddOn) else entry.info.id
         try:
-            for source, part in sources_of(entry):
-                if source.hub is not None:
-                    check(source, part)
-            size = _check_contents(entry)
+            sentence = check_again(entry) if isinstance(entry, AddOn) else _check_model(entry)
         except (HubError, ModelsError) as error:
-            sentence = str(error).removeprefix(f"{entry.info.id}: ")
-            print(f"{entry.info.id}: {sentence}", file=out)
-            code = FAILED
-        else:
-            family = FAMILIES[entry.info.family].title
-            print(f"{entry.info.id}: {family}, {size / 1e9:.1f} GB of weights, as it should be.", file=out)
+            sentence, code = str(error).removeprefix(f"{name}: "), FAILED
+        print(f"{name}: {sentence}", file=out)
     return code
+
+
+def _here(settings: EngineSettings) -> list[ModelEntry | AddOn]:
+    catalog = load_catalog(settings.models_file, settings.models_dir)
+    models = [entry for entry in catalog.entries if not missing(sources_of(entry))]
+    return [*models, *(addon for addon in catalog.addons if is_here(addon.source, ADDON))]
+
+
+def _check_model(entry: ModelEntry) -> str:
+    for source, part in sources_of(entry):
+        if source.hub is not None:
+            check(source, part)
+    size = _check_contents(entry)
+    return f"{FAMILIES[entry.info.family].title}, {size / 1e9:.1f} GB of weights, as it should be."
 
 
 def _add(options: argparse.Namespace, settings: EngineSettings, out: TextIO, err: TextIO) -> int:
@@ -199,16 +178,32 @@ def _add(options: argparse.Namespace, settings: EngineSettings, out: TextIO, err
     try:
         source = read_source(table, Path.cwd(), settings.models_dir)
         if source.hub is not None:
-            _bring(id, missing([(source, PIPELINE)]), False, out, err)
-        found = inspect(source)
+            bring(id, missing([(source, PIPELINE)]), False, out, err)
+        addon = inspect_addon(source.folder / source.file) if source.file else None
+        if addon is not None:
+            return add_addon(id, addon, source, table, options, settings, out)
+        return _add_model(id, inspect(source), source, table, options, settings, out)
     except SourceError as error:
         raise ModelsError(f"{options.source} cannot be added: its source {error}.") from error
     except ContentsError as error:
         raise ModelsError(f"{options.source} cannot be added: {error}.", FAILED) from error
+
+
+def _add_model(
+    id: str,
+    found: Contents,
+    source: Source,
+    table: dict[str, Any],
+    options: argparse.Namespace,
+    settings: EngineSettings,
+    out: TextIO,
+) -> int:
+    if options.weight is not None or options.family:
+        raise ModelsError(f"{options.source} is a model, and --weight and --family are for LoRAs: leave them out.")
     values: dict[str, Any] = {
         "title": options.title or id,
         "family": found.family.id,
-        "licence": options.licence or licence_of(source, PIPELINE) or _UNKNOWN_LICENCE,
+        "licence": options.licence or licence_of(source, PIPELINE) or UNKNOWN_LICENCE,
         "description": options.description,
         "source": table,
     }
@@ -218,8 +213,8 @@ def _add(options: argparse.Namespace, settings: EngineSettings, out: TextIO, err
         values["prediction_type"] = options.prediction_type
     file = write_entry(id, values, settings.models_dir)
     print(f"{id}: added to {file} as {found.family.title}.", file=out)
-    (entry,) = _entries([id], settings)
-    if not is_here(entry.safety_checker, SAFETY_CHECKER):
+    entry = load_catalog(settings.models_file, settings.models_dir).get(id)
+    if entry is not None and not is_here(entry.safety_checker, SAFETY_CHECKER):
         print(f"Its safety checker is not here yet: easel models pull {id}", file=out)
     return DONE
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.catalog import Catalog
+from engine.catalog import ADDON_KINDS, Catalog
 from engine.catalog.models import is_model_id
 
 DONE, FAILED, WRONG_INPUT = 0, 1, 2
@@ -17,8 +17,12 @@ class ModelsError(Exception):
 
 
 def check_new_id(id: str, catalog: Catalog) -> None:
-    """Raise ModelsError unless a model may be called so."""
+    """Raise ModelsError unless a model or an add-on may be called so."""
     if not is_model_id(id):
         raise ModelsError(f"{id!r} cannot be a model's id. Choose one with --name: lower-case letters, digits, '-'.")
     if catalog.get(id) is not None:
         raise ModelsError(f"There is a model called {id!r} already. Choose another name with --name.")
+    for addon in catalog.addons:
+        if addon.name.lower() == id:
+            kind = ADDON_KINDS[addon.kind]
+            raise ModelsError(f"There is a {kind} called {addon.name!r} already. Choose another name with --name.")

@@ -26,7 +26,7 @@ from engine.settings import EngineSettings
 
 METHODS = ("weighted", "slerp", "difference")
 _COMMAND = (sys.executable, "-m", "engine.worker.merge")
-_KEPT = ("negative_prompt", "steps", "guidance_scale", "scheduler")
+_KEPT = ("negative_prompt", "steps", "guidance_scale", "scheduler", "clip_skip", "max_clip_skip", "addon_family")
 _SUFFIXES = (".safetensors", ".ckpt", ".pt", ".pth", ".bin")
 _DIGITS = 12
 

@@ -31,6 +31,9 @@ ENVIRONMENT = {
     "TRANSFORMERS_VERBOSITY": "error",
 }
 
+YIELDING = 5
+"""By how much a worker that computes on the CPU is nicer than the bot, which needs little but needs it at once."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a worker until its parent says Stop, is gone, or sends SIGTERM; return the exit code."""
@@ -40,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CatalogError as error:
         print(error, file=sys.stderr)
         return 2
+    if options.device == "cpu":
+        os.nice(YIELDING)  # before there is another thread: a thread has its maker's
     inbox, channel = open_process(options.name)
     from engine.worker.compiler import CompilerMissing, check_compiler
     from engine.worker.loop import run_worker

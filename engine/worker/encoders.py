@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from engine.api import Passage, Prompt, words_pattern
+from engine.api import OutOfRange, Passage, Prompt, words_pattern
 from engine.worker.inversions import placed, read_vectors
 
 _LEAST_WEIGHT = 1e-5
@@ -60,14 +60,18 @@ class TextEncoder:
         tokenizer, model: a `CLIPTokenizer` and its `CLIPTextModel` or `CLIPTextModelWithProjection`.
         penultimate: whether the context is the last hidden state but one, as SDXL's, or the normalised last.
         words: (vectors, features) of each word that stands for a textual inversion, in lower case.
+        clip_skip: last layers to skip besides.
     """
 
-    def __init__(self, tokenizer: Any, model: Any, penultimate: bool, words: Mapping[str, Tensor]) -> None:
+    def __init__(
+        self, tokenizer: Any, model: Any, penultimate: bool, words: Mapping[str, Tensor], clip_skip: int = 0
+    ) -> None:
         self._tokenizer = tokenizer
         self._words = words
         self._word = words_pattern(list(words))
         self._model = model
         self._penultimate = penultimate
+        self._clip_skip = clip_skip
         self._length: int = tokenizer.model_max_length
 
     def encode(self, prompt: Prompt) -> Encoded:
@@ -144,9 +148,20 @@ class TextEncoder:
             ids = ids.expand(attention_mask.shape)
         vectors = {place: token.vector for place, token in enumerate(chunk, 1) if token.vector is not None}
         with placed(self._model, vectors):
-            output = self._model(ids, attention_mask=attention_mask, output_hidden_states=self._penultimate)
-        context = output.hidden_states[-2] if self._penultimate else output.last_hidden_state
-        return context, getattr(output, "text_embeds", None)
+            hidden = self._penultimate or self._clip_skip > 0
+            output = self._model(ids, attention_mask=attention_mask, output_hidden_states=hidden)
+        return self._context(output), getattr(output, "text_embeds", None)
+
+    def _context(self, output: Any) -> Tensor:
+        """Return the hidden state that the UNet attends to; the stock pipeline normalises all but SDXL's."""
+        if not (self._penultimate or self._clip_skip):
+            return output.last_hidden_state  # type: ignore[no-any-return]
+        layer = self._clip_skip + (2 if self._penultimate else 1)
+        if layer >= len(output.hidden_states):
+            most = len(output.hidden_states) - (3 if self._penultimate else 2)
+            raise OutOfRange("clip skip", self._clip_skip, 0, most)
+        context: Tensor = output.hidden_states[-layer]
+        return context if self._penultimate else self._model.final_layer_norm(context)
 
     def _weighted(self, chunk: Sequence[_Token], context: Tensor) -> Tensor:
         """Move each token's context away from the empty prompt's, or towards it, by the token's weight.
@@ -173,12 +188,13 @@ class TextEncoder:
         return mixed.to(context.dtype)
 
 
-def text_encoders(pipeline: Any, inversions: Mapping[str, Path]) -> Sequence[TextEncoder]:
+def text_encoders(pipeline: Any, inversions: Mapping[str, Path], clip_skip: int) -> Sequence[TextEncoder]:
     """Return a pipeline's text encoder, or both of SDXL's.
 
     Args:
         pipeline: a `StableDiffusionPipeline` or `StableDiffusionXLPipeline`.
         inversions: files of textual inversions by the word that stands for them.
+        clip_skip: last layers to skip.
 
     Raises:
         InversionError: one of the files is not for this model.
@@ -189,7 +205,7 @@ def text_encoders(pipeline: Any, inversions: Mapping[str, Path]) -> Sequence[Tex
     features = [model.get_input_embeddings().weight.shape[1] for _, model in parts]
     vectors = {word.lower(): read_vectors(file, features) for word, file in inversions.items()}
     return [
-        TextEncoder(tokenizer, model, two, {word: each[number] for word, each in vectors.items()})
+        TextEncoder(tokenizer, model, two, {word: each[number] for word, each in vectors.items()}, clip_skip)
         for number, (tokenizer, model) in enumerate(parts)
     ]
 

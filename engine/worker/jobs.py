@@ -97,6 +97,7 @@ def begin_job(request: GenerationRequest, model: LoadedModel) -> Job:
     Raises:
         BadInput, InputWithheld: what was handed in cannot be used.
         UnknownLora, LoraUnavailable: a LoRA cannot be used.
+        OutOfRange: the text encoder has no more layers to skip.
     """
     recipe, pipeline = request.recipe, model.pipeline
     inversions = {inversion.word: model.inversions[inversion] for inversion in recipe.inversions}

@@ -37,6 +37,7 @@ def encode_prompts(
 
     Raises:
         InversionError: one of the files is not for this model.
+        OutOfRange: the text encoder has no more layers to skip.
     """
     guided = recipe.guidance_scale > 1.0
     if recipe.parser_version == _WITHOUT_SYNTAX:
@@ -48,12 +49,14 @@ def encode_prompts(
 
 def _encode(pipeline: Any, recipe: Recipe, guided: bool, inversions: Mapping[str, Path]) -> list[Conditioning]:
     """Encode the prompts by their syntax; the shorter is made as long as the longer."""
-    encoders = text_encoders(pipeline, inversions)
-    prompts = [parse_prompt(recipe.negative_prompt)] * guided + [parse_prompt(recipe.prompt)]
-    encoded = [[encoder.encode(prompt) for encoder in encoders] for prompt in prompts]
+    # As in the stock pipelines, the prompt alone skips layers; the negative prompt never does.
+    asked = [(recipe.negative_prompt, 0)] * guided + [(recipe.prompt, recipe.clip_skip)]
+    prompts = [parse_prompt(text) for text, _ in asked]
+    encoders_of = [text_encoders(pipeline, inversions, clip_skip) for _, clip_skip in asked]
+    encoded = [[encoder.encode(prompt) for encoder in each] for prompt, each in zip(prompts, encoders_of, strict=True)]
     tokens = max(part.context.shape[1] for parts in encoded for part in parts)
     rows = []
-    for parts in encoded:
+    for encoders, parts in zip(encoders_of, encoded, strict=True):
         longer = [encoder.lengthen(part.context, tokens) for encoder, part in zip(encoders, parts, strict=True)]
         rows.append(_row(recipe, torch.cat(longer, dim=-1), parts[-1].pooled))
     added = rows[0].added
@@ -71,6 +74,7 @@ def _encode_as_written(pipeline: Any, recipe: Recipe, guided: bool) -> list[Cond
         num_images_per_prompt=1,
         do_classifier_free_guidance=guided,
         negative_prompt=recipe.negative_prompt or None,
+        clip_skip=recipe.clip_skip or None,
     )
     positive, negative, *pooled = encoded
     rows = zip((negative, positive), reversed(pooled or (None, None)), strict=True)

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,7 +23,19 @@ from bot.records import Generation
 from bot.storage import Store, open_store
 from bot.styles import Style
 from bot.usecases import Usecases, build
-from engine.api import EngineError, ModelInfo, SchedulerInfo, Size, Upscaler
+from engine.api import (
+    EngineClient,
+    EngineError,
+    EngineStatus,
+    GenerationRequest,
+    Job,
+    ModelInfo,
+    Recipe,
+    SchedulerInfo,
+    Size,
+    Trouble,
+    Upscaler,
+)
 from engine.catalog import Catalog, ModelEntry, Source
 from engine.executors.fake import FakeExecutor
 from engine.service import open_engine
@@ -93,6 +105,27 @@ async def nothing() -> None:
 
 
 @dataclass
+class AilingEngine:
+    """An engine that also says of itself what the test says."""
+
+    engine: EngineClient
+    troubles: tuple[Trouble, ...] = ()
+
+    def models(self) -> tuple[ModelInfo, ...]:
+        return self.engine.models()
+
+    def check(self, recipe: Recipe, tenant: str | None = None) -> None:
+        self.engine.check(recipe, tenant)
+
+    def submit(self, request: GenerationRequest) -> Job:
+        return self.engine.submit(request)
+
+    def status(self) -> EngineStatus:
+        status = self.engine.status()
+        return replace(status, troubles=status.troubles + self.troubles)
+
+
+@dataclass
 class House:
     """What outlives the bot's process: the ledger, the engine, and the use cases between them."""
 
@@ -100,6 +133,7 @@ class House:
     store: Store
     usecases: Usecases
     worker: FakeExecutor
+    engine: AilingEngine
     clock: Clock = field(default_factory=Clock)
     slept: list[float] = field(default_factory=list)
     during_sleep: Callable[[], Awaitable[None]] = nothing
@@ -123,6 +157,7 @@ class World:
         self.store = house.store
         self.usecases = house.usecases
         self.worker = house.worker
+        self.engine = house.engine
         self.clock = house.clock
         self.slept = house.slept
         self.faults_are_expected = False
@@ -179,8 +214,12 @@ class World:
         """Wait until something that happens in Discord makes the condition true."""
         async with asyncio.timeout(PATIENCE_S):
             while not condition():
-                self._changed.clear()
-                await self._changed.wait()
+                await self.change()
+
+    async def change(self) -> None:
+        """Wait until anything happens in Discord."""
+        self._changed.clear()
+        await self._changed.wait()
 
     async def press(self, member: MemberActor, message: ResponseMessage, label: str) -> InteractionResult:
         """Press the button with that label."""
@@ -235,7 +274,7 @@ class World:
         return result.response.content
 
 
-class _Park:
+class Parking:
     """Lets a command end while the bot waits for the engine."""
 
     env: Env
@@ -246,32 +285,45 @@ class _Park:
 
 
 @asynccontextmanager
-async def open_house(data_dir: Path, park: _Park) -> AsyncIterator[House]:
+async def open_house(data_dir: Path, park: Parking, models: Catalog) -> AsyncIterator[House]:
     """Open a ledger in `data_dir` and an engine with one fake worker."""
     worker = FakeExecutor()
-    async with open_store(data_dir, LIMITS) as store, open_engine(EngineSettings(), catalog(), [worker]) as engine:
+    async with open_store(data_dir, LIMITS) as store, open_engine(EngineSettings(), models, [worker]) as engine:
 
         async def sleep(seconds: float) -> None:
             await asyncio.sleep(0)
 
-        yield House(data_dir, store, build(store, engine, styles=STYLES, park=park, sleep=sleep), worker)
+        ailing = AilingEngine(engine)
+        yield House(data_dir, store, build(store, ailing, styles=STYLES, park=park, sleep=sleep), worker, ailing)
+
+
+@asynccontextmanager
+async def open_world(house: House, park: Parking) -> AsyncIterator[World]:
+    """Open a server, and start the bot of a house in it."""
+    env = Env(house.new_bot(), shard_count=1, check_errors=False, settle_timeout=PATIENCE_S)
+    park.env = env
+    await env.start()
+    try:
+        yield World(env, house)
+    finally:
+        await env.shutdown()
 
 
 @pytest.fixture
-async def world(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> AsyncIterator[World]:
+def models() -> Catalog:
+    """What the bot draws with; a test's own may take its place."""
+    return catalog()
+
+
+@pytest.fixture
+async def world(tmp_path: Path, caplog: pytest.LogCaptureFixture, models: Catalog) -> AsyncIterator[World]:
     """A server in which the bot has just started."""
-    park = _Park()
-    async with open_house(tmp_path, park) as house:
-        env = Env(house.new_bot(), shard_count=1, check_errors=False, settle_timeout=PATIENCE_S)
-        park.env = env
-        await env.start()
-        world = World(env, house)
-        try:
+    park = Parking()
+    async with open_house(tmp_path, park, models) as house:
+        async with open_world(house, park) as world:
             yield world
-        finally:
-            await env.shutdown()
         if not world.faults_are_expected:
-            assert not [error for error in env.errors if not _foreseen(error)]
+            assert not [error for error in world.env.errors if not _foreseen(error)]
             assert not [record for record in caplog.get_records("call") if record.levelno >= logging.ERROR]
 
 

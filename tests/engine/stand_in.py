@@ -8,11 +8,12 @@ import re
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 from urllib.parse import unquote
 
 _LARGE = (".safetensors", ".bin", ".ckpt")
+_TRICKLE_S, _TRICKLE_BYTES = 0.1, 256
 _LISTING = re.compile(r"/api/models/([^/]+/[^/]+)/revision/([^/?]+)")
 _FILE = re.compile(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)")
 _CONTENT = re.compile(r"/content/([0-9a-f]{64})")
@@ -52,6 +53,7 @@ class Hub:
         damaged: file names whose first answer has a wrong byte, or all of them for "*NAME".
         requests: method, path and range of every request, in order.
         answers: status that every request gets instead, while it is set.
+        slow_after: file name to the number of bytes after which it comes bit by bit, until `go_on` is set.
     """
 
     repositories: dict[str, Repository] = field(default_factory=dict)
@@ -60,6 +62,8 @@ class Hub:
     requests: list[tuple[str, str, str]] = field(default_factory=list)
     answers: int | None = None
     ignores_ranges: bool = False
+    slow_after: dict[str, int] = field(default_factory=dict)
+    go_on: Event = field(default_factory=Event)
 
     def __enter__(self) -> Hub:
         hub = self
@@ -73,6 +77,7 @@ class Hub:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.go_on.set()
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
@@ -171,21 +176,33 @@ class _Handler(BaseHTTPRequestHandler):
             status, data = 206, data[first:]
             headers["Content-Range"] = f"bytes {first}-{whole - 1}/{whole}"
         cut = hub.break_after[name].pop(0) if hub.break_after.get(name) else None
-        self._send(status, data, headers, cut)
+        self._send(status, data, headers, cut, hub.slow_after.get(name))
 
     def _fail(self, status: int, code: str) -> None:
         self._send(status, b"", {"X-Error-Code": code} if code else {})
 
-    def _send(self, status: int, body: bytes, headers: dict[str, str], cut: int | None = None) -> None:
+    def _send(
+        self, status: int, body: bytes, headers: dict[str, str], cut: int | None = None, slow_after: int | None = None
+    ) -> None:
         self.send_response(status)
         for name, value in {**headers, "Content-Length": str(len(body))}.items():
             self.send_header(name, value)
         self.end_headers()
         if self.command == "HEAD":
             return
+        if slow_after is not None:
+            body = self._trickle(body, slow_after)
         self.wfile.write(body[:cut])
         if cut is not None:
             self.close_connection = True
+
+    def _trickle(self, body: bytes, sent: int) -> bytes:
+        """Send the beginning, then a little at a time until the hub may go on; give back the rest."""
+        self.wfile.write(body[:sent])
+        while sent < len(body) and not self.stand_in.go_on.wait(_TRICKLE_S):
+            self.wfile.write(body[sent : sent + _TRICKLE_BYTES])
+            sent += _TRICKLE_BYTES
+        return body[sent:]
 
     def log_message(self, format: str, *args: object) -> None: ...
 

@@ -114,6 +114,13 @@ async def test_a_recipe_names_the_loras_that_its_prompt_does(studio: Studio) -> 
             await studio.accepted(prompt)
 
 
+async def test_a_model_may_skip_layers_of_clip_unless_the_member_says_otherwise(studio: Studio) -> None:
+    studio.models = (replace(studio.models[0], clip_skip=1),)
+    await studio.reopen()
+    assert (await studio.accepted()).recipe.clip_skip == 1
+    assert (await studio.accepted(clip_skip=0)).recipe.clip_skip == 0
+
+
 async def test_an_accepted_job_survives_the_bot(studio: Studio) -> None:
     generation = await studio.accepted()
     await studio.reopen()

@@ -77,6 +77,12 @@ def test_what_an_upscaler_made_names_it_as_a1111_does() -> None:
     assert "Denoising" not in text
 
 
+def test_skipped_layers_are_counted_as_a1111_counts_them() -> None:
+    assert "Clip skip: 2," in parameters_text(replace(OURS, clip_skip=1))
+    assert "Clip skip" not in parameters_text(OURS)
+    assert read(f"x\n{VALUES}, Clip skip: 2").clip_skip == 1
+
+
 def test_every_noise_scheduler_on_offer_has_a_name_that_a1111_knows() -> None:
     unknown = []
     for name in SCHEDULERS:
@@ -153,6 +159,7 @@ def test_a_picture_enlarged_while_it_was_drawn_did_not_start_from_another() -> N
         ("Seed: -1", "Seed"),
         ("Seed: 99999999999999999999999", "Seed"),
         ("Size: large", "Size"),
+        ("Clip skip: 0", "Clip skip"),
         ("Variation seed strength: 7", "Variation seed strength"),
     ],
 )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from engine.api import (
     LoraOfOtherFamily,
     LoraUse,
     ModelInfo,
+    NotHereYet,
     OutOfRange,
     Recipe,
     SchedulerInfo,
@@ -77,6 +79,7 @@ def test_a_wrong_size_names_the_two_nearest_right_ones(size: tuple[int, int], ne
         ({"steps": 1}, "steps with Euler", 2, 40),
         ({"guidance_scale": 15.1}, "guidance", 1.0, 15.0),
         ({"guidance_scale": 0.9}, "guidance", 1.0, 15.0),
+        ({"clip_skip": 11}, "clip skip", 0, 10),
     ],
 )
 def test_a_number_out_of_range_names_the_range(change: dict[str, Any], field: str, low: float, high: float) -> None:
@@ -119,6 +122,39 @@ def test_a_recipe_names_the_loras_that_its_prompts_do() -> None:
     )
     assert model.loras_in("<lora:ink:0.5> <lora:INK:0.25>") == (LoraUse("ink", "1", 0.75),)
     assert model.loras_in("<lora:ink:0>", r"\<lora:nothing:1>") == ()
+
+
+def test_a_lora_without_a_weight_has_its_own() -> None:
+    model = replace(MODEL, loras=(Lora("ink", "1", "sd1", weight=0.7),))
+    assert model.loras_in("<lora:ink>") == (LoraUse("ink", "1", 0.7),)
+    assert model.loras_in("<lora:ink:0>") == ()
+
+
+def test_a_recipe_has_a_few_loras_at_most() -> None:
+    model = replace(MODEL, loras=tuple(Lora(name, "1", "sd1") for name in "abcdef"))
+    assert len(model.loras_in(*(f"<lora:{name}:1>" for name in "abcde"))) == 5
+    with pytest.raises(OutOfRange) as refused:
+        model.loras_in(*(f"<lora:{name}:1>" for name in "abcdef"))
+    assert (refused.value.field, refused.value.high) == ("LoRAs", 5)
+    with pytest.raises(OutOfRange):
+        model.check(replace(RECIPE, loras=tuple(LoraUse(name, "1", 1.0) for name in "abcdef")))
+
+
+def test_what_is_not_here_yet_is_not_offered_and_says_so_when_it_is_asked_for() -> None:
+    ink, pen, toy = Lora("ink", "1", "sd1"), Lora("pen", "1", "sd1"), Inversion("toy", "1")
+    model = replace(MODEL, loras=(ink, pen, Lora("oil", "1", "sdxl")), inversions=(toy,))
+    model = replace(model, absent_loras=(ink,), absent_inversions=(toy,))
+    assert model.offered_loras() == (pen,)
+    wanted: list[Callable[[], object]] = [
+        lambda: model.loras_in("<lora:ink:1>"),
+        lambda: model.inversions_in("a toy"),
+        lambda: model.check(replace(RECIPE, loras=(LoraUse("ink", "1", 1.0),))),
+        lambda: model.check(replace(RECIPE, inversions=(toy,))),
+    ]
+    for ask in wanted:
+        with pytest.raises(NotHereYet, match=r"(LoRA 'ink'|textual inversion 'toy') is not here yet"):
+            ask()
+    model.check(replace(RECIPE, loras=(LoraUse("pen", "1", 1.0),)))
 
 
 def test_a_lora_that_cannot_change_the_model_is_refused() -> None:

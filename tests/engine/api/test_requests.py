@@ -70,6 +70,7 @@ recipes = st.builds(
         tuple
     ),
     inversions=st.lists(st.builds(Inversion, st.text(max_size=5), st.text(max_size=5)), max_size=2).map(tuple),
+    clip_skip=st.integers(0, 3),
 )
 
 
@@ -113,6 +114,7 @@ def test_minus_zero_is_zero() -> None:
         {"images": (ImageSeed(7), ImageSeed(8, (Variation(9, 0.4),)))},
         {"parser_version": 2},
         {"inversions": (Inversion("toy", "1"),)},
+        {"clip_skip": 1},
         {"loras": (LoraUse("ink", "1", 0.8),)},
         {"init_image": InitImage("0a" * 32, 0.5)},
         {"init_image": InitImage("0b" * 32, 0.5)},

@@ -126,7 +126,7 @@ def test_a_prompt_that_says_nothing_has_no_section(prompt: str) -> None:
 
 def test_lora_tags_are_data_and_no_text() -> None:
     read = parse_prompt("a <lora:ink:0.8>red (apple<lora: Old Film >:1.2) <lora:x.y_z:-1>")
-    assert read.loras == (LoraTag("ink", 0.8), LoraTag("Old Film", 1.0), LoraTag("x.y_z", -1.0))
+    assert read.loras == (LoraTag("ink", 0.8), LoraTag("Old Film"), LoraTag("x.y_z", -1.0))
     assert read.text == "a red apple "
 
 

@@ -207,3 +207,16 @@ def test_a_file_that_is_no_catalogue_is_refused(text: str, sentence: str, tmp_pa
 def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(CatalogError, match=r"none\.toml: cannot be read"):
         load_catalog(tmp_path / "none.toml", NOWHERE)
+
+
+def test_a_model_may_skip_layers_of_clip_but_no_more_than_it_has(tmp_path: Path) -> None:
+    path = tmp_path / "models.toml"
+    head = (
+        '[one]\nfamily = "sd1"\ntitle = "One"\nlicence = "none"\ndescription = "random"\nsource = { folder = "one" }\n'
+    )
+    path.write_text(head + "clip_skip = 1\n")
+    (entry,) = load_catalog(path, tmp_path).entries
+    assert (entry.info.clip_skip, entry.info.max_clip_skip) == (1, 10)
+    path.write_text(head + "clip_skip = 3\nmax_clip_skip = 2\n")
+    with pytest.raises(CatalogError, match=r"\[one\]: clip_skip must lie between 0 and max_clip_skip\."):
+        load_catalog(path, tmp_path)

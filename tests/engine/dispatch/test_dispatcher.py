@@ -25,6 +25,7 @@ from engine.api import (
     SafetyUnavailable,
     Started,
     TooBusy,
+    Trouble,
     WorkerDied,
 )
 from engine.dispatch import Dispatcher
@@ -435,7 +436,7 @@ def test_closing_ends_every_job_as_retryable_and_takes_no_more(make_request: Mak
             assert final.error.retryable
         with pytest.raises(EngineStopped):
             dispatcher.submit(make_request())
-        assert dispatcher.status() == EngineStatus(0, 0, 0, "The engine is not running.")
+        assert dispatcher.status() == EngineStatus(0, 0, 0, (Trouble("engine", "The engine is not running."),))
 
     simulate(scenario())
 

@@ -86,6 +86,11 @@ def test_how_far_a_pull_is_can_be_read_by_a_program(run: Run, stocked: Hub, caps
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
+        (("pull", "../../x"), 2, "There is no model called '../../x'. Known models: model."),
+        (("check", "../../x"), 2, "There is no model called '../../x'. Known models: model."),
+        (("add", "../../x"), 2, "'../../x' is no repository; write hub = \"owner/name\""),
+        (("add", "owner/x", "--file", "../../x.safetensors"), 2, "must be the name of a file, without a folder"),
+        (("add", "owner/x", "--revision", "../../x"), 2, "'../../x' is no revision"),
         (("pull", "other"), 2, "There is no model called 'other'. Known models: model."),
         (("check", "model"), 1, "model: The files of owner/checker are not all there. Pull them."),
         (("pull", "model"), 1, "model: There is no repository owner/checker on the model hub"),

@@ -229,6 +229,8 @@ def test_the_result_is_in_the_catalogue_with_its_parents_terms_and_can_be_loaded
         (("one", "xl", "--name", "x"), "one is of the family sd1 and xl of sdxl: only models of one family"),
         (("one", "two", "--name", "../../x"), "'../../x' cannot be a model's id"),
         (("one", "two", "--name", "two"), "There is a model called 'two' already"),
+        (("one", "../../x", "--name", "x"), "There is no model called '../../x', and no such file"),
+        (("one", "two", "--name", "loras"), "'loras' cannot be a model's id"),
         (("one", "gone", "--name", "x"), "There is no model called 'gone', and no such file"),
         (("one", "far", "--name", "x"), "The files of far are not here yet: easel models pull far"),
         (("one", "old.ckpt", "--name", "x"), "old.ckpt cannot be merged: 'old.ckpt' is no .safetensors file"),

@@ -18,8 +18,11 @@ from engine.api import (
     GenerationRequest,
     ImageSeed,
     InvalidSize,
+    Inversion,
     Job,
+    LoraUse,
     ModelUnavailable,
+    NotHereYet,
     OutOfRange,
     Recipe,
     SafetyUnavailable,
@@ -28,8 +31,10 @@ from engine.api import (
 )
 from engine.catalog import CatalogError, load_catalog
 from engine.executors.fake import FakeExecutor, Plan, Start
+from engine.hub import ADDON, pull
 from engine.service import open_engine
 from engine.settings import EngineSettings
+from tests.engine.stand_in import Hub
 
 SETTINGS = EngineSettings()
 INFO = load_catalog(SETTINGS.models_file, SETTINGS.models_dir).infos()[0]
@@ -179,6 +184,40 @@ async def test_a_model_that_is_not_here_is_not_offered_and_says_how_to_bring_it(
         assert [info.id for info in engine.models()] == ["pocket"]
         with pytest.raises(ModelUnavailable, match="easel models pull far brings them"):
             engine.check(far)
+
+
+INK = """
+[loras.ink]
+family = "sd1"
+licence = "none"
+source = { hub = "owner/addons", file = "ink.safetensors" }
+
+[inversions.toy]
+family = "sd1"
+licence = "none"
+source = { hub = "owner/addons", file = "toy.safetensors" }
+"""
+
+
+async def test_what_was_not_pulled_yet_is_not_offered_and_is_as_soon_as_it_is(
+    with_far: EngineSettings, hub: Hub
+) -> None:
+    with with_far.models_file.open("a") as file:
+        file.write(INK)
+    hub.put("owner/addons").files.update({"ink.safetensors": b"ink", "toy.safetensors": b"toy"})
+    catalog = load_catalog(with_far.models_file, with_far.models_dir)
+    settings = with_far.model_copy(update={"pull_on_demand": True})
+    far = replace(RECIPE, model="far", model_revision="main", width=512, height=512)
+    wanted = [replace(far, loras=(LoraUse("ink", "main", 1.0),)), replace(far, inversions=(Inversion("toy", "main"),))]
+    async with open_engine(settings, catalog, [FakeExecutor()]) as engine:
+        assert engine.models()[1].offered_loras() == ()
+        for recipe in wanted:
+            with pytest.raises(NotHereYet, match=r"(ink|toy)' is not here yet; easel models list says"):
+                engine.check(recipe)
+        pull([(addon.source, ADDON) for addon in catalog.addons])
+        assert [lora.name for lora in engine.models()[1].offered_loras()] == ["ink"]
+        for recipe in wanted:
+            engine.check(recipe)
 
 
 async def test_a_model_that_may_be_pulled_on_demand_is_offered_before_it_is_here(with_far: EngineSettings) -> None:

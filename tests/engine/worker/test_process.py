@@ -82,7 +82,7 @@ async def hear(process: Process) -> FromWorker:
     return decode_from_worker(await process.stdout.readexactly(length))
 
 
-async def test_a_worker_draws_ignores_an_interrupt_and_ends_on_sigterm(
+async def test_a_worker_yields_to_the_bot_draws_ignores_an_interrupt_and_ends_on_sigterm(
     models: Path, recipe: Recipe, request_for: Callable[..., Any]
 ) -> None:
     async with asyncio.timeout(GUARD_S):
@@ -91,6 +91,7 @@ async def test_a_worker_draws_ignores_an_interrupt_and_ends_on_sigterm(
         assert process.stdout is not None
         try:
             assert await hear(process) == Ready("cpu-0", "cpu", 1, 16)
+            assert os.getpriority(os.PRIO_PROCESS, process.pid) > os.getpriority(os.PRIO_PROCESS, 0)
             process.send_signal(signal.SIGINT)
             process.stdin.write(frame(Draw(request_for(recipe, previews=False))))
             heard = [await hear(process) for _ in range(7)]

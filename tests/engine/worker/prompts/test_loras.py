@@ -14,12 +14,16 @@ from torch import Tensor
 from torch.nn import Conv2d, Linear
 
 from engine.api import ImageSeed, Lora, LoraUnavailable, LoraUse, Recipe, UnknownLora
+from engine.catalog import Catalog
 from engine.worker.batch import pack
 from engine.worker.buckets import RowRules
 from engine.worker.compiler import compile_unet
+from engine.worker.device import Device
 from engine.worker.jobs import begin_job
 from engine.worker.loras import LoraError, Loras, applied, read_lora
 from engine.worker.pipelines import LoadedModel
+from engine.worker.residency import Models
+from engine.worker.safety import Detector
 
 if TYPE_CHECKING:
     from tests.engine.worker.prompts.conftest import Family
@@ -227,3 +231,22 @@ def test_calls_with_loras_are_not_compiled_because_what_is_does_not_know_them(
     compiled = replace(model, pipeline=pipeline, rules=RowRules(pipeline.unet, 16, exact=True, compiled=True))
     recipe = replace(family.recipe, loras=use(a=0.8))
     assert torch.equal(draw_together(compiled, recipe)[0][0], draw_together(model, recipe)[0][0])
+
+
+def test_a_worker_draws_with_the_lora_of_its_catalogue_where_the_recipe_names_it(
+    tiny_folder: Path,
+    tiny: LoadedModel,
+    make_catalog: Callable[..., Catalog],
+    device: Device,
+    floor: Detector,
+    recipe: Recipe,
+    denoise: Callable[[LoadedModel, Recipe], Any],
+    tmp_path: Path,
+) -> None:
+    (entry,), ink = make_catalog(tiny_folder).entries, Lora("ink", "1", "sd1")
+    file = write_kohya(tmp_path / "ink.safetensors", tiny.pipeline, 0)
+    model = Models(Catalog((replace(entry, loras={ink: file}),)), device, floor).get("tiny")
+    named = replace(recipe, loras=use(ink=0.8))
+    latents = [denoise(model, wanted).drawings[0].latents for wanted in (recipe, named, recipe)]
+    assert torch.equal(latents[0], latents[2])
+    assert not torch.equal(latents[0], latents[1])

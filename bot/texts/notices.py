@@ -1,0 +1,28 @@
+"""What the bot's owner is told in a direct message."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.quoting import inert
+from bot.texts import MESSAGE_LENGTH
+
+SENTENCE_LENGTH = 400
+
+ALL_WELL = "Easel draws as it should again. There is nothing left for you to do."
+
+_TROUBLE = "Easel is in trouble:"
+_WHAT_NEXT = "It goes on trying by itself. The log says more; I will write again once all is well."
+
+
+def trouble(sentences: Sequence[str]) -> str:
+    """Return what is wrong, one thing a line, and what comes next."""
+    room = MESSAGE_LENGTH - len(_TROUBLE) - len(_WHAT_NEXT) - 2
+    lines: list[str] = []
+    for sentence in sentences:
+        line = f"- {inert(sentence, SENTENCE_LENGTH)}"
+        if len(line) + 1 > room:
+            break
+        lines.append(line)
+        room -= len(line) + 1
+    return "\n".join([_TROUBLE, *lines, _WHAT_NEXT])
