@@ -22,6 +22,7 @@ from bot.texts import loras as lora_texts
 from bot.texts import prompts as prompt_texts
 from bot.texts import recipes as recipe_texts
 from bot.texts import series as series_texts
+from bot.texts import upscaling
 from bot.texts import words as word_texts
 from bot.usecases import refusals
 from bot.usecases.deliver import Parcel
@@ -194,6 +195,7 @@ REPLIES: Mapping[type[BaseException], Callable[[Any], str]] = {
     api.UnknownInversion: lambda e: texts.unknown_inversion(e.word, e.known),
     api.UnknownLora: lambda e: texts.unknown_lora(e.lora, e.known),
     api.LoraOfOtherFamily: lambda e: texts.lora_of_other_family(e.lora, e.family, e.wanted),
+    api.UnknownUpscaler: lambda e: upscaling.unknown(e.upscaler),
     api.InvalidSize: lambda e: texts.invalid_size(e.width, e.height, e.nearest),
     api.OutOfRange: lambda e: texts.out_of_range(e.field, e.value, e.low, e.high),
     api.BadPrompt: _bad_prompt,
@@ -202,6 +204,7 @@ REPLIES: Mapping[type[BaseException], Callable[[Any], str]] = {
     api.SafetyUnavailable: lambda e: texts.SAFETY_UNAVAILABLE,
     api.ModelUnavailable: lambda e: texts.model_unavailable(e.model),
     api.LoraUnavailable: lambda e: texts.lora_unavailable(e.lora),
+    api.UpscalerUnavailable: lambda e: upscaling.unavailable(e.upscaler),
     api.NotHereYet: lambda e: lora_texts.not_here_yet(e.kind, e.name),
     api.EngineStopped: lambda e: texts.ENGINE_STOPPED,
     api.WorkerDied: lambda e: texts.WORKER_DIED,
