@@ -22,6 +22,8 @@ from bot.texts import loras as lora_texts
 from bot.texts import prompts as prompt_texts
 from bot.texts import recipes as recipe_texts
 from bot.texts import series as series_texts
+from bot.texts import upscaling
+from bot.texts import words as word_texts
 from bot.usecases import refusals
 from bot.usecases.deliver import Parcel
 from bot.usecases.draw import Drawing, Waiting
@@ -194,6 +196,7 @@ REPLIES: Mapping[type[BaseException], Callable[[Any], str]] = {
     api.UnknownInversion: lambda e: texts.unknown_inversion(e.word, e.known),
     api.UnknownLora: lambda e: texts.unknown_lora(e.lora, e.known),
     api.LoraOfOtherFamily: lambda e: texts.lora_of_other_family(e.lora, e.family, e.wanted),
+    api.UnknownUpscaler: lambda e: upscaling.unknown(e.upscaler),
     api.InvalidSize: lambda e: texts.invalid_size(e.width, e.height, e.nearest),
     api.OutOfRange: lambda e: texts.out_of_range(e.field, e.value, e.low, e.high),
     api.BadPrompt: _bad_prompt,
@@ -202,6 +205,7 @@ REPLIES: Mapping[type[BaseException], Callable[[Any], str]] = {
     api.SafetyUnavailable: lambda e: texts.SAFETY_UNAVAILABLE,
     api.ModelUnavailable: lambda e: texts.model_unavailable(e.model),
     api.LoraUnavailable: lambda e: texts.lora_unavailable(e.lora),
+    api.UpscalerUnavailable: lambda e: upscaling.unavailable(e.upscaler),
     api.NotHereYet: lambda e: lora_texts.not_here_yet(e.kind, e.name),
     api.EngineStopped: lambda e: texts.ENGINE_STOPPED,
     api.WorkerDied: lambda e: texts.WORKER_DIED,
@@ -211,6 +215,8 @@ REPLIES: Mapping[type[BaseException], Callable[[Any], str]] = {
     # the guild's policy
     policy.ModelDenied: lambda e: texts.model_denied(e.model, e.allowed),
     policy.NoModelAllowed: lambda e: texts.NO_MODEL_ALLOWED,
+    policy.WordsBlocked: lambda e: word_texts.refused(e.phrase),
+    policy.TooManyPhrases: lambda e: word_texts.too_many(e.limit),
     policy.TooManyPictures: lambda e: texts.too_many_pictures(e.asked, e.limit),
     policy.DailyQuotaUsed: lambda e: texts.daily_quota_used(e.asked, e.used, e.limit, e.resets_at),
     policy.TooManyAtOnce: lambda e: texts.too_many_at_once(e.asked, e.active, e.limit),
@@ -229,6 +235,7 @@ REPLIES: Mapping[type[BaseException], Callable[[Any], str]] = {
     refusals.NoRecipe: lambda e: recipe_texts.NONE_IN_FILE,
     refusals.RecipeGone: lambda e: recipe_texts.GONE,
     refusals.UnknownStyle: lambda e: prompt_texts.unknown_style(e.style, e.known),
+    refusals.NotBlocked: lambda e: word_texts.not_blocked(e.phrase),
     refusals.OfferOver: lambda e: series_texts.OFFER_OVER,
     refusals.PictureInSeries: lambda e: input_texts.ONE_PROMPT,
     refusals.NotFetched: lambda e: input_texts.NOT_FETCHED,

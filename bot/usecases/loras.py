@@ -22,14 +22,9 @@ def with_loras(prompt: str, tags: Sequence[LoraTag], info: ModelInfo) -> str:
         weight = lora.weight if tag.weight is None else tag.weight
         if not abs(weight) <= MAX_LORA_WEIGHT:
             raise OutOfRange("LoRA weight", weight, -MAX_LORA_WEIGHT, MAX_LORA_WEIGHT)
-        written.append(written_tag(LoraTag(lora.name, weight)))
+        # Without an exponent, which a tag cannot have.
+        written.append(f"<lora:{lora.name}:{f'{weight:.{_DIGITS}f}'.rstrip('0').rstrip('.')}>")
     return " ".join([prompt.rstrip(), *written]) if written else prompt
-
-
-def written_tag(tag: LoraTag) -> str:
-    """Return a tag as it is typed; its weight has no exponent, which would not be read."""
-    weight = "" if tag.weight is None else ":" + f"{tag.weight:.{_DIGITS}f}".rstrip("0").rstrip(".")
-    return f"<lora:{tag.name}{weight}>"
 
 
 def with_trigger_words(prompt: str, info: ModelInfo) -> str:

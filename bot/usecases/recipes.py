@@ -12,7 +12,6 @@ from bot.records import Generation, Kind, Place
 from bot.storage import Store
 from bot.usecases.admission import Admission, Origin
 from bot.usecases.imagine import Ask, build_recipe
-from bot.usecases.loras import written_tag
 from bot.usecases.prompts import whole_negative_prompt
 from bot.usecases.refusals import NoRecipe
 from engine.api import (
@@ -50,7 +49,7 @@ class Change:
     """What is not drawn as the file says.
 
     Args:
-        what: "model", "size", "steps", "guidance", "scheduler", "clip skip", "seed", "lora", "server", "picture" or
+        what: "model", "size", "steps", "guidance", "clip skip", "scheduler", "seed", "lora", "server", "picture" or
             "unreadable".
         said: by the file; empty if it says nothing.
         used: instead; empty if it is left out.
@@ -224,8 +223,7 @@ class _Planning:
             rest, tags = split_loras(prompt)
             kept = [tag for tag in tags if tag.name.casefold() in own]
             unknown += [tag.name for tag in tags if tag not in kept]
-            named = [written_tag(tag) for tag in kept]
-            known.append(prompt if len(kept) == len(tags) else " ".join([rest.strip(" ,"), *named]))
+            known.append(prompt if len(kept) == len(tags) else " ".join([rest.strip(" ,"), *map(str, kept)]))
         if unknown:
             self._note("lora", ", ".join(dict.fromkeys(unknown)))
         return known

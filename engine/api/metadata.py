@@ -60,7 +60,7 @@ class Parameters:
         guidance_scale: 0.0 to MOST_GUIDANCE.
         scheduler: noise scheduler by the name people know.
         seed: its noise.
-        clip_skip: as in `Recipe`, where A1111's "Clip skip: 2" is 1.
+        clip_skip: as in `Recipe`.
         from_picture: whether it started from another picture, which no file tells.
         unreadable: names of the values that are there and cannot be read.
     """
@@ -112,10 +112,13 @@ def _values(recipe: Recipe) -> Iterator[tuple[str, str]]:
     yield "Seed", str(image.seed)
     yield "Size", f"{recipe.width}x{recipe.height}"
     yield "Model", recipe.model
-    if recipe.clip_skip:
-        yield "Clip skip", str(recipe.clip_skip + 1)
-    if recipe.init_image is not None:
+    if recipe.upscaler is not None:
+        yield "Postprocess upscale by", str(recipe.upscaler.factor)
+        yield "Postprocess upscaler", recipe.upscaler.name
+    elif recipe.init_image is not None:
         yield "Denoising strength", f"{recipe.init_image.strength:.12g}"
+    if recipe.clip_skip:
+        yield "Clip skip", str(recipe.clip_skip + 1)  # A1111 counts the layer that is used, from the end
     if len(image.variations) == 1:
         yield "Variation seed", str(image.variations[0].seed)
         yield "Variation seed strength", f"{image.variations[0].strength:.12g}"

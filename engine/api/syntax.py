@@ -51,6 +51,10 @@ class LoraTag:
     name: str
     weight: float | None = None
 
+    def __str__(self) -> str:
+        """The tag as it stands in a prompt."""
+        return f"<lora:{self.name}>" if self.weight is None else f"<lora:{self.name}:{self.weight:.12g}>"
+
 
 @dataclass(frozen=True, slots=True)
 class Passage:

@@ -63,6 +63,11 @@ async def test_steps_stay_within_the_member_s_limit(studio: Studio, steps: int, 
     assert (planned.recipe.steps, planned.changes) == (used, (Change("steps", str(steps), str(used)),))
 
 
+async def test_as_many_layers_are_skipped_as_the_model_can(studio: Studio) -> None:
+    assert (await plan(studio, clip_skip=1)).recipe.clip_skip == 1
+    assert (await plan(studio, clip_skip=12)).changes == (Change("clip skip", "12", "10"),)
+
+
 @pytest.mark.parametrize(("said", "used"), [("euler", "Euler"), ("Euler Karras", "Euler"), ("DPM fast", "DPM++ 2M")])
 async def test_a_noise_scheduler_is_found_by_its_name_or_the_nearest_is_taken(
     studio: Studio, said: str, used: str
@@ -75,7 +80,7 @@ async def test_loras_that_are_not_here_are_left_out_and_the_others_stay(studio: 
     studio.models = (replace(studio.models[0], loras=(ink, Lora("wide", "1", "sdxl"))),)
     await studio.reopen()
 
-    planned = await plan(studio, prompt="a cat <lora:gone:1>, <lora:Ink:0.5> <lora:wide:1>")
+    planned = await plan(studio, prompt="a cat <lora:gone>, <lora:Ink:0.5> <lora:wide:1>")
 
     assert planned.changes == (Change("lora", "gone, wide"),)
     assert planned.recipe.loras == (LoraUse("ink", "1", 0.5),)
