@@ -17,7 +17,7 @@ from engine.executors.fake import FakeExecutor
 from engine.pocket import WEIGHTS
 from engine.service import open_engine
 from engine.settings import EngineSettings
-from tests.bot.conftest import LIMITS, House, Parking, World, open_world
+from tests.bot.conftest import LIMITS, AilingEngine, House, Parking, World, open_world
 from tests.engine.stand_in import Hub
 
 CATALOGUE = """
@@ -60,8 +60,8 @@ async def far_world(hub: Hub, tmp_path: Path) -> AsyncIterator[World]:
     park = Parking()
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store(tmp_path, LIMITS))
-        engine = await stack.enter_async_context(open_engine(settings))
-        house = House(tmp_path, store, build(store, engine, park=park), FakeExecutor())
+        engine = AilingEngine(await stack.enter_async_context(open_engine(settings)))
+        house = House(tmp_path, store, build(store, engine, park=park), FakeExecutor(), engine)
         yield await stack.enter_async_context(open_world(house, park))
 
 

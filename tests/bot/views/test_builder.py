@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot import texts
 from bot.texts import prompts as prompt_texts
+from bot.texts import refusals as refusal_texts
 
 if TYPE_CHECKING:
     from simcord.results import InteractionResult
@@ -53,7 +53,9 @@ async def test_the_button_under_help_opens_the_form_even_after_a_restart(world: 
     assert (await world.generation(message)).recipe.prompt == "a boat"
 
 
-@pytest.mark.parametrize(("subject", "sentence"), [("  ", texts.PROMPT_EMPTY), ("porn", texts.PROMPT_FORBIDDEN)])
+@pytest.mark.parametrize(
+    ("subject", "sentence"), [("  ", refusal_texts.PROMPT_EMPTY), ("porn", refusal_texts.PROMPT_FORBIDDEN)]
+)
 async def test_answers_are_refused_as_any_prompt_is(world: World, subject: str, sentence: str) -> None:
     assert world.refusal(await sent(world, subject=subject)) == sentence
     assert world.posts() == []
