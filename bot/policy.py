@@ -116,7 +116,7 @@ class TooManyAtOnce(Refusal):
 
 @dataclass(eq=False)
 class SizeOverLimit(Refusal):
-    """The server allows no side longer than `limit` pixels. `nearest` holds the closest allowed sizes."""
+    """The server allows no side longer than `limit` pixels. `nearest` holds the closest sizes to choose instead."""
 
     width: int
     height: int
@@ -202,7 +202,7 @@ def _check_recipe(limits: Limits, recipe: Recipe, model: ModelInfo) -> None:
     if max(recipe.width, recipe.height) > limits.largest_side:
         fitting = [size for size in model.sizes if max(size.width, size.height) <= limits.largest_side]
         fitting.sort(key=lambda size: abs(size.width - recipe.width) + abs(size.height - recipe.height))
-        nearest = tuple(str(size) for size in fitting[:2])
+        nearest = () if recipe.grows else tuple(str(size) for size in fitting[:2])
         raise SizeOverLimit(recipe.width, recipe.height, limits.largest_side, nearest)
     if recipe.steps > limits.most_steps:
         raise StepsOverLimit(recipe.steps, limits.most_steps)

@@ -46,13 +46,14 @@ MOVES: Mapping[JobState, frozenset[JobState]] = MappingProxyType(
 class Kind(StrEnum):
     """What a member did to ask for a generation.
 
-    REROLL is whatever was drawn by a recipe that was there: running it again, too. VARY is whatever was made from one
-    picture: upscaling too.
+    REROLL is whatever was drawn by a recipe that was there: running it again, too. VARY is whatever was drawn from one
+    picture, UPSCALE that picture larger.
     """
 
     IMAGINE = "imagine"
     REROLL = "reroll"
     VARY = "vary"
+    UPSCALE = "upscale"
 
 
 @dataclass(frozen=True, slots=True)

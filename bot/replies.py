@@ -23,6 +23,7 @@ from bot.texts import prompts as prompt_texts
 from bot.texts import recipes as recipe_texts
 from bot.texts import refusals as refusal_texts
 from bot.texts import series as series_texts
+from bot.texts import upscaling as upscaling_texts
 from bot.usecases import refusals
 from bot.usecases.deliver import Parcel
 from bot.usecases.draw import Drawing, Waiting
@@ -196,6 +197,7 @@ REPLIES: Mapping[type[BaseException], Callable[[Any], str]] = {
     api.UnknownInversion: lambda e: lora_texts.unknown_inversion(e.word, e.known),
     api.UnknownLora: lambda e: lora_texts.unknown_lora(e.lora, e.known),
     api.LoraOfOtherFamily: lambda e: lora_texts.lora_of_other_family(e.lora, e.family, e.wanted),
+    api.UnknownUpscaler: lambda e: upscaling_texts.unknown(e.upscaler),
     api.InvalidSize: lambda e: refusal_texts.invalid_size(e.width, e.height, e.nearest),
     api.OutOfRange: lambda e: refusal_texts.out_of_range(e.field, e.value, e.low, e.high),
     api.BadPrompt: _bad_prompt,
@@ -204,6 +206,7 @@ REPLIES: Mapping[type[BaseException], Callable[[Any], str]] = {
     api.SafetyUnavailable: lambda e: refusal_texts.SAFETY_UNAVAILABLE,
     api.ModelUnavailable: lambda e: refusal_texts.model_unavailable(e.model),
     api.LoraUnavailable: lambda e: lora_texts.lora_unavailable(e.lora),
+    api.UpscalerUnavailable: lambda e: upscaling_texts.unavailable(e.upscaler),
     api.NotHereYet: lambda e: lora_texts.not_here_yet(e.kind, e.name),
     api.EngineStopped: lambda e: refusal_texts.ENGINE_STOPPED,
     api.WorkerDied: lambda e: refusal_texts.WORKER_DIED,

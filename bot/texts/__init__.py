@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from bot.policy import Limits, Usage
 from bot.quoting import inert, plain_cut
-from bot.records import Generation
-from bot.texts import inputs
+from bot.records import Generation, Kind
+from bot.texts import inputs, upscaling
 from bot.usecases.draw import Drawing, Waiting
 from bot.usecases.rework import SUBTLE
 from engine.api import ImageSeed, Recipe, Variation
@@ -45,7 +45,6 @@ REROLL = "Reroll"
 DELETE = "Delete"
 VARY_SUBTLE = "Vary subtle"
 VARY_STRONG = "Vary strong"
-UPSCALE = {2: "Upscale x2", 4: "Upscale x4"}
 
 
 def show(number: int) -> str:
@@ -82,7 +81,8 @@ def waiting(generation: Generation, update: Waiting) -> str:
 
 def drawing(generation: Generation, update: Drawing) -> str:
     percent = round(100 * update.step / update.total) if update.total else 0
-    return f"{heading(generation)}\nDrawing… {min(percent, 100)} %"
+    doing = "Upscaling" if generation.kind is Kind.UPSCALE else "Drawing"
+    return f"{heading(generation)}\n{doing}… {min(percent, 100)} %"
 
 
 def duration(seconds: float) -> str:
@@ -111,7 +111,7 @@ def result(generation: Generation, indexes: Sequence[int], notices: Sequence[str
 def settings(recipe: Recipe) -> str:
     clip_skip = f" · clip skip {recipe.clip_skip}" if recipe.clip_skip else ""
     start = f" · {inputs.started_from(recipe.init_image.strength)}" if recipe.init_image else ""
-    return (
+    return upscaling.settings(recipe) or (
         f"{recipe.model} · {recipe.width}x{recipe.height} · {recipe.steps} steps · "
         f"guidance {recipe.guidance_scale:g} · {recipe.scheduler}{clip_skip}{start}"
     )

@@ -8,7 +8,7 @@ from bot.policy import Member
 from bot.records import Generation, JobState, PictureRecord
 from bot.storage import Store
 from bot.usecases.refusals import GenerationDeleted, NoSuchPicture, NotAllowed, UnknownGeneration
-from engine.api import ModelInfo, UnknownModel, Verdict
+from engine.api import ModelInfo, Recipe, UnknownModel, Verdict
 
 
 async def find_generation(store: Store, generation_id: str) -> Generation:
@@ -41,6 +41,13 @@ def check_owner(member: Member, generation: Generation, action: str) -> None:
     """Raise NotAllowed unless the member made the generation or moderates its guild."""
     if member.user_id != generation.user_id and not member.may_moderate:
         raise NotAllowed(action)
+
+
+async def drawn_recipe(store: Store, generation: Generation) -> Recipe:
+    """Return what a model drew: if an upscaler made the generation, what it made it of."""
+    while generation.recipe.upscaler is not None and generation.parent_id is not None:
+        generation = await find_generation(store, generation.parent_id)
+    return generation.recipe
 
 
 def find_model(models: Iterable[ModelInfo], model: str) -> ModelInfo:

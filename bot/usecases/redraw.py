@@ -12,7 +12,7 @@ from bot.records import Generation, Kind, Place
 from bot.storage import Store
 from bot.usecases.admission import Admission, Origin
 from bot.usecases.imagine import prompt_for
-from bot.usecases.lookup import allowed_picture, find_for, find_model
+from bot.usecases.lookup import allowed_picture, drawn_recipe, find_for, find_model
 from bot.usecases.refusals import NoSuchPicture
 from bot.usecases.starts import check_strength
 from engine.api import (
@@ -71,7 +71,7 @@ class Redraw:
         parent, sha256 = await self._find(member, generation_id, index)
         info = self._model(parent)
         text = prompt_for(info, prompt.strip())
-        recipe = self._anew(info, parent.recipe, InitImage(sha256, strength))
+        recipe = self._anew(info, await drawn_recipe(self._store, parent), InitImage(sha256, strength))
         recipe = replace(
             recipe,
             prompt=text,
@@ -104,10 +104,11 @@ class Redraw:
     ) -> Generation:
         parent, sha256 = await self._find(member, generation_id, index)
         info = self._model(parent)
-        width, height = drawable_size(info, parent.recipe.width, parent.recipe.height)
+        drawn = await drawn_recipe(self._store, parent)
+        width, height = drawable_size(info, drawn.width, drawn.height)
         start = InitImage(sha256, AROUND_STRENGTH, "pad", placed=placement(width, height))
         origin = Origin(parent.id, index, f"around:{parent.id}:{index}:{name}:{member.user_id}")
-        recipe = self._anew(info, parent.recipe, start)
+        recipe = self._anew(info, drawn, start)
         return await self._admission.accept(member, place, Kind.VARY, recipe, origin)
 
     async def _find(self, member: Member, generation_id: str, index: int) -> tuple[Generation, str]:

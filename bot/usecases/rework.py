@@ -9,7 +9,7 @@ from bot.policy import Member, limits_for
 from bot.records import Generation, Kind, Place
 from bot.storage import Store
 from bot.usecases.admission import Admission, Origin
-from bot.usecases.lookup import allowed_picture, find_for, find_model
+from bot.usecases.lookup import allowed_picture, drawn_recipe, find_for, find_model
 from bot.usecases.refusals import NoSuchPicture, TooManyVariations
 from bot.usecases.starts import check_files
 from engine.api import MAX_IMAGES, MAX_VARIATIONS, EngineClient, ImageSeed, Recipe
@@ -35,10 +35,11 @@ class Rework:
             Refused, Unavailable: the engine cannot take it (any more); BadInput when what it started from is gone.
         """
         parent = await find_for(self._store, member, generation_id)
-        await check_files(self._store, parent.recipe)
+        recipe = await drawn_recipe(self._store, parent)
+        await check_files(self._store, recipe)
         images = tuple(ImageSeed(self._new_seed()) for _ in parent.recipe.images)
         origin = Origin(parent.id, None, f"reroll:{parent.id}:{member.user_id}")
-        return await self._admission.accept(member, place, Kind.REROLL, self._again(parent.recipe, images), origin)
+        return await self._admission.accept(member, place, Kind.REROLL, self._again(recipe, images), origin)
 
     async def find(self, member: Member, generation_id: str) -> Generation:
         """Return a generation of the member's guild. Raises UnknownGeneration, GenerationDeleted."""
@@ -85,7 +86,8 @@ class Rework:
         """
         parent = await find_for(self._store, member, generation_id)
         picture = allowed_picture(parent, index)
-        await check_files(self._store, parent.recipe)
+        recipe = await drawn_recipe(self._store, parent)
+        await check_files(self._store, recipe)
         if len(picture.seed.variations) >= MAX_VARIATIONS:
             raise TooManyVariations(MAX_VARIATIONS)
         if count is None:
@@ -93,10 +95,10 @@ class Rework:
             count = min(MAX_IMAGES, limits.pictures_per_request, limits.pictures_at_once)
         images = tuple(picture.seed.vary(self._new_seed(), strength) for _ in range(count))
         origin = Origin(parent.id, index, f"vary:{parent.id}:{index}:{strength}:{member.user_id}")
-        return await self._admission.accept(member, place, Kind.VARY, self._again(parent.recipe, images), origin)
+        return await self._admission.accept(member, place, Kind.VARY, self._again(recipe, images), origin)
 
     async def upscale(self, member: Member, place: Place, generation_id: str, index: int, factor: int) -> Generation:
-        """Accept one picture grown: its latents stretched and drawn over at a low strength.
+        """Accept one picture grown, by an upscaler if there is one for this, or else drawn over by its model.
 
         Args:
             index: the picture, from 0.
@@ -104,15 +106,16 @@ class Rework:
 
         Raises:
             Refusal: as in `reroll`; or there is no such picture.
-            Refused, Unavailable: the engine cannot take it; InvalidSize when the model cannot draw one as large.
+            Refused, Unavailable: the engine cannot take it; InvalidSize if its model cannot draw one as large.
         """
         parent = await find_for(self._store, member, generation_id)
         picture = allowed_picture(parent, index)
         if picture.file_sha256 is None or await self._store.pictures.read(generation_id, index) is None:
             raise NoSuchPicture(generation_id, index)
-        grown = parent.recipe.upscaled(index, picture.file_sha256, factor)
+        upscaler = find_model(self._engine.models(), parent.recipe.model).upscaler(factor)
+        grown = parent.recipe.upscaled(index, picture.file_sha256, factor, upscaler)
         origin = Origin(parent.id, index, f"upscale:{parent.id}:{index}:{factor}:{member.user_id}")
-        return await self._admission.accept(member, place, Kind.VARY, self._again(grown, grown.images), origin)
+        return await self._admission.accept(member, place, Kind.UPSCALE, self._again(grown, grown.images), origin)
 
     def _again(self, recipe: Recipe, images: tuple[ImageSeed, ...]) -> Recipe:
         # The files the model has today are the ones that will draw it, and the record must say so.

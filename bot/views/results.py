@@ -13,6 +13,7 @@ from bot import replies, texts
 from bot.checks import member_of, place_of
 from bot.records import Generation
 from bot.replies import NO_MENTIONS, NOT_TAKEN
+from bot.texts import upscaling as upscaling_texts
 from bot.usecases.refusals import GenerationDeleted
 from bot.usecases.rework import STRONG, SUBTLE
 from bot.views.outpaint import outpaint_buttons
@@ -22,8 +23,9 @@ from bot.views.redraw import UseAsInput
 Strength = Literal["subtle", "strong"]
 STRENGTHS: dict[str, float] = {"subtle": SUBTLE, "strong": STRONG}
 
-SHOW_ROW, VARY_ROW, LAST_ROW = 0, 1, 2
-UPSCALE_ROW = 1
+SHOW_ROW, VARY_ROW, UPSCALE_ROW, LAST_ROW = 0, 1, 2, 3
+PICTURE_UPSCALE_ROW = 1
+GRID_FACTOR = 2
 
 
 class Show(discord.ui.DynamicItem[Button], template=rf"easel:show:{GENERATION_ID}:{INDEX}"):
@@ -90,9 +92,9 @@ class Vary(discord.ui.DynamicItem[Button], template=rf"easel:vary:{GENERATION_ID
 class Upscale(discord.ui.DynamicItem[Button], template=rf"easel:upscale:{GENERATION_ID}:{INDEX}:(?P<factor>2|4)"):
     """Draws one picture larger."""
 
-    def __init__(self, generation_id: str, index: int, factor: int) -> None:
+    def __init__(self, generation_id: str, index: int, factor: int, label: str, row: int) -> None:
         custom_id = f"easel:upscale:{generation_id}:{index}:{factor}"
-        super().__init__(Button(label=texts.UPSCALE[factor], custom_id=custom_id, row=UPSCALE_ROW))
+        super().__init__(Button(label=label, custom_id=custom_id, row=row))
         self.generation_id = generation_id
         self.index = index
         self.factor = factor
@@ -102,7 +104,8 @@ class Upscale(discord.ui.DynamicItem[Button], template=rf"easel:upscale:{GENERAT
         cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str], /
     ) -> Self:
         """Rebuild the button that was pressed."""
-        return cls(match["id"], int(match["index"]), int(match["factor"]))
+        index = int(match["index"])
+        return cls(match["id"], index, int(match["factor"]), upscaling_texts.larger(index + 1), UPSCALE_ROW)
 
     @pressed
     async def callback(self, interaction: discord.Interaction, host: Host) -> None:
@@ -191,6 +194,8 @@ def result_view(generation: Generation, indexes: Sequence[int]) -> discord.ui.Vi
         view.add_item(Show(generation.id, index, number))
     for number, index in enumerate(indexes, 1):
         view.add_item(Vary(generation.id, index, "strong", texts.vary(number), VARY_ROW))
+    for number, index in enumerate(indexes, 1):
+        view.add_item(Upscale(generation.id, index, GRID_FACTOR, upscaling_texts.larger(number), UPSCALE_ROW))
     view.add_item(Reroll(generation.id))
     view.add_item(Delete(generation.id))
     return view
@@ -203,8 +208,8 @@ def picture_view(generation_id: str, index: int) -> discord.ui.View:
     view.add_item(Vary(generation_id, index, "strong", texts.VARY_STRONG, row=0))
     view.add_item(Reroll(generation_id, row=0))
     view.add_item(Delete(generation_id, row=0))
-    for factor in texts.UPSCALE:
-        view.add_item(Upscale(generation_id, index, factor))
+    for factor, label in upscaling_texts.LARGER.items():
+        view.add_item(Upscale(generation_id, index, factor, label, PICTURE_UPSCALE_ROW))
     view.add_item(UseAsInput(generation_id, index))
     for button in outpaint_buttons(generation_id, index):
         view.add_item(button)

@@ -25,6 +25,8 @@ from engine.api.errors import (
     UnknownLora,
     UnknownModel,
     UnknownScheduler,
+    UnknownUpscaler,
+    UpscalerUnavailable,
     WorkerDied,
     error_classes,
     error_from_data,
@@ -56,8 +58,10 @@ from engine.api.requests import (
 )
 from engine.api.results import Facts, ImageResult, ReviewedImage, Verdict, pixel_sha256
 from engine.api.syntax import LoraTag, Passage, Prompt, parse_prompt, split_loras, words_pattern
+from engine.api.upscalers import FACTORS, Upscaler, UpscalerUse
 
 __all__ = [
+    "FACTORS",
     "FINAL",
     "FITS",
     "MAX_IMAGES",
@@ -121,6 +125,10 @@ __all__ = [
     "UnknownLora",
     "UnknownModel",
     "UnknownScheduler",
+    "UnknownUpscaler",
+    "Upscaler",
+    "UpscalerUnavailable",
+    "UpscalerUse",
     "Variation",
     "Verdict",
     "WorkerDied",

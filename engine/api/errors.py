@@ -7,6 +7,7 @@
     │   ├── UnknownInversion
     │   ├── UnknownLora
     │   ├── LoraOfOtherFamily
+    │   ├── UnknownUpscaler
     │   ├── InvalidSize
     │   ├── OutOfRange
     │   ├── BadPrompt
@@ -16,6 +17,7 @@
     │   ├── SafetyUnavailable
     │   ├── ModelUnavailable
     │   ├── LoraUnavailable
+    │   ├── UpscalerUnavailable
     │   ├── NotHereYet
     │   └── EngineStopped
     └── JobFailed                   the job was queued and ended without pictures
@@ -119,6 +121,18 @@ class LoraOfOtherFamily(Refused):
 
     def sentence(self) -> str:
         return f"The LoRA {self.lora!r} is for {self.family} models, and this is one of {self.wanted}."
+
+
+@dataclass(eq=False)
+class UnknownUpscaler(Refused):
+    """There is no upscaler of that name, or the recipe names a revision of it that is gone."""
+
+    code = "unknown_upscaler"
+    upscaler: str
+    known: tuple[str, ...] = ()
+
+    def sentence(self) -> str:
+        return f"There is no upscaler called {self.upscaler!r} as it was. Known: {', '.join(self.known) or 'none'}."
 
 
 @dataclass(eq=False)
@@ -248,6 +262,18 @@ class LoraUnavailable(Unavailable):
 
     def sentence(self) -> str:
         return f"The LoRA {self.lora!r} could not be used: {self.reason}."
+
+
+@dataclass(eq=False)
+class UpscalerUnavailable(Unavailable):
+    """The upscaler is known but its files cannot be used. `reason` is for logs and operators."""
+
+    code = "upscaler_unavailable"
+    upscaler: str
+    reason: str
+
+    def sentence(self) -> str:
+        return f"The upscaler {self.upscaler!r} could not be used: {self.reason}."
 
 
 @dataclass(eq=False)

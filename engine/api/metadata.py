@@ -112,7 +112,10 @@ def _values(recipe: Recipe) -> Iterator[tuple[str, str]]:
     yield "Seed", str(image.seed)
     yield "Size", f"{recipe.width}x{recipe.height}"
     yield "Model", recipe.model
-    if recipe.init_image is not None:
+    if recipe.upscaler is not None:
+        yield "Postprocess upscale by", str(recipe.upscaler.factor)
+        yield "Postprocess upscaler", recipe.upscaler.name
+    elif recipe.init_image is not None:
         yield "Denoising strength", f"{recipe.init_image.strength:.12g}"
     if recipe.clip_skip:
         yield "Clip skip", str(recipe.clip_skip + 1)  # A1111 counts the layer that is used, from the end

@@ -12,9 +12,11 @@ from engine.api.errors import (
     UnknownInversion,
     UnknownLora,
     UnknownScheduler,
+    UnknownUpscaler,
 )
 from engine.api.requests import MAX_LORA_WEIGHT, MAX_LORAS, Inversion, Lora, LoraUse, Recipe
 from engine.api.syntax import parse_prompt, words_pattern
+from engine.api.upscalers import Upscaler, UpscalerUse
 
 GROWTH = 2
 """By how much a side may exceed what a model draws from nothing, when it draws over a picture that has its shapes."""
@@ -73,6 +75,7 @@ class ModelInfo:
         restrictions: what its licence forbids, one line.
         inversions: textual inversions that it understands.
         loras: all of the catalogue, so that one for another family can be told from one that is unknown.
+        upscalers: what makes pictures larger, of this model or another.
         absent_inversions, absent_loras: those of them whose files are not here yet.
         clip_skip: default, as in `Recipe`.
         max_clip_skip: most layers that can be skipped.
@@ -105,6 +108,7 @@ class ModelInfo:
     vram_gb: float = 0.0
     inversions: tuple[Inversion, ...] = ()
     loras: tuple[Lora, ...] = ()
+    upscalers: tuple[Upscaler, ...] = ()
     absent_inversions: tuple[Inversion, ...] = ()
     absent_loras: tuple[Lora, ...] = ()
     clip_skip: int = 0
@@ -120,10 +124,13 @@ class ModelInfo:
         """Raise the first thing in the recipe that this model cannot take.
 
         Raises:
-            InvalidSize, OutOfRange, UnknownScheduler, UnknownInversion, UnknownLora, NotHereYet: see their fields.
+            InvalidSize, OutOfRange, UnknownScheduler, UnknownInversion, UnknownLora, NotHereYet, UnknownUpscaler: see
+                their fields.
         """
-        grows = recipe.init_image is not None and recipe.init_image.fit == "latents"
-        self.check_size(recipe.width, recipe.height, self.max_side * (GROWTH if grows else 1))
+        if recipe.upscaler is not None:  # the model draws nothing
+            self._check_upscaler(recipe.upscaler)
+            return
+        self.check_size(recipe.width, recipe.height, self.max_side * (GROWTH if recipe.grows else 1))
         _check_range("steps", recipe.steps, self.min_steps, self.max_steps)
         _check_range("guidance", recipe.guidance_scale, self.min_guidance, self.max_guidance)
         scheduler = next((each for each in self.schedulers if each.name == recipe.scheduler), None)
@@ -144,6 +151,17 @@ class ModelInfo:
             if lora not in self.loras:
                 raise UnknownLora(use.name, self._own_loras())
             self._check_lora_is_here(lora)
+
+    def upscaler(self, factor: int) -> Upscaler | None:
+        """Return the upscaler for a factor, of several the one with the least to reduce; None if there is none."""
+        able = (upscaler for upscaler in self.upscalers if upscaler.factor >= factor)
+        return min(able, key=lambda upscaler: upscaler.factor, default=None)
+
+    def _check_upscaler(self, use: UpscalerUse) -> None:
+        for upscaler in self.upscalers:
+            if (upscaler.name, upscaler.revision) == (use.name, use.revision) and use.factor <= upscaler.factor:
+                return
+        raise UnknownUpscaler(use.name, tuple(upscaler.name for upscaler in self.upscalers))
 
     def inversions_in(self, *prompts: str) -> tuple[Inversion, ...]:
         """Return the textual inversions that the prompts name; a recipe has to say which.

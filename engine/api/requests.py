@@ -12,6 +12,7 @@ from typing import Any
 
 from engine.api.errors import BadInput
 from engine.api.placement import Placement
+from engine.api.upscalers import Upscaler, UpscalerUse
 
 MAX_SEED = 2**32 - 1
 MAX_IMAGES = 4
@@ -24,7 +25,7 @@ MAX_INPUT_BYTES = 20 * 2**20
 MAX_INPUT_PIXELS = 50_000_000
 FITS = ("crop", "pad", "latents")
 UPSCALE_STRENGTH = 0.35
-_LATER_FIELDS = ("inversions", "loras", "init_image", "clip_skip")
+_LATER_FIELDS = ("inversions", "loras", "init_image", "upscaler", "clip_skip")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -179,6 +180,7 @@ class Recipe:
         inversions: those that the prompts name, in the catalogue's order.
         loras: those that the prompts name, in their order.
         init_image: what to start from instead of noise; None for noise.
+        upscaler: what makes that picture larger, to this width and height; None where the model draws.
         clip_skip: last layers of the text encoders that the prompt skips, as in diffusers: A1111's "Clip skip: 2" is 1
             here; 0 for none.
 
@@ -200,6 +202,7 @@ class Recipe:
     inversions: tuple[Inversion, ...] = ()
     loras: tuple[LoraUse, ...] = ()
     init_image: InitImage | None = None
+    upscaler: UpscalerUse | None = None
     clip_skip: int = 0
 
     def __post_init__(self) -> None:
@@ -213,6 +216,17 @@ class Recipe:
         object.__setattr__(self, "clip_skip", _whole("clip_skip", self.clip_skip, 0, MAX_CLIP_SKIP))
         if not 1 <= len(self.images) <= MAX_IMAGES:
             raise ValueError(f"a recipe has 1 to {MAX_IMAGES} images, not {len(self.images)}")
+        if self.upscaler is not None:
+            start = self.init_image
+            if start is None or start.mask or start.placed or len(self.images) > 1:
+                raise ValueError("an upscaler takes one picture, whole")
+            if self.width % self.upscaler.factor or self.height % self.upscaler.factor:
+                raise ValueError(f"{self.width}x{self.height} is no size x{self.upscaler.factor}")
+
+    @property
+    def grows(self) -> bool:
+        """Whether it makes a picture larger."""
+        return self.upscaler is not None or (self.init_image is not None and self.init_image.fit == "latents")
 
     def canonical_json(self) -> str:
         """Return the one JSON text of this recipe: sorted keys, no spaces, numbers normalised.
@@ -233,17 +247,22 @@ class Recipe:
         """The steps that are really taken: a share of them where the recipe starts from a picture."""
         return self.steps if self.init_image is None else max(1, int(self.steps * self.init_image.strength))
 
-    def upscaled(self, index: int, sha256: str, factor: int) -> Recipe:
-        """Return the recipe of one image grown: its latents stretched, then drawn over at a low strength.
+    def upscaled(self, index: int, sha256: str, factor: int, upscaler: Upscaler | None = None) -> Recipe:
+        """Return the recipe of one image grown.
 
         Args:
             index: of the image.
             sha256: of the image's file.
             factor: by which each side grows.
+            upscaler: what makes it larger; None for the model itself (its latents stretched, then drawn over at a low
+                strength).
         """
-        init_image = InitImage(sha256, UPSCALE_STRENGTH, "latents")
         width, height = self.width * factor, self.height * factor
-        return replace(self, width=width, height=height, images=(self.images[index],), init_image=init_image)
+        alone = replace(self, width=width, height=height, images=(self.images[index],), upscaler=None)
+        if upscaler is None:
+            return replace(alone, init_image=InitImage(sha256, UPSCALE_STRENGTH, "latents"))
+        use = UpscalerUse(upscaler.name, upscaler.revision, factor)
+        return replace(alone, init_image=InitImage(sha256, 1.0), upscaler=use, inversions=(), loras=(), clip_skip=0)
 
     @classmethod
     def from_json(cls, text: str) -> Recipe:
@@ -263,6 +282,7 @@ class Recipe:
             init_image = _init_image(data["init_image"]) if "init_image" in data else None
             nested: dict[str, Any] = {"images": images, "inversions": inversions, "loras": loras}
             nested["init_image"] = init_image
+            nested["upscaler"] = UpscalerUse(**data["upscaler"]) if "upscaler" in data else None
             known = {field.name for field in fields(cls)} - set(nested)
             if unknown := set(data) - known - set(nested):
                 raise ValueError(f"unknown fields: {sorted(unknown)}")

@@ -7,7 +7,7 @@ drawn with, in safetensors alone, and must not point at anything outside of itse
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -102,7 +102,7 @@ def weight_files(folder: Path, part: str, variant: str | None) -> list[Path]:
         whole = folder / part / f"{stem}{kind}.safetensors"
         index = folder / part / f"{stem}.safetensors.index{kind}.json"
         if index.is_file():
-            names = sorted(set(_json(index).get("weight_map", {}).values()))
+            names = sorted(set(json_of(index).get("weight_map", {}).values()))
             if any(PurePosixPath(name).name != name for name in names):
                 raise ContentsError(f"{part}/{index.name} names files outside of its folder")
             return [folder / part / name for name in names]
@@ -116,30 +116,40 @@ def weight_files(folder: Path, part: str, variant: str | None) -> list[Path]:
 def _inspect_folder(folder: Path, variant: str | None) -> Contents:
     if not folder.is_dir():
         raise ContentsError(f"there is no folder {folder}")
-    index = _json(folder / "model_index.json")
+    index = json_of(folder / "model_index.json")
     pipeline = index.get("_class_name")
     if pipeline not in _PIPELINES:
         raise ContentsError(f"it is made for {pipeline}, and {' and '.join(sorted(_PIPELINES))} can be drawn with")
-    unet = _json(folder / "unet" / "config.json")
+    unet = json_of(folder / "unet" / "config.json")
     family = _family_of(index, unet)
-    for part, wanted in family.parts.items():
-        named = index.get(part)
-        if not isinstance(named, list) or len(named) != 2 or named[1] not in (wanted, f"{wanted}Fast"):
-            raise ContentsError(f"{part} must be of the class {wanted}, and model_index.json says {named}")
+    check_classes(index, family.parts)
     _check_channels(unet.get("in_channels"))
-    prediction = _json(folder / "scheduler" / "scheduler_config.json").get("prediction_type", "epsilon")
-    weights = list(_weights(folder, family, variant))
+    prediction = json_of(folder / "scheduler" / "scheduler_config.json").get("prediction_type", "epsilon")
+    weights = list(weights_of(folder, family.parts, variant))
     has_variant = variant is not None and any(f".{variant}" in file.name for file in weights)
     size = sum(file.stat().st_size for file in weights)
     return Contents(family, prediction, size, variant if has_variant else None)
 
 
-def _weights(folder: Path, family: Family, variant: str | None) -> Iterator[Path]:
-    for part in family.parts:
+def check_classes(index: Mapping[str, Any], parts: Mapping[str, str]) -> None:
+    """Raise ContentsError unless the parts that a `model_index.json` names are of some classes."""
+    for part, wanted in parts.items():
+        named = index.get(part)
+        if not isinstance(named, list) or len(named) != 2 or named[1] not in (wanted, f"{wanted}Fast"):
+            raise ContentsError(f"{part} must be of the class {wanted}, and model_index.json says {named}")
+
+
+def weights_of(folder: Path, parts: Iterable[str], variant: str | None) -> Iterator[Path]:
+    """Yield the files that hold the weights of some parts.
+
+    Raises:
+        ContentsError: one is missing, incomplete, or no safetensors file.
+    """
+    for part in parts:
         if part.startswith("tokenizer"):
             _check_tokenizer(folder / part)
             continue
-        _json(folder / part / "config.json")
+        json_of(folder / part / "config.json")
         for file in weight_files(folder, part, variant):
             tensors_of(file)
             yield file
@@ -198,7 +208,8 @@ def _family_of_file(tensors: Mapping[str, Any]) -> Family:
     raise ContentsError("it holds no text encoder")
 
 
-def _json(file: Path) -> dict[str, Any]:
+def json_of(file: Path) -> dict[str, Any]:
+    """Return the table in a JSON file. Raises ContentsError: there is none."""
     try:
         data = json.loads(file.read_text("utf-8"))
     except OSError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from engine.catalog.addons import ADDON_KINDS, AddOn, inversions_of, loras_of, r
 from engine.catalog.families import FAMILIES
 from engine.catalog.schedulers import SCHEDULERS
 from engine.catalog.sources import Source, SourceError, read_source
+from engine.catalog.upscalers import UPSCALERS, UpscalerEntry, read_upscalers
 
 OWN_FILE = "models.toml"
 CHECKER = {
@@ -31,6 +32,7 @@ _KEYS = {field.name for field in fields(ModelInfo)} - {
     "loras",
     "absent_inversions",
     "absent_loras",
+    "upscalers",
 } | _OTHER_KEYS
 _FIRST_REVISION = "1"
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
@@ -65,10 +67,11 @@ class ModelEntry:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """All models, the default first, and all add-ons."""
+    """All models, the default first, all add-ons, and all upscalers."""
 
     entries: tuple[ModelEntry, ...]
     addons: tuple[AddOn, ...] = ()
+    upscalers: tuple[UpscalerEntry, ...] = ()
 
     def get(self, model: str) -> ModelEntry | None:
         """Return the entry of that id, or None."""
@@ -98,9 +101,30 @@ def load_catalog(models_file: Path, models_dir: Path) -> Catalog:
     places = ((models_file, tables), (own_file, own))
     found = [each for path, all_tables in places for each in _addons(path, all_tables, models_dir)]
     addons = tuple({(addon.kind, addon.name): addon for addon in found}.values())
+    upscalers = {
+        entry.upscaler.name: entry
+        for path, all_tables in places
+        for entry in _upscalers(path, all_tables.pop(UPSCALERS, {}), models_dir)
+    }
     files = dict.fromkeys(tables, models_file) | dict.fromkeys(own, own_file)
     entries = (_entry(file, model, (tables | own)[model], models_dir) for model, file in files.items())
-    return Catalog(tuple(_with_addons(entry, addons) for entry in entries), addons)
+    catalog = Catalog(tuple(_with_addons(entry, addons) for entry in entries), addons)
+    return with_upscalers(catalog, upscalers.values())
+
+
+def with_upscalers(catalog: Catalog, upscalers: Iterable[UpscalerEntry]) -> Catalog:
+    """Return a catalogue that has upscalers, which each of its models tells of."""
+    found = tuple(upscalers)
+    public = tuple(entry.upscaler for entry in found)
+    entries = (replace(entry, info=replace(entry.info, upscalers=public)) for entry in catalog.entries)
+    return replace(catalog, entries=tuple(entries), upscalers=found)
+
+
+def _upscalers(path: Path, tables: Any, models_dir: Path) -> Sequence[UpscalerEntry]:
+    try:
+        return list(read_upscalers(tables, path.parent, models_dir))
+    except ValueError as error:
+        raise CatalogError(f"{path}: {error}.") from error
 
 
 def _addons(path: Path, tables: dict[str, Any], models_dir: Path) -> Sequence[AddOn]:
@@ -133,7 +157,7 @@ def _tables(path: Path) -> dict[str, Any]:
 
 def is_model_id(text: str) -> bool:
     """Tell whether a text can be a model's id, which is also a folder's name: it cannot leave the folder it is in."""
-    return _ID.fullmatch(text) is not None and text not in ADDON_KINDS
+    return _ID.fullmatch(text) is not None and text not in (*ADDON_KINDS, UPSCALERS)
 
 
 def _entry(path: Path, model: str, table: Any, models_dir: Path) -> ModelEntry:

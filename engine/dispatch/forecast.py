@@ -39,11 +39,18 @@ def forecast(lanes: Sequence[Lane], order: Sequence[EngineJob]) -> dict[str, Spa
         return [lane for lane in ready if lane.can_draw(model)]
 
     free_s = {
-        lane: sum(job.row_steps * pace_s(lane, job.group) for job in lane.running.values() if job.row_steps)
+        lane: sum(
+            job.row_steps * pace_s(lane, job.group)
+            for job in lane.running.values()
+            if job.row_steps and not job.enlarges
+        )
         for lane in ready
     }
     spans: dict[str, Span] = {}
     for job in order:
+        if job.enlarges:  # beside the batch, at a rate that was not measured
+            spans[job.job_id] = Span(math.inf, math.inf)
+            continue
         lane = min(who_draws(job.model), key=lambda lane: free_s[lane], default=None)
         if lane is None:
             spans[job.job_id] = Span(math.inf, math.inf)

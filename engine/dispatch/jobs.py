@@ -69,9 +69,14 @@ class EngineJob:
         return recipe.model, recipe.width, recipe.height
 
     @property
+    def enlarges(self) -> bool:
+        """Whether it makes a picture larger beside a worker's batch, and has no part in that."""
+        return self.request.recipe.upscaler is not None
+
+    @property
     def rows(self) -> int:
         """The room it takes in a worker's batch; an image without guidance may take less, never more."""
-        return ROWS_AN_IMAGE * len(self.request.recipe.images)
+        return 0 if self.enlarges else ROWS_AN_IMAGE * len(self.request.recipe.images)
 
     @property
     def cost(self) -> float:

@@ -96,7 +96,11 @@ class Lane:
     @property
     def group(self) -> Group | None:
         """What the worker draws now; None when it draws nothing. Only the same may join."""
-        return next((job.group for job in self.running.values()), None)
+        return next((job.group for job in self.running.values() if not job.enlarges), None)
+
+    def can_take(self, job: EngineJob) -> bool:
+        """Whether the worker may be asked for the job while it has room. Of pictures it makes one larger at a time."""
+        return self.can_draw(job.model) and not (job.enlarges and any(each.enlarges for each in self.running.values()))
 
     def can_draw(self, model: str) -> bool:
         """Whether the worker may be asked to draw with the model."""
@@ -220,10 +224,12 @@ class Lane:
             return
         match message:
             case JobStarted():
-                self.meter.joined(job, _now_s())
+                if not job.enlarges:
+                    self.meter.joined(job, _now_s())
                 job.emit(Started(self.name))
             case JobProgress():
-                self.meter.stepped(job, message.step / max(message.total, 1), _now_s())
+                if not job.enlarges:
+                    self.meter.stepped(job, message.step / max(message.total, 1), _now_s())
                 job.emit(Progress(message.step, message.total, message.preview))
             case JobFinished():
                 self._finish(job, message)
@@ -239,7 +245,8 @@ class Lane:
             self._end(job, Failed(GenerationFailed(reason)))
             return
         self.health.drew(job.model)
-        self.meter.finished(job, _now_s())
+        if not job.enlarges:
+            self.meter.finished(job, _now_s())
         if job.promise is not None:
             self._calibration.learn(job.promise, _now_s())
         self._end(job, Finished(message.images, message.grid, message.facts))
@@ -251,9 +258,10 @@ class Lane:
 
     def _end(self, job: EngineJob, event: Event) -> None:
         del self.running[job.job_id]
-        self.meter.left(job, is_idle=not self.running)
-        if not self.running:
+        self.meter.left(job, is_idle=self.group is None)
+        if self.group is None:
             self._ahead = None
+        if not self.running:
             self._watch(None)
         job.emit(event)
         self._changed()

@@ -33,7 +33,7 @@ def choose(lanes: Sequence[Lane], order: Sequence[EngineJob], patience: float) -
     for leaves in (True, False):
         for lane in with_room:
             rivals = [other for other in with_room if leaves and other is not lane]
-            mine = (job for job in order if lane.can_draw(job.model) and not _left(job, lane, rivals))
+            mine = (job for job in order if lane.can_take(job) and not _left(job, lane, rivals))
             if choice := _for_lane(lane, mine, patience):
                 return choice
     return None
@@ -65,13 +65,20 @@ def _for_lane(lane: Lane, order: Iterable[EngineJob], patience: float) -> Choice
     """
     ahead: list[EngineJob] = []
     for job in order:
-        goes_on = job.group == lane.group if lane.group else lane.distance(job.model) == AT_HAND
+        goes_on = _goes_on(job, lane)
         if goes_on and all(other.overtaken + job.cost <= patience for other in ahead):
             return Choice(lane, job, tuple(ahead))
         if goes_on:
             break
         ahead.append(job)
     return Choice(lane, ahead[0]) if ahead and lane.group is None else None
+
+
+def _goes_on(job: EngineJob, lane: Lane) -> bool:
+    """Whether the worker need not load anything or empty its batch for the job."""
+    if lane.group is None:
+        return lane.distance(job.model) == AT_HAND
+    return job.model == lane.group[0] if job.enlarges else job.group == lane.group
 
 
 def _left(job: EngineJob, lane: Lane, rivals: Sequence[Lane]) -> bool:

@@ -18,6 +18,7 @@ from engine.models.errors import DONE, FAILED, ModelsError, check_new_id
 from engine.models.merge import add_merge_command, merge
 from engine.models.score import add_score_command, score
 from engine.models.transfer import bring
+from engine.models.upscalers import check_upscaler, upscaler_line
 from engine.settings import EngineSettings
 
 
@@ -63,7 +64,7 @@ def run(options: argparse.Namespace, settings: EngineSettings, out: TextIO, err:
         case "pull":
             return _pull(options, settings, out, err)
         case "check":
-            return _check(options.ids, settings, out)
+            return max(_check_upscalers(options.ids, settings, out), _check(options.ids, settings, out))
         case "add":
             return _add(options, settings, out, err)
         case "merge":
@@ -71,7 +72,8 @@ def run(options: argparse.Namespace, settings: EngineSettings, out: TextIO, err:
         case "score":
             return score(options)
     catalog = load_catalog(settings.models_file, settings.models_dir)
-    for line in [*map(_line, catalog.entries), *map(addon_line, catalog.addons)]:
+    lines = [*map(_line, catalog.entries), *map(addon_line, catalog.addons), *map(upscaler_line, catalog.upscalers)]
+    for line in lines:
         print(line, file=out)
     return DONE
 
@@ -128,9 +130,24 @@ def _check_contents(entry: ModelEntry) -> int:
     return found.size
 
 
-def _check(ids: Sequence[str], settings: EngineSettings, out: TextIO) -> int:
+def _check_upscalers(ids: Sequence[str], settings: EngineSettings, out: TextIO) -> int:
     code = DONE
-    for entry in _named(ids, settings) or _here(settings):
+    for entry in load_catalog(settings.models_file, settings.models_dir).upscalers:
+        if ids and entry.upscaler.name not in ids:
+            continue
+        try:
+            print(check_upscaler(entry), file=out)
+        except ModelsError as error:
+            print(error, file=out)
+            code = FAILED
+    return code
+
+
+def _check(ids: Sequence[str], settings: EngineSettings, out: TextIO) -> int:
+    upscalers = [entry.upscaler.name for entry in load_catalog(settings.models_file, settings.models_dir).upscalers]
+    named = _named([id for id in ids if id not in upscalers], settings)
+    code = DONE
+    for entry in named if ids else _here(settings):
         name = entry.name if isinstance(entry, AddOn) else entry.info.id
         try:
             sentence = check_again(entry) if isinstance(entry, AddOn) else _check_model(entry)

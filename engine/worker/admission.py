@@ -7,11 +7,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
-from engine.api import GenerationRequest
+from engine.api import GenerationRequest, UpscalerUse
 from engine.wire import Loaded
 from engine.worker.desk import Desk
-from engine.worker.jobs import Job, begin_job
-from engine.worker.pipelines import Parts
+from engine.worker.jobs import Job, begin_enlarging, begin_job
+from engine.worker.pipelines import LoadedModel, Parts
 from engine.worker.residency import Models, NoRoom
 
 Result = TypeVar("Result")
@@ -69,11 +69,17 @@ class Admission:
         """Forget a job that is not prepared yet; say whether there was one."""
         return self._coming.pop(job_id, None) is not None
 
-    def left(self, model: str) -> None:
+    def left(self, request: GenerationRequest) -> None:
         """A job that was prepared is over."""
         self._held -= 1
-        self._prepares.ask(partial(self._models.release, model), lambda _: None, _unexpected)
+        self._prepares.ask(partial(self._release, request), lambda _: None, _unexpected)
         self._try_again()
+
+    def _release(self, request: GenerationRequest) -> None:
+        """On the desk's thread."""
+        self._models.release(request.recipe.model)
+        if request.recipe.upscaler is not None:
+            self._models.upscalers.give_back(request.recipe.upscaler)
 
     def relieve(self, then: Callable[[], None]) -> None:
         """Free the device of models that are not drawn with, and do something then."""
@@ -113,10 +119,22 @@ class Admission:
 
     def _begin(self, request: GenerationRequest) -> Job:
         """On the desk's thread."""
-        name = request.recipe.model
-        job = begin_job(request, self._models.get(name))
+        name, use = request.recipe.model, request.recipe.upscaler
+        model = self._models.get(name)
         self._models.hold(name)
-        return job
+        try:
+            return begin_job(request, model) if use is None else self._begin_enlarging(request, model, use)
+        except BaseException:
+            self._models.release(name)
+            raise
+
+    def _begin_enlarging(self, request: GenerationRequest, model: LoadedModel, use: UpscalerUse) -> Job:
+        upscaler = self._models.upscalers.take(use)
+        try:
+            return begin_enlarging(request, model, upscaler)
+        except BaseException:
+            self._models.upscalers.give_back(use)
+            raise
 
     def _begun(self, request: GenerationRequest, job: Job) -> None:
         self._held += 1
@@ -124,7 +142,7 @@ class Admission:
             del self._coming[job.job_id]
             self._join(job)
         else:
-            self.left(request.recipe.model)
+            self.left(request)
 
     def _failed(self, request: GenerationRequest, error: Exception) -> None:
         if self._coming.get(request.job_id) is not request:

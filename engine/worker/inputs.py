@@ -81,11 +81,32 @@ def read_start(request: GenerationRequest, pipeline: Any, gate: SafetyGate) -> S
         size = _whole_latents(picture.size, size, factor)
     fitted = fit_picture(picture, size, wanted)
     # Edges that go on for long look like nothing that a detector knows; there is nothing new in them.
-    review = gate.judge(_resized(picture, wanted.placed) if wanted.placed else fitted)
-    if review.verdict is not Verdict.ALLOW:
-        raise InputWithheld(review.verdict is Verdict.BLOCK)
+    _check(_resized(picture, wanted.placed) if wanted.placed else fitted, gate)
     start = encode_start(pipeline, wanted.strength, fitted, mask and fit_mask(mask, size, wanted))
     return replace(start, stretched=stretched)
+
+
+def read_small_picture(request: GenerationRequest, gate: SafetyGate) -> Image.Image:
+    """Return the picture that the recipe's upscaler is to make as large as the recipe says.
+
+    Raises:
+        BadInput: it is missing, too large, or no picture.
+        InputWithheld: the gate does not allow it.
+    """
+    recipe = request.recipe
+    assert recipe.init_image is not None
+    assert recipe.upscaler is not None
+    size = (recipe.width // recipe.upscaler.factor, recipe.height // recipe.upscaler.factor)
+    picture = decode_input(request.input(recipe.init_image.sha256))
+    fitted = fit_picture(picture, size, recipe.init_image)
+    _check(fitted, gate)
+    return fitted
+
+
+def _check(picture: Image.Image, gate: SafetyGate) -> None:
+    review = gate.judge(picture)
+    if review.verdict is not Verdict.ALLOW:
+        raise InputWithheld(review.verdict is Verdict.BLOCK)
 
 
 def _whole_latents(own: tuple[int, int], most: tuple[int, int], factor: int) -> tuple[int, int]:

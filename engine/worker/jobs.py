@@ -10,11 +10,13 @@ from engine.api import GenerationRequest, ImageResult, ReviewedImage, Verdict
 from engine.encoding import Wrapping
 from engine.worker.batch import Drawing, Group, begin_drawing
 from engine.worker.buckets import RowShape
-from engine.worker.inputs import read_start
+from engine.worker.inputs import read_small_picture, read_start
 from engine.worker.loras import applied
 from engine.worker.pipelines import LoadedModel
 from engine.worker.previews import preview_due
 from engine.worker.prompts import encode_prompts
+from engine.worker.upscaling.enlargement import Enlargement
+from engine.worker.upscaling.upscalers import LoadedUpscaler
 
 
 @dataclass(slots=True, eq=False)
@@ -24,12 +26,13 @@ class Job:
     Args:
         request: what was asked.
         model: what draws it.
-        drawings: one per image of the recipe, in its order.
+        drawings: one per image of the recipe, in its order; none where a picture is made larger.
         previews: whether to go on showing previews; a withheld one ends them.
         started: when it joined the batch, on the monotonic clock in seconds.
         results: of the images that are decoded and judged.
         bucket: rows of the largest UNet call it had a part in.
         previewed: step of the last preview.
+        enlargement: the picture that is made larger; None where something is drawn.
     """
 
     request: GenerationRequest
@@ -40,6 +43,7 @@ class Job:
     results: dict[int, ImageResult] = field(default_factory=dict)
     bucket: int = 0
     previewed: int = 0
+    enlargement: Enlargement | None = None
 
     @property
     def job_id(self) -> str:
@@ -59,7 +63,7 @@ class Job:
     @property
     def finished(self) -> bool:
         """Whether every image has its result."""
-        return len(self.results) == len(self.drawings)
+        return len(self.results) == len(self.request.recipe.images)
 
     def preview_due(self) -> bool:
         """Say, once for each preview, whether the image furthest behind has come to one."""
@@ -71,7 +75,7 @@ class Job:
 
     def images(self) -> tuple[ImageResult, ...]:
         """Return the results in the recipe's order."""
-        return tuple(self.results[index] for index in range(len(self.drawings)))
+        return tuple(self.results[index] for index in range(len(self.request.recipe.images)))
 
     def allowed(self) -> list[ReviewedImage]:
         """Return the pictures that the gate let pass, in the recipe's order."""
@@ -111,3 +115,13 @@ def begin_job(request: GenerationRequest, model: LoadedModel) -> Job:
         begin_drawing(pipeline, recipe, seed, conditioning, rule, group, loras.unet, start) for seed in recipe.images
     ]
     return Job(request, model, drawings, request.previews, time.monotonic())
+
+
+def begin_enlarging(request: GenerationRequest, model: LoadedModel, upscaler: LoadedUpscaler) -> Job:
+    """Check what is to be made larger.
+
+    Raises:
+        BadInput, InputWithheld: it cannot be used.
+    """
+    enlargement = Enlargement(read_small_picture(request, model.gate), request.recipe, upscaler)
+    return Job(request, model, (), False, time.monotonic(), enlargement=enlargement)

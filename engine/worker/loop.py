@@ -1,8 +1,8 @@
 """The worker's loop: drain messages -> admit -> pack -> UNet and scheduler steps -> detach what is finished.
 
 One thread, the step thread, owns everything here. It looks at its messages before every UNet call, so that a cancel
-and a newcomer wait for one call at most. Three desks work aside from it: one prepares jobs, one loads models ahead, one
-reviews pictures.
+and a newcomer wait for one call at most. Four desks work aside from it: one prepares jobs, one loads models ahead, one
+reviews pictures, one makes pictures larger.
 """
 
 from __future__ import annotations
@@ -44,6 +44,8 @@ from engine.worker.previews import expected_latents, review_preview
 from engine.worker.residency import Models
 from engine.worker.safety import Detector, ProofFailed, Review, load_floor
 from engine.worker.steps import advance
+from engine.worker.upscaling.enlargement import Enlargement, Enlarging
+from engine.worker.upscaling.upscalers import Enlarged
 
 PREVIEWS_WAITING = 4
 """Previews of one job that may wait for their review; with more jobs, fewer of each: pictures come first."""
@@ -87,8 +89,8 @@ def draw_until_stopped(
 ) -> None:
     """Open the desks and run the loop; the arguments are the loop's."""
     desk = partial(open_desk, inbox=inbox, threads=device.threads)
-    with desk("prepares") as prepares, desk("fetches") as fetches, desk("reviews") as reviews:
-        Loop(name, device, models, inbox, send, prepares, fetches, reviews).run()
+    with desk("prepares") as prepares, desk("fetches") as fetches, desk("reviews") as reviews, desk("enlarges") as last:
+        Loop(name, device, models, inbox, send, prepares, fetches, reviews, last).run()
 
 
 class Loop:
@@ -102,6 +104,7 @@ class Loop:
         prepares: brings models to the device, encodes prompts, draws initial noise.
         fetches: loads models ahead.
         reviews: judges and encodes previews and pictures; the gates are asked nowhere else.
+        enlarges: makes pictures larger.
     """
 
     def __init__(
@@ -114,6 +117,7 @@ class Loop:
         prepares: Desk,
         fetches: Desk,
         reviews: Desk,
+        enlarges: Desk,
     ) -> None:
         self._name = name
         self._device = device
@@ -121,6 +125,7 @@ class Loop:
         self._send = send
         self._admission = Admission(models, prepares, fetches, self._join, self._tell_failure, send)
         self._reviews = reviews
+        self._enlarging = Enlarging(enlarges, inbox)
         self._jobs: dict[str, Job] = {}
         self._caps: dict[Group, int] = {}
         self._turn = 0
@@ -175,6 +180,8 @@ class Loop:
     def _join(self, job: Job) -> None:
         self._jobs[job.job_id] = job
         self._send(JobStarted(job.job_id))
+        if job.enlargement:
+            self._enlarge(job, job.enlargement)
 
     def _step(self, batch: Batch) -> None:
         """Take a batch one step further, or lower the cap, so that the next step tries with fewer rows."""
@@ -242,7 +249,7 @@ class Loop:
                     return
 
     def _decode_again(self, job: Job, index: int, drawing: Drawing) -> None:
-        if self._jobs.get(job.job_id) is job:
+        if self._is_alive(job):
             self._decode(job, index, drawing, again=True)
 
     def _decode(self, job: Job, index: int, drawing: Drawing, again: bool = False) -> None:
@@ -263,6 +270,39 @@ class Loop:
             review = partial(job.model.gate.review, pixels, drawing.latents, job.wrapping(index))
             self._ask_review(review, job, partial(self._reviewed, index))
 
+    def _enlarge(self, job: Job, enlargement: Enlargement, again: bool = False) -> None:
+        """Have a picture made larger; if memory runs out, once more as in `_decode`."""
+        take = partial(self._enlarged, job, enlargement)
+        fail = partial(self._not_enlarged, job, enlargement, again)
+        self._enlarging.begin(enlargement, partial(self._tell_progress, job), take, fail)
+
+    def _tell_progress(self, job: Job, step: int, total: int) -> None:
+        if self._is_alive(job):
+            self._send(JobProgress(job.job_id, step, total))
+
+    def _enlarged(self, job: Job, enlargement: Enlargement, enlarged: Enlarged) -> None:
+        if self._is_wanted(job, enlargement):
+            review = partial(job.model.gate.review, enlarged.pixels, enlarged.latents, job.wrapping(0))
+            self._ask_review(review, job, partial(self._reviewed, 0))
+
+    def _not_enlarged(self, job: Job, enlargement: Enlargement, again: bool, error: Exception) -> None:
+        if isinstance(error, torch.OutOfMemoryError):
+            error.__traceback__ = None  # it holds what was computed so far
+            if not again and self._is_alive(job):
+                _log.warning("making a picture larger ran out of memory")
+                self._admission.relieve(partial(self._enlarge, job, enlargement, again=True))
+                return
+        if self._is_wanted(job, enlargement):
+            self._fail(job, error)
+
+    def _is_wanted(self, job: Job, enlargement: Enlargement) -> bool:
+        """Note that the desk is done with a picture, and say whether its job still wants it."""
+        enlargement.under_way = False
+        if not self._is_alive(job):
+            self._admission.left(job.request)
+            return False
+        return True
+
     def _reviewed(self, index: int, job: Job, review: Review) -> None:
         job.results[index] = ImageResult(index, review.verdict, review.reason, review.image)
         if not job.finished:
@@ -277,14 +317,17 @@ class Loop:
         """Have the desk look at something of a job; whatever it says is lost if the job has ended."""
 
         def if_alive(result: Result) -> None:
-            if self._jobs.get(job.job_id) is job:
+            if self._is_alive(job):
                 take(job, result)
 
         def fail(error: Exception) -> None:
-            if self._jobs.get(job.job_id) is job:
+            if self._is_alive(job):
                 self._fail(job, error)
 
         self._reviews.ask(work, if_alive, fail)
+
+    def _is_alive(self, job: Job) -> bool:
+        return self._jobs.get(job.job_id) is job
 
     def _finish(self, job: Job, grid: ReviewedImage | None) -> None:
         self._leave(job)
@@ -296,7 +339,10 @@ class Loop:
 
     def _leave(self, job: Job) -> None:
         del self._jobs[job.job_id]
-        self._admission.left(job.request.recipe.model)
+        if job.enlargement and job.enlargement.under_way:
+            job.enlargement.unwanted.set()
+        else:
+            self._admission.left(job.request)
         groups = {drawing.group for drawing in self._drawings()}
         self._caps = {group: cap for group, cap in self._caps.items() if group in groups}
 

@@ -28,7 +28,8 @@ from engine.worker.single_file import load_single_file
 from engine.worker.weights import modules_of
 
 _log = logging.getLogger(__name__)
-_loading = threading.Lock()
+LOADING = threading.Lock()
+"""Held while something is loaded: the libraries change things of the whole process then, and put them back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +87,7 @@ def load_parts(entry: ModelEntry, device: Device) -> Parts:
         ModelUnavailable: they cannot be loaded.
     """
     model = entry.info.id
-    # While they build a model, the libraries change things of the whole process, and put back what they found.
-    with _loading:
+    with LOADING:
         started = time.monotonic()
         try:
             checker = read_checker(entry.safety_checker, device)

@@ -28,6 +28,7 @@ from engine.worker.pipelines import LoadedModel, Parts, load_parts
 from engine.worker.profiles import Need, Profile, choose, decode_bytes
 from engine.worker.safety import Detector, ProofFailed, SafetyGate, proof_pictures, prove_checker
 from engine.worker.turns import Turns
+from engine.worker.upscaling.upscalers import Upscalers
 from engine.worker.weights import copy_to, count_bytes, estimate_bytes, modules_of
 
 _RAM = torch.device("cpu")
@@ -95,7 +96,7 @@ class Resident:
 
 
 class Models:
-    """The models of one worker. Owned by the thread that prepares jobs.
+    """The models of one worker, and its upscalers (`upscalers`). Owned by the thread that prepares jobs.
 
     Args:
         catalog: which models there are.
@@ -124,6 +125,7 @@ class Models:
         self._on_device = on_device or (card_memory(device.where) if is_card else ram(device.ram_bytes))
         self._in_ram = in_ram or (ram(device.ram_bytes) if is_card else None)
         self._residents: dict[str, Resident] = {}
+        self.upscalers = Upscalers(catalog.upscalers, device, self._claim_beside)
 
     def get(self, model: str) -> LoadedModel:
         """Return a model that is ready to draw, loading it if it is not in memory.
@@ -264,12 +266,34 @@ class Models:
 
     def _claim_device(self, model: str, size: int) -> None:
         """Make room on the device, or raise why there is none. The reserve is not worth a refusal."""
-        if self._clear_device(size) or self._free_on_device(spare=False) >= size:
+        if self._has_room(size):
             return
-        if any(each.jobs for each in self._residents.values()):
+        if self._jobs or self.upscalers.size:
             raise NoRoom(model)
+        raise ModelUnavailable(model, self._too_little(size))
+
+    def _claim_beside(self, size: int) -> str:
+        """Make room for an upscaler beside the model of its job, which is held; return why there never is, or "".
+
+        Raises:
+            NoRoom: there is none beside what other jobs use.
+        """
+        if self._has_room(size):
+            return ""
+        if self._jobs > 1 or self.upscalers.size:
+            raise NoRoom("an upscaler")
+        return self._too_little(size)
+
+    @property
+    def _jobs(self) -> int:
+        return sum(each.jobs for each in self._residents.values())
+
+    def _has_room(self, size: int) -> bool:
+        return self._clear_device(size) or self._free_on_device(spare=False) >= size
+
+    def _too_little(self, size: int) -> str:
         free = max(0, self._free_on_device(spare=False))
-        raise ModelUnavailable(model, f"it takes {size / GB:.1f} GB of memory, and {free / GB:.1f} GB are free")
+        return f"it takes {size / GB:.1f} GB of memory, and {free / GB:.1f} GB are free"
 
     def _clear_device(self, size: int, taken: int = 0) -> bool:
         """Let models leave the device, the one used longest ago first, until so many bytes are free, or none may.
@@ -321,7 +345,7 @@ class Models:
 
     def _free_on_device(self, taken: int = 0, spare: bool = True) -> int:
         residents = [each for each in self._residents.values() if each.on_device]
-        taken += sum(each.size_on_device for each in residents)
+        taken += sum(each.size_on_device for each in residents) + self.upscalers.size
         return self._on_device.free(taken, spare, sum(each.promised for each in residents))
 
 

@@ -70,7 +70,7 @@ def estimate_bytes(entry: ModelEntry, device: Device) -> int:
     else:
         files = [file for part in _PARTS for file in _weight_files(source, part)]
     files += _weight_files(checker, _CHECKER) or _weight_files(checker, "")
-    return device.dtype.itemsize * sum(_count_numbers(file) for file in files)
+    return device.dtype.itemsize * sum(count_numbers(file) for file in files)
 
 
 def _weight_files(source: Source, part: str) -> list[Path]:
@@ -80,7 +80,8 @@ def _weight_files(source: Source, part: str) -> list[Path]:
         return []
 
 
-def _count_numbers(file: Path) -> int:
+def count_numbers(file: Path) -> int:
+    """Return how many numbers the tensors of a safetensors file have; 0 if it cannot be read."""
     try:
         return sum(int(prod(tensor["shape"])) for tensor in header_of(file).values())
     except (ContentsError, KeyError, TypeError):

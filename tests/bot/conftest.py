@@ -34,6 +34,7 @@ from engine.api import (
     SchedulerInfo,
     Size,
     Trouble,
+    Upscaler,
 )
 from engine.catalog import Catalog, ModelEntry, Source
 from engine.executors.fake import FakeExecutor
@@ -50,7 +51,9 @@ STYLES = (
 )
 
 
-def model(model_id: str, *, schedulers: tuple[str, ...] = ("DPM++ 2M", "Euler a")) -> ModelInfo:
+def model(
+    model_id: str, *, schedulers: tuple[str, ...] = ("DPM++ 2M", "Euler a"), upscalers: tuple[Upscaler, ...] = ()
+) -> ModelInfo:
     """Return a model of the tests' catalogue."""
     return ModelInfo(
         id=model_id,
@@ -71,11 +74,12 @@ def model(model_id: str, *, schedulers: tuple[str, ...] = ("DPM++ 2M", "Euler a"
         max_guidance=15.0,
         schedulers=tuple(SchedulerInfo(name, f"what {name} is good for") for name in schedulers),
         scheduler=schedulers[0],
+        upscalers=upscalers,
     )
 
 
 POCKET = model("pocket")
-OTHER = model("other", schedulers=("Heun",))
+OTHER = model("other", schedulers=("Heun",), upscalers=(Upscaler("Crisp 2", "Crisp", "1", 2),))
 
 
 def catalog() -> Catalog:

@@ -44,7 +44,7 @@ def draw_profiled(
         scheduler.step = _timed(scheduler.step, "scheduler_s", counter)
     Image.Image.save = _timed(Image.Image.save, "png_s", counter)  # type: ignore[method-assign]
     desk = partial(open_desk, inbox=inbox, threads=device.threads)
-    with desk("prepares") as prepares, desk("fetches") as fetches, desk("reviews") as reviews:
+    with desk("prepares") as prepares, desk("fetches") as fetches, desk("reviews") as reviews, desk("enlarges") as last:
         Loop(
             name,
             device,
@@ -54,6 +54,7 @@ def draw_profiled(
             cast(Desk, _TimedDesk(prepares, "prepare_s", counter)),
             fetches,
             cast(Desk, _TimedDesk(reviews, "review_s", counter)),
+            last,
         ).run()
 
 

@@ -31,6 +31,7 @@ async def test_a_request_for_four_pictures_ends_as_a_grid_with_buttons_for_each(
     assert world.labels(message) == [
         *("Show 1", "Show 2", "Show 3", "Show 4"),
         *("Vary 1", "Vary 2", "Vary 3", "Vary 4"),
+        *("Upscale 1", "Upscale 2", "Upscale 3", "Upscale 4"),
         *("Reroll", "Delete"),
     ]
     assert Image.open(BytesIO(world.file(message))).size == (256, 256)

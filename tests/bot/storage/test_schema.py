@@ -88,6 +88,26 @@ def test_jobs_that_had_ended_before_it_was_noted_count_as_told(tmp_path: Path) -
     assert untold == {"accepted", "finished"}
 
 
+def test_upscales_that_were_kept_as_variations_become_their_own_kind(tmp_path: Path) -> None:
+    steps = load_migrations()
+    (number,) = (step.number for step in steps if step.name.endswith("add_upscale_kind"))
+    migrate(tmp_path, steps[: number - 1])
+    kinds = {"a": ("vary", "upscale:x:0:2:1"), "b": ("vary", "vary:x:0:0.4:1"), "c": ("imagine", None)}
+    with closing(sqlite3.connect(tmp_path / DATABASE_NAME)) as connection, connection:
+        connection.execute("INSERT INTO recipes VALUES (?, '{}')", ("0" * 64,))
+        for id, (kind, press) in kinds.items():
+            connection.execute(
+                "INSERT INTO jobs (id, kind, recipe_sha256, guild_id, channel_id, user_id, state, count, accepted_at,"
+                " press) VALUES (?, ?, ?, 1, 2, 3, 'delivered', 1, 0.0, ?)",
+                (id, kind, "0" * 64, press),
+            )
+    migrate(tmp_path)
+    with closing(sqlite3.connect(tmp_path / DATABASE_NAME)) as connection:
+        assert dict(connection.execute("SELECT id, kind FROM jobs")) == {"a": "upscale", "b": "vary", "c": "imagine"}
+        with pytest.raises(sqlite3.IntegrityError):
+            connection.execute("UPDATE jobs SET kind = 'other'")
+
+
 def test_a_migration_cut_off_within_a_statement_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="ends within a statement"):
         migrate(tmp_path, (Migration(1, "cut", "CREATE TABLE whole (x);\nCREATE TABLE half (x"),))

@@ -63,15 +63,6 @@ async def test_vary_under_a_grid_varies_the_picture_of_that_number_strongly(worl
     assert image.variations[0].strength == STRONG
 
 
-async def test_a_single_picture_grows_at_the_press_of_a_button(world: World) -> None:
-    parent = await world.drawn(seed="7", size="96x64")
-
-    child = await world.delivered(await world.press(world.ann, parent, "Upscale x2"))
-
-    old, new = (await world.generation(parent)).recipe, (await world.generation(child)).recipe
-    assert (new.width, new.height, new.images) == (2 * old.width, 2 * old.height, old.images)
-
-
 async def test_variations_fit_into_what_one_request_may_have(world: World) -> None:
     parent = await world.drawn()
     await world.moderator.slash(world.channel, "admin limits set", pictures_per_request=2)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.api import ImageSeed, InitImage, Parameters, Recipe, Variation, parameters_text, read_parameters
+from engine.api import ImageSeed, InitImage, Parameters, Recipe, Upscaler, Variation, parameters_text, read_parameters
 from engine.api.embedded_texts import PARAMETERS, RECIPE
 from engine.api.metadata import embedded_texts, read_metadata
 from engine.catalog.schedulers import SCHEDULERS
@@ -68,6 +68,13 @@ def test_a_picture_drawn_over_another_tells_its_strength() -> None:
 
     assert "Denoising strength: 0.6" in parameters_text(recipe)
     assert read(parameters_text(recipe)).from_picture
+
+
+def test_what_an_upscaler_made_names_it_as_a1111_does() -> None:
+    text = parameters_text(OURS.upscaled(0, "0a" * 32, 2, Upscaler("crisp", "Crisp", "1", 4)))
+
+    assert "Size: 1024x1024, Model: sd15, Postprocess upscale by: 2, Postprocess upscaler: crisp, " in text
+    assert "Denoising" not in text
 
 
 def test_skipped_layers_are_counted_as_a1111_counts_them() -> None:

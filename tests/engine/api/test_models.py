@@ -23,6 +23,8 @@ from engine.api import (
     UnknownInversion,
     UnknownLora,
     UnknownScheduler,
+    UnknownUpscaler,
+    Upscaler,
 )
 
 MODEL = ModelInfo(
@@ -183,3 +185,28 @@ def test_a_picture_may_grow_to_twice_what_the_model_draws_from_nothing() -> None
             MODEL.check(replace(large, init_image=init_image))
     with pytest.raises(InvalidSize):
         MODEL.check(replace(RECIPE.upscaled(0, "0a" * 32, 4), width=MODEL.max_side * 4))
+
+
+def test_what_an_upscaler_makes_may_be_larger_than_the_model_draws() -> None:
+    crisp = Upscaler("crisp", "Crisp", "1", 4)
+    model = replace(MODEL, upscalers=(crisp,))
+    large = replace(RECIPE, width=MODEL.max_side, height=MODEL.max_side)
+    model.check(large.upscaled(0, "0a" * 32, 4, crisp))
+
+
+def test_an_upscaler_that_is_gone_changed_or_too_weak_is_refused() -> None:
+    crisp = Upscaler("crisp", "Crisp", "1", 2)
+    model = replace(MODEL, upscalers=(crisp,))
+    model.check(RECIPE.upscaled(0, "0a" * 32, 2, crisp))
+    for upscaler, factor in ((replace(crisp, revision="2"), 2), (replace(crisp, name="sharp"), 2), (crisp, 4)):
+        with pytest.raises(UnknownUpscaler) as unknown:
+            model.check(RECIPE.upscaled(0, "0a" * 32, factor, upscaler))
+        assert unknown.value.known == ("crisp",)
+
+
+def test_of_upscalers_the_one_with_the_least_to_reduce_is_taken() -> None:
+    four, two, other = Upscaler("a", "A", "1", 4), Upscaler("b", "B", "1", 2), Upscaler("c", "C", "1", 2)
+    assert replace(MODEL, upscalers=(four, two, other)).upscaler(2) == two
+    assert replace(MODEL, upscalers=(two, four)).upscaler(4) == four
+    assert replace(MODEL, upscalers=(two,)).upscaler(4) is None
+    assert MODEL.upscaler(2) is None

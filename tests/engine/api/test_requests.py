@@ -22,6 +22,8 @@ from engine.api import (
     LoraUse,
     Placement,
     Recipe,
+    Upscaler,
+    UpscalerUse,
     Variation,
 )
 
@@ -229,3 +231,40 @@ def test_an_upscaled_image_keeps_its_seed_and_prompt() -> None:
     grown = RECIPE.upscaled(1, "0a" * 32, 2)
     assert (grown.width, grown.height, grown.images) == (2 * RECIPE.width, 2 * RECIPE.height, RECIPE.images[1:])
     assert replace(grown, width=RECIPE.width, height=RECIPE.height, images=RECIPE.images, init_image=None) == RECIPE
+
+
+CRISP = Upscaler("crisp", "Crisp", "2", 4)
+
+
+def test_a_picture_for_an_upscaler_goes_without_what_only_models_know() -> None:
+    drawn = replace(RECIPE, loras=(LoraUse("ink", "1", 0.8),), inversions=(Inversion("toy", "1"),))
+    grown = drawn.upscaled(1, "0a" * 32, 2, CRISP)
+    assert grown.upscaler == UpscalerUse("crisp", "2", 2)
+    assert grown.init_image == InitImage("0a" * 32, 1.0)
+    assert (grown.width, grown.height, grown.images) == (256, 384, (RECIPE.images[1],))
+    assert (grown.loras, grown.inversions) == ((), ())
+    assert Recipe.from_json(grown.canonical_json()) == grown
+    assert grown.upscaled(0, "0b" * 32, 2).upscaler is None
+
+
+def test_name_revision_and_factor_of_an_upscaler_decide_the_pixels() -> None:
+    grown = RECIPE.upscaled(0, "0a" * 32, 2, CRISP)
+    uses = [UpscalerUse("crisp", "2", 2), UpscalerUse("sharp", "2", 2), UpscalerUse("crisp", "3", 2)]
+    hashes = {replace(grown, upscaler=use).sha256() for use in (*uses, UpscalerUse("crisp", "2", 4), None)}
+    assert len(hashes) == 5
+
+
+def test_an_upscaler_takes_one_whole_picture_of_a_size_that_can_grow_to_the_recipes() -> None:
+    grown = RECIPE.upscaled(0, "0a" * 32, 2, CRISP)
+    changes: list[dict[str, Any]] = [
+        {"init_image": None},
+        {"init_image": InitImage("0a" * 32, 1.0, mask="0b" * 32)},
+        {"images": RECIPE.images},
+        {"width": 257},
+    ]
+    for change in changes:
+        with pytest.raises(ValueError, match=r"takes one picture|is no size"):
+            replace(grown, **change)
+    for factor in (0, 1, 3, 8, True, 2.5):
+        with pytest.raises(ValueError, match="factor"):
+            UpscalerUse("crisp", "1", factor)  # type: ignore[arg-type]
