@@ -217,7 +217,7 @@ class _Planning:
         return whole
 
     def _without_unknown_loras(self, *prompts: str) -> list[str]:
-        own = {lora.name.casefold() for lora in self._info.loras if lora.family == self._info.family}
+        own = {lora.name.casefold() for lora in self._info.offered_loras()}
         known, unknown = [], []
         for prompt in prompts:
             rest, tags = split_loras(prompt)

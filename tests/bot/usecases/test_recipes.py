@@ -11,7 +11,7 @@ from bot.policy import ModelDenied
 from bot.records import Kind
 from bot.usecases.recipes import Change, Plan, read_found
 from bot.usecases.refusals import AlreadyUnderWay, NoRecipe, NoSuchPicture
-from engine.api import ImageSeed, Lora, LoraUse, Parameters
+from engine.api import BadInput, ImageSeed, Lora, LoraUse, Parameters
 from engine.api.embedded_texts import PARAMETERS, RECIPE
 
 if TYPE_CHECKING:
@@ -76,15 +76,23 @@ async def test_a_noise_scheduler_is_found_by_its_name_or_the_nearest_is_taken(
 
 
 async def test_loras_that_are_not_here_are_left_out_and_the_others_stay(studio: Studio) -> None:
-    ink = Lora("ink", "1", "sd1")
-    studio.models = (replace(studio.models[0], loras=(ink, Lora("wide", "1", "sdxl"))),)
+    ink, unpulled = Lora("ink", "1", "sd1"), Lora("unpulled", "1", "sd1")
+    loras = (ink, unpulled, Lora("wide", "1", "sdxl"))
+    studio.models = (replace(studio.models[0], loras=loras, absent_loras=(unpulled,)),)
     await studio.reopen()
 
-    planned = await plan(studio, prompt="a cat <lora:gone>, <lora:Ink:0.5> <lora:wide:1>")
+    planned = await plan(studio, prompt="a cat <lora:gone>, <lora:Ink:0.5> <lora:wide:1> <lora:unpulled>")
 
-    assert planned.changes == (Change("lora", "gone, wide"),)
+    assert planned.changes == (Change("lora", "gone, wide, unpulled"),)
     assert planned.recipe.loras == (LoraUse("ink", "1", 0.5),)
     assert "gone" not in planned.recipe.prompt
+
+
+async def test_a_family_s_loras_are_left_out_by_a_model_that_takes_others(studio: Studio) -> None:
+    studio.models = (replace(studio.models[0], loras=(Lora("ink", "1", "sd1"),), addon_family="small"),)
+    await studio.reopen()
+
+    assert (await plan(studio, prompt="a cat <lora:ink>")).changes == (Change("lora", "ink"),)
 
 
 async def test_what_the_server_keeps_away_is_added_once(studio: Studio) -> None:
@@ -126,6 +134,17 @@ async def test_a_generation_runs_again_from_what_it_started_from(studio: Studio)
 
     assert again.recipe == grown.recipe
     assert (await studio.end(again.id)).pictures[0].file_sha256 == grown.pictures[0].file_sha256
+
+
+async def test_a_generation_whose_start_was_deleted_cannot_run(studio: Studio) -> None:
+    parent = await studio.drawn("a cat", width=64, height=64)
+    grown = await studio.end((await studio.usecases.rework.upscale(studio.ann, studio.place, parent.id, 0, 2)).id)
+    await studio.usecases.deliver.delete(studio.ann, parent.id)
+
+    with pytest.raises(BadInput) as refused:
+        await studio.usecases.rework.run(studio.ann, studio.place, grown.id, None)
+
+    assert refused.value.reason == "missing"
 
 
 async def test_a_picture_that_a_generation_never_had_cannot_run(studio: Studio) -> None:
