@@ -76,14 +76,13 @@ async def test_a_noise_scheduler_is_found_by_its_name_or_the_nearest_is_taken(
 
 
 async def test_loras_that_are_not_here_are_left_out_and_the_others_stay(studio: Studio) -> None:
-    ink, unpulled = Lora("ink", "1", "sd1"), Lora("unpulled", "1", "sd1")
-    loras = (ink, unpulled, Lora("wide", "1", "sdxl"))
-    studio.models = (replace(studio.models[0], loras=loras, absent_loras=(unpulled,)),)
+    ink = Lora("ink", "1", "sd1")
+    studio.models = (replace(studio.models[0], loras=(ink, Lora("wide", "1", "sdxl"))),)
     await studio.reopen()
 
-    planned = await plan(studio, prompt="a cat <lora:gone>, <lora:Ink:0.5> <lora:wide:1> <lora:unpulled>")
+    planned = await plan(studio, prompt="a cat <lora:gone>, <lora:Ink:0.5> <lora:wide:1>")
 
-    assert planned.changes == (Change("lora", "gone, wide, unpulled"),)
+    assert planned.changes == (Change("lora", "gone, wide"),)
     assert planned.recipe.loras == (LoraUse("ink", "1", 0.5),)
     assert "gone" not in planned.recipe.prompt
 
