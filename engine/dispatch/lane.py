@@ -94,9 +94,9 @@ class Lane:
         return sum(job.row_steps for job in self.running.values())
 
     @property
-    def group(self) -> Group | None:
-        """What the worker draws now; None when it draws nothing. Only the same may join."""
-        return next((job.group for job in self.running.values() if not job.enlarges), None)
+    def groups(self) -> frozenset[Group]:
+        """What the worker draws now; empty when it draws nothing."""
+        return frozenset(job.group for job in self.running.values() if not job.enlarges)
 
     def can_take(self, job: EngineJob) -> bool:
         """Whether the worker may be asked for the job while it has room. Of pictures it makes one larger at a time."""
@@ -258,8 +258,8 @@ class Lane:
 
     def _end(self, job: EngineJob, event: Event) -> None:
         del self.running[job.job_id]
-        self.meter.left(job, is_idle=self.group is None)
-        if self.group is None:
+        self.meter.left(job)
+        if not self.groups:
             self._ahead = None
         if not self.running:
             self._watch(None)

@@ -45,10 +45,10 @@ def look_ahead(lanes: Sequence[Lane], order: Sequence[EngineJob]) -> Iterator[tu
     The worker that will be free first loads the model that will be wanted first, and no more than one for each batch.
     """
     ready = [lane for lane in lanes if lane.is_ready]
-    coming = {lane.ahead for lane in ready} | {lane.group[0] for lane in ready if lane.group}
+    coming = {lane.ahead for lane in ready} | {model for lane in ready for model, *_ in lane.groups}
     wanted = [model for model in dict.fromkeys(job.model for job in order) if model not in coming]
     wanted = [model for model in wanted if not any(_has(lane, model) for lane in ready)]
-    for lane in sorted((lane for lane in ready if lane.group and not lane.ahead), key=lambda lane: lane.load):
+    for lane in sorted((lane for lane in ready if lane.groups and not lane.ahead), key=lambda lane: lane.load):
         if (model := next((model for model in wanted if lane.can_draw(model)), None)) is not None:
             wanted.remove(model)
             yield lane, model
@@ -59,31 +59,35 @@ def _has(lane: Lane, model: str) -> bool:
 
 
 def _for_lane(lane: Lane, order: Iterable[EngineJob], patience: float) -> Choice | None:
-    """Return the first job that goes on with what the worker draws, unless it would overtake one for too long.
+    """Return the first job that goes on with what the worker draws, or else the first that can join it.
 
-    A worker in the middle of a batch then gets nothing until it is done; an idle one gets the first job there is.
+    Neither may overtake a job for too long. A worker in the middle of a batch then gets nothing until it is done; an
+    idle one gets the first job there is.
     """
     ahead: list[EngineJob] = []
+    joins: Choice | None = None
     for job in order:
-        goes_on = _goes_on(job, lane)
-        if goes_on and all(other.overtaken + job.cost <= patience for other in ahead):
-            return Choice(lane, job, tuple(ahead))
-        if goes_on:
+        in_time = all(other.overtaken + job.cost <= patience for other in ahead)
+        if _goes_on(job, lane):
+            if in_time:
+                return Choice(lane, job, tuple(ahead))
             break
+        if joins is None and in_time and lane.distance(job.model) == AT_HAND:
+            joins = Choice(lane, job, tuple(ahead))
         ahead.append(job)
-    return Choice(lane, ahead[0]) if ahead and lane.group is None else None
+    return joins or (Choice(lane, ahead[0]) if ahead and not lane.groups else None)
 
 
 def _goes_on(job: EngineJob, lane: Lane) -> bool:
-    """Whether the worker need not load anything or empty its batch for the job."""
-    if lane.group is None:
-        return lane.distance(job.model) == AT_HAND
-    return job.model == lane.group[0] if job.enlarges else job.group == lane.group
+    """Whether the job shares the worker's calls, or enlarges a picture of a model that is drawn with."""
+    if job.enlarges:
+        return any(model == job.model for model, *_ in lane.groups)
+    return job.group in lane.groups
 
 
 def _left(job: EngineJob, lane: Lane, rivals: Sequence[Lane]) -> bool:
     """Whether another worker that could take the job now is nearer to its model."""
     return any(
-        other.distance(job.model) < lane.distance(job.model) and other.group is None and other.can_draw(job.model)
+        other.distance(job.model) < lane.distance(job.model) and not other.groups and other.can_draw(job.model)
         for other in rivals
     )

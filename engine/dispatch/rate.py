@@ -80,7 +80,7 @@ class Meter:
         since_s, row_steps = self._since[job.job_id]
         self.rates.learn(job.group, self._row_steps - row_steps, now_s - since_s)
 
-    def left(self, job: EngineJob, is_idle: bool) -> None:
+    def left(self, job: EngineJob) -> None:
         """The job is no longer in the batch, which may be empty now."""
         self._since.pop(job.job_id, None)
-        self.is_stepping = self.is_stepping and not is_idle
+        self.is_stepping = self.is_stepping and bool(self._since)

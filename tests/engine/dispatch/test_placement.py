@@ -71,24 +71,54 @@ def test_a_flood_in_one_size_does_not_block_another_size(make_request: MakeReque
     run(scenario, fake, patience_row_steps=40, queue_limit_per_tenant=100)
 
 
-def test_a_batch_holds_one_model_and_size_and_no_more_rows_than_the_worker_has(
-    make_request: MakeRequest, run: Run
-) -> None:
+def test_sizes_are_drawn_side_by_side_in_no_more_rows_than_the_worker_has(make_request: MakeRequest, run: Run) -> None:
+    fake = FakeExecutor(rows=8, step_s=1)
+
+    async def scenario(dispatcher: Dispatcher) -> None:
+        await last(dispatcher.submit(make_request()))  # the model is ready then
+        jobs = [dispatcher.submit(make_request(side=16 * (1 + number % 2))) for number in range(12)]
+        waiting = {job.job_id: asyncio.create_task(last(job)) for job in jobs}
+        most, together = 0, set()
+        while waiting:
+            await asyncio.sleep(0.5)
+            waiting = {job_id: task for job_id, task in waiting.items() if not task.done()}
+            sent = [request.recipe.width for request in fake.requests if request.job_id in waiting]
+            most = max(most, len(sent))
+            together.add(frozenset(sent))
+        assert most == 4
+        assert {16, 32} in together
+
+    run(scenario, fake)
+
+
+def test_a_job_joins_others_of_another_model_that_is_ready(make_request: MakeRequest, run: Run) -> None:
+    fake = FakeExecutor(rows=8, step_s=1, room=2)
+
+    async def scenario(dispatcher: Dispatcher) -> None:
+        for model in "ab":
+            await last(dispatcher.submit(make_request(model=model)))
+        dispatcher.submit(make_request(model="a", steps=500))
+        await until(dispatcher, running=1)
+        began_s = asyncio.get_running_loop().time()
+        assert isinstance(await last(dispatcher.submit(make_request(model="b"))), Finished)
+        assert asyncio.get_running_loop().time() - began_s < 50
+        assert dispatcher.status().running == 1
+
+    run(scenario, fake)
+
+
+def test_a_model_that_has_to_be_loaded_waits_until_nothing_else_is_drawn(make_request: MakeRequest, run: Run) -> None:
     fake = FakeExecutor(rows=8, step_s=1)
 
     async def scenario(dispatcher: Dispatcher) -> None:
         waiting = {
             job.job_id: asyncio.create_task(last(job))
-            for job in [dispatcher.submit(make_request(side=16 * (1 + number % 2))) for number in range(12)]
+            for job in [dispatcher.submit(make_request(model="ab"[number % 2])) for number in range(12)]
         }
-        most = 0
         while waiting:
             await asyncio.sleep(0.5)
             waiting = {job_id: task for job_id, task in waiting.items() if not task.done()}
-            sent = [request for request in fake.requests if request.job_id in waiting]
-            assert len({request.recipe.width for request in sent}) <= 1
-            most = max(most, len(sent))
-        assert most == 4
+            assert len({request.recipe.model for request in fake.requests if request.job_id in waiting}) <= 1
 
     run(scenario, fake)
 
