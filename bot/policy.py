@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
+from bot.words import find_phrase
 from engine.api import MAX_IMAGES, ModelInfo, Recipe
 
 
@@ -50,6 +51,9 @@ LIMIT_RANGES: Mapping[str, tuple[int, int]] = MappingProxyType(
 )
 LIMIT_NAMES = tuple(LIMIT_RANGES)
 
+LONGEST_PHRASE = 60
+MOST_PHRASES = 200
+
 
 @dataclass(frozen=True, slots=True)
 class GuildPolicy:
@@ -61,6 +65,7 @@ class GuildPolicy:
         denied_models: ids of models nobody here may use.
         default_model: id used when a member names none; None for the catalogue's first allowed one.
         negative_prompt: added to that of every new request; may be empty.
+        blocked_words: phrases that no prompt may hold, as they were typed.
     """
 
     limits: Limits
@@ -68,6 +73,7 @@ class GuildPolicy:
     denied_models: frozenset[str] = frozenset()
     default_model: str | None = None
     negative_prompt: str = ""
+    blocked_words: tuple[str, ...] = ()
 
 
 class Refusal(Exception):
@@ -85,6 +91,20 @@ class ModelDenied(Refusal):
 @dataclass(eq=False)
 class NoModelAllowed(Refusal):
     """The moderators withdrew every model."""
+
+
+@dataclass(eq=False)
+class WordsBlocked(Refusal):
+    """The prompt holds a phrase that the moderators blocked."""
+
+    phrase: str
+
+
+@dataclass(eq=False)
+class TooManyPhrases(Refusal):
+    """The guild has as many blocked phrases as it may."""
+
+    limit: int
 
 
 @dataclass(eq=False)
@@ -172,6 +192,23 @@ def check_model(policy: GuildPolicy, model: str, models: Iterable[ModelInfo]) ->
     """Raise ModelDenied if the guild's moderators withdrew the model."""
     if model in policy.denied_models:
         raise ModelDenied(model, tuple(info.id for info in allowed_models(policy, models)))
+
+
+def check_words(policy: GuildPolicy, recipes: Iterable[Recipe]) -> None:
+    """Raise WordsBlocked if what one of the recipes draws holds a phrase that the guild's moderators blocked.
+
+    The negative prompt says what is not drawn, and may hold any; but the LoRAs it names draw, too.
+    """
+    drawn = (text for recipe in recipes for text in (recipe.prompt, *(lora.name for lora in recipe.loras)))
+    phrase = find_phrase(policy.blocked_words, drawn)
+    if phrase is not None:
+        raise WordsBlocked(phrase)
+
+
+def check_another_phrase(policy: GuildPolicy) -> None:
+    """Raise TooManyPhrases if the guild may block no further phrase."""
+    if len(policy.blocked_words) >= MOST_PHRASES:
+        raise TooManyPhrases(MOST_PHRASES)
 
 
 def check_request(limits: Limits, wanted: Sequence[tuple[Recipe, ModelInfo]], usage: Usage) -> None:

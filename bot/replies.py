@@ -24,6 +24,7 @@ from bot.texts import recipes as recipe_texts
 from bot.texts import refusals as refusal_texts
 from bot.texts import series as series_texts
 from bot.texts import upscaling as upscaling_texts
+from bot.texts import words as word_texts
 from bot.usecases import refusals
 from bot.usecases.deliver import Parcel
 from bot.usecases.draw import Drawing, Waiting
@@ -221,6 +222,8 @@ REPLIES: Mapping[type[BaseException], Callable[[Any], str]] = {
     policy.TooManyAtOnce: lambda e: refusal_texts.too_many_at_once(e.asked, e.active, e.limit),
     policy.SizeOverLimit: lambda e: refusal_texts.size_over_limit(e.width, e.height, e.limit, e.nearest),
     policy.StepsOverLimit: lambda e: refusal_texts.steps_over_limit(e.asked, e.limit),
+    policy.WordsBlocked: lambda e: word_texts.refused(e.phrase),
+    policy.TooManyPhrases: lambda e: word_texts.too_many(e.limit),
     # the use cases
     refusals.UnknownGeneration: lambda e: texts.UNKNOWN_GENERATION,
     refusals.GenerationDeleted: lambda e: texts.GENERATION_DELETED,
@@ -233,6 +236,7 @@ REPLIES: Mapping[type[BaseException], Callable[[Any], str]] = {
     refusals.NoRecipe: lambda e: recipe_texts.NONE_IN_FILE,
     refusals.RecipeGone: lambda e: recipe_texts.GONE,
     refusals.UnknownStyle: lambda e: prompt_texts.unknown_style(e.style, e.known),
+    refusals.NotBlocked: lambda e: word_texts.not_blocked(e.phrase),
     refusals.OfferOver: lambda e: series_texts.OFFER_OVER,
     refusals.PictureInSeries: lambda e: input_texts.ONE_PROMPT,
     refusals.NotFetched: lambda e: input_texts.NOT_FETCHED,

@@ -13,6 +13,7 @@ from bot.checks import member_of, moderator_of
 from bot.options import offer
 from bot.policy import LIMIT_NAMES
 from bot.texts import admin as texts
+from bot.texts import words as word_texts
 from bot.usecases import Usecases
 from bot.usecases.refusals import WrongValue
 
@@ -30,6 +31,7 @@ class Admin(commands.GroupCog, name="admin", description=texts.ADMIN):
     models = app_commands.Group(name="models", description=texts.ADMIN_MODELS)
     limits = app_commands.Group(name="limits", description=texts.ADMIN_LIMITS)
     negative = app_commands.Group(name="negative", description=texts.ADMIN_NEGATIVE)
+    words = app_commands.Group(name="words", description=word_texts.ADMIN_WORDS)
 
     def __init__(self, usecases: Usecases) -> None:
         self._admin = usecases.admin
@@ -124,6 +126,36 @@ class Admin(commands.GroupCog, name="admin", description=texts.ADMIN):
         """Show what is added."""
         policy = await self._admin.policy(moderator_of(interaction).guild_id)
         await replies.tell(interaction, texts.negative(policy.negative_prompt))
+
+    @words.command(name="block", description=word_texts.ADMIN_WORDS_BLOCK)
+    @app_commands.describe(words=word_texts.ADMIN_WORDS_TO_BLOCK)
+    async def block_words(self, interaction: Interaction, words: str) -> None:
+        """Refuse requests with a phrase in the prompt."""
+        phrase = await self._admin.block_words(moderator_of(interaction), words)
+        await replies.tell(interaction, word_texts.blocked(phrase))
+
+    @words.command(name="allow", description=word_texts.ADMIN_WORDS_ALLOW)
+    @app_commands.describe(words=word_texts.ADMIN_WORDS_BLOCKED)
+    async def allow_words(self, interaction: Interaction, words: str) -> None:
+        """Refuse a phrase no longer."""
+        phrase = await self._admin.allow_words(moderator_of(interaction), words)
+        await replies.tell(interaction, word_texts.allowed(phrase))
+
+    @allow_words.autocomplete("words")
+    async def offer_words(self, interaction: Interaction, current: str) -> Choices:
+        """Offer what is blocked, to moderators only."""
+        member = member_of(interaction)
+        if not member.may_moderate:
+            return []
+        return offer(
+            current, [(phrase, phrase) for phrase in (await self._admin.policy(member.guild_id)).blocked_words]
+        )
+
+    @words.command(name="list", description=word_texts.ADMIN_WORDS_LIST)
+    async def list_words(self, interaction: Interaction) -> None:
+        """Show what is blocked."""
+        policy = await self._admin.policy(moderator_of(interaction).guild_id)
+        await replies.tell(interaction, word_texts.listing(policy.blocked_words))
 
     @app_commands.command(name="log", description=texts.ADMIN_LOG)
     async def show_log(self, interaction: Interaction) -> None:

@@ -36,5 +36,6 @@ class Help(commands.Cog):
                 return texts.styles(self._usecases.imagine.styles)
             case "models":
                 standings = await self._usecases.admin.models(guild_id)
-                return texts.models(standing.info for standing in standings if standing.allowed)
+                policy = await self._usecases.admin.policy(guild_id)
+                return texts.models((each.info for each in standings if each.allowed), bool(policy.blocked_words))
         return texts.PAGES[topic]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
@@ -31,6 +31,9 @@ class Guilds:
         values = {"guild": guild_id}
         guild = await transaction.one("SELECT * FROM guilds WHERE guild_id = :guild", values)
         denied = await transaction.all("SELECT model FROM denied_models WHERE guild_id = :guild", values)
+        blocked = await transaction.all(
+            "SELECT phrase FROM blocked_words WHERE guild_id = :guild ORDER BY phrase", values
+        )
         limits: dict[int, dict[str, int]] = {}
         for row in await transaction.all("SELECT role_id, name, value FROM limits WHERE guild_id = :guild", values):
             limits.setdefault(row["role_id"], {})[row["name"]] = row["value"]
@@ -40,6 +43,7 @@ class Guilds:
             denied_models=frozenset(row["model"] for row in denied),
             default_model=guild["default_model"] if guild else None,
             negative_prompt=guild["negative_prompt"] if guild else "",
+            blocked_words=tuple(row["phrase"] for row in blocked),
         )
 
     async def allow(self, guild_id: int, model: str, entry: LogEntry) -> None:
@@ -81,6 +85,27 @@ class Guilds:
                 ON CONFLICT (guild_id) DO UPDATE SET negative_prompt = excluded.negative_prompt
                 """,
                 {"guild": guild_id, "negative": negative_prompt},
+            )
+            await _log(transaction, guild_id, entry)
+
+    async def block_words(
+        self, guild_id: int, phrase: str, entry: LogEntry, check: Callable[[GuildPolicy], None]
+    ) -> None:
+        """Keep a phrase out of the guild's prompts, unless `check` raises on the guild's policy of this moment."""
+        async with self._database.write() as transaction:
+            check(await self.policy_in(transaction, guild_id))
+            await transaction.run(
+                "INSERT OR IGNORE INTO blocked_words (guild_id, phrase) VALUES (:guild, :phrase)",
+                {"guild": guild_id, "phrase": phrase},
+            )
+            await _log(transaction, guild_id, entry)
+
+    async def allow_words(self, guild_id: int, phrase: str, entry: LogEntry) -> None:
+        """Let the guild's prompts hold a phrase again."""
+        async with self._database.write() as transaction:
+            await transaction.run(
+                "DELETE FROM blocked_words WHERE guild_id = :guild AND phrase = :phrase",
+                {"guild": guild_id, "phrase": phrase},
             )
             await _log(transaction, guild_id, entry)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from bot.quoting import inert
 from bot.styles import Style
-from bot.texts import MESSAGE_LENGTH, choices
+from bot.texts import MESSAGE_LENGTH, choices, words
 from engine.api import ModelInfo
 
 HELP = "How to draw: prompts, styles, settings, and what to do when it goes wrong"
@@ -108,15 +108,16 @@ def styles(styles: Sequence[Style]) -> str:
     return _fitting(["**Styles**, for `/imagine style`", closing], lines)
 
 
-def models(models: Iterable[ModelInfo]) -> str:
-    return _fitting([RESPONSIBLE, "", "**Models here**"], [_model(model) for model in models])
+def models(models: Iterable[ModelInfo], words_blocked: bool = False) -> str:
+    first = [RESPONSIBLE, *([words.SOME_BLOCKED] if words_blocked else []), "", "**Models here**"]
+    return _fitting(first, [_model(model) for model in models])
 
 
 def _model(model: ModelInfo) -> str:
     restrictions = f" {inert(model.restrictions, 150)}" if model.restrictions else ""
-    words = f" Brings out its style: {choices(model.trigger_words)}." if model.trigger_words else ""
+    triggers = f" Brings out its style: {choices(model.trigger_words)}." if model.trigger_words else ""
     licence = inert(model.licence, 80).rstrip(".")
-    return f"- `{model.id}` {inert(model.description, 120)} Licence: {licence}.{restrictions}{words}"
+    return f"- `{model.id}` {inert(model.description, 120)} Licence: {licence}.{restrictions}{triggers}"
 
 
 def _fitting(first: Sequence[str], lines: Sequence[str]) -> str:

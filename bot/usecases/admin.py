@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from bot.policy import LIMIT_NAMES, LIMIT_RANGES, GuildPolicy, Member, allowed_models, check_model
+from bot.policy import (
+    LIMIT_NAMES,
+    LIMIT_RANGES,
+    LONGEST_PHRASE,
+    GuildPolicy,
+    Member,
+    allowed_models,
+    check_another_phrase,
+    check_model,
+)
 from bot.records import LogEntry
 from bot.storage import Store
 from bot.usecases.lookup import find_model
 from bot.usecases.prompts import joined, storable
-from bot.usecases.refusals import NotAllowed, WrongValue
+from bot.usecases.refusals import NotAllowed, NotBlocked, WrongValue
+from bot.words import find_same, has_words
 from engine.api import EngineClient, ModelInfo, parse_prompt
 
 MAX_LOG_ENTRIES = 100
@@ -89,6 +99,35 @@ class Admin:
         await self._store.guilds.set_negative_prompt(
             member.guild_id, "", self._entry(member, "negative prompt", "none")
         )
+
+    async def block_words(self, member: Member, words: str) -> str:
+        """Refuse every new request whose prompt holds a phrase, and return it as it is kept.
+
+        One that is blocked already, however it is written, stays as it is.
+
+        Raises:
+            WrongValue: there is no word in it, or too much.
+            TooManyPhrases: the guild has as many as it may.
+        """
+        phrase = joined(storable(words))
+        entry = self._entry(member, "block words", phrase)
+        if not has_words(phrase):
+            raise WrongValue("words", phrase, "Write a word or a phrase that is not to be drawn.")
+        if len(phrase) > LONGEST_PHRASE:
+            raise WrongValue("words", phrase, f"A phrase may have {LONGEST_PHRASE} characters; please shorten it.")
+        known = find_same((await self.policy(member.guild_id)).blocked_words, phrase)
+        if known is None:
+            await self._store.guilds.block_words(member.guild_id, phrase, entry, check_another_phrase)
+        return known or phrase
+
+    async def allow_words(self, member: Member, words: str) -> str:
+        """Let prompts hold a phrase again, and return it as it was kept. Raises NotBlocked if there is none such."""
+        _check_moderator(member)
+        known = find_same((await self.policy(member.guild_id)).blocked_words, words)
+        if known is None:
+            raise NotBlocked(words)
+        await self._store.guilds.allow_words(member.guild_id, known, self._entry(member, "allow words", known))
+        return known
 
     async def set_limits(self, member: Member, changes: Mapping[str, int], role_id: int | None = None) -> GuildPolicy:
         """Change limits by name, for the guild or for one role, and return the new policy.

@@ -13,6 +13,7 @@ from bot.policy import (
     Usage,
     check_model,
     check_request,
+    check_words,
     limits_for,
 )
 from bot.records import Generation, Kind, Place
@@ -109,6 +110,7 @@ class Admission:
         models = self._engine.models()
         for recipe in recipes:
             check_model(policy, recipe.model, models)
+        check_words(policy, recipes)
         wanted = [(recipe, find_model(models, recipe.model)) for recipe in recipes]
         check_request(limits_for(policy, member.role_ids), wanted, usage)
 

@@ -81,6 +81,13 @@ class UnknownStyle(Refusal):
 
 
 @dataclass(eq=False)
+class NotBlocked(Refusal):
+    """No such phrase is blocked in this guild."""
+
+    phrase: str
+
+
+@dataclass(eq=False)
 class OfferOver(Refusal):
     """What was offered to be drawn is not remembered any more, or was offered to somebody else."""
 

@@ -24,6 +24,9 @@ COMMANDS: list[tuple[str, dict[str, Any]]] = [
     ("admin negative set", {"words": "text"}),
     ("admin negative clear", {}),
     ("admin negative show", {}),
+    ("admin words block", {"words": "fog"}),
+    ("admin words allow", {"words": "fog"}),
+    ("admin words list", {}),
     ("admin log", {}),
 ]
 
@@ -55,6 +58,7 @@ async def test_a_member_whom_discord_lets_through_is_refused_in_code(
     assert policy.default_model is None
     assert policy.limits.pictures_per_day == 40
     assert policy.negative_prompt == ""
+    assert policy.blocked_words == ()
     assert policy.role_limits == {}
     assert await moderate(world, "log") == admin_texts.LOG_EMPTY
 

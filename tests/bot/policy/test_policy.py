@@ -20,13 +20,15 @@ from bot.policy import (
     TooManyAtOnce,
     TooManyPictures,
     Usage,
+    WordsBlocked,
     allowed_models,
     check_model,
     check_request,
+    check_words,
     choose_model,
     limits_for,
 )
-from engine.api import ImageSeed, ModelInfo, Recipe, SchedulerInfo, Size
+from engine.api import ImageSeed, LoraUse, ModelInfo, Recipe, SchedulerInfo, Size
 
 LIMITS = Limits(pictures_per_request=2, pictures_per_day=10, pictures_at_once=4, largest_side=128, most_steps=20)
 NOTHING = Usage(today=0, active=0, resets_at=500.0)
@@ -107,6 +109,21 @@ def test_a_denied_model_names_those_that_remain() -> None:
     with pytest.raises(ModelDenied) as refused:
         check_model(policy, "first", MODELS)
     assert (refused.value.model, refused.value.allowed) == ("first", ("second", "third"))
+
+
+def test_blocked_words_are_refused_in_what_is_drawn_and_not_in_the_negative_prompt() -> None:
+    policy = GuildPolicy(LIMITS, blocked_words=("fog", "red apple"))
+    check_words(policy, [replace(recipe(), prompt="an apple", negative_prompt="fog, red apple")])
+    with pytest.raises(WordsBlocked) as refused:
+        check_words(policy, [replace(recipe(), prompt="an apple"), replace(recipe(), prompt="a (red:1.2) apple")])
+    assert refused.value.phrase == "red apple"
+
+
+def test_a_lora_with_a_blocked_name_is_refused_wherever_it_is_named() -> None:
+    policy = GuildPolicy(LIMITS, blocked_words=("jane doe",))
+    named = replace(recipe(), negative_prompt="<lora:jane_doe_v2:1>", loras=(LoraUse("jane_doe_v2", "1", 1.0),))
+    with pytest.raises(WordsBlocked):
+        check_words(policy, [named])
 
 
 def test_a_request_at_every_limit_is_allowed() -> None:

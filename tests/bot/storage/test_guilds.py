@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bot.policy import GuildPolicy, Limits
+import pytest
+
+from bot.policy import GuildPolicy, Limits, TooManyPhrases
 from bot.records import LogEntry
 from bot.storage import open_store
 
@@ -53,6 +55,28 @@ async def test_the_last_decision_holds(ledger: Ledger) -> None:
     await guilds.set_limits(11, None, {"most_steps": 30}, ENTRY)
     policy = await guilds.policy(11)
     assert (policy.denied_models, policy.default_model, policy.limits.most_steps) == (frozenset(), "other", 30)
+
+
+async def test_a_blocked_phrase_is_kept_once_and_in_its_guild(ledger: Ledger) -> None:
+    guilds = ledger.store.guilds
+    for phrase in ("red apple", "fog", "fog"):
+        await guilds.block_words(11, phrase, ENTRY, lambda policy: None)
+    await ledger.reopen()
+    guilds = ledger.store.guilds
+    assert (await guilds.policy(11)).blocked_words == ("fog", "red apple")
+    assert (await guilds.policy(12)).blocked_words == ()
+    await guilds.allow_words(11, "fog", ENTRY)
+    assert (await guilds.policy(11)).blocked_words == ("red apple",)
+
+
+async def test_a_phrase_that_the_check_refuses_is_neither_kept_nor_logged(ledger: Ledger) -> None:
+    def refuse(policy: GuildPolicy) -> None:
+        raise TooManyPhrases(len(policy.blocked_words))
+
+    with pytest.raises(TooManyPhrases):
+        await ledger.store.guilds.block_words(11, "fog", ENTRY, refuse)
+    assert (await ledger.store.guilds.policy(11)).blocked_words == ()
+    assert await ledger.store.guilds.log(11, 5) == ()
 
 
 async def test_cleared_limits_fall_back_to_what_is_below(ledger: Ledger) -> None:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bot.policy import LIMIT_RANGES, Member, ModelDenied
+from bot.policy import LIMIT_RANGES, LONGEST_PHRASE, MOST_PHRASES, Member, ModelDenied, TooManyPhrases, WordsBlocked
 from bot.usecases import Usecases
-from bot.usecases.refusals import NotAllowed, WrongValue
+from bot.usecases.refusals import NotAllowed, NotBlocked, WrongValue
 from engine.api import UnknownModel
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ CHANGES: dict[str, Act] = {
     "role limits": lambda usecases, member: usecases.admin.set_limits(member, {"most_steps": 20}, role_id=5),
     "negative prompt": lambda usecases, member: usecases.admin.set_negative_prompt(member, "text"),
     "no negative prompt": lambda usecases, member: usecases.admin.clear_negative_prompt(member),
+    "words": lambda usecases, member: usecases.admin.block_words(member, "fog"),
     "clear": lambda usecases, member: usecases.admin.clear_role_limits(member, 5),
 }
 
@@ -157,3 +158,74 @@ async def test_the_servers_negative_prompt_is_logged_and_stays_in_its_server(stu
     assert (await admin.policy(12)).negative_prompt == ""
     await admin.clear_negative_prompt(studio.moderator)
     assert [entry.details for entry in await admin.log(studio.moderator)] == ["none", "other", "text"]
+
+
+async def test_only_moderators_allow_words_again(studio: Studio) -> None:
+    await studio.usecases.admin.block_words(studio.moderator, "fog")
+    with pytest.raises(NotAllowed):
+        await studio.usecases.admin.allow_words(studio.ann, "fog")
+    assert (await studio.usecases.admin.policy(11)).blocked_words == ("fog",)
+
+
+async def test_blocked_words_are_refused_in_their_server_until_they_are_allowed(studio: Studio) -> None:
+    admin = studio.usecases.admin
+    assert await admin.block_words(studio.moderator, "  Red   Apple, ") == "Red Apple"
+    await studio.reopen()
+    admin = studio.usecases.admin
+    with pytest.raises(WordsBlocked) as refused:
+        await studio.accepted("a red apple")
+    assert refused.value.phrase == "Red Apple"
+    assert await studio.used() == (0, 0)
+    assert (await admin.policy(12)).blocked_words == ()
+
+    assert await admin.allow_words(studio.moderator, "red-apple") == "Red Apple"
+    await studio.accepted("a red apple")
+    assert [(entry.action, entry.details) for entry in await admin.log(studio.moderator)] == [
+        ("allow words", "Red Apple"),
+        ("block words", "Red Apple"),
+    ]
+
+
+async def test_a_phrase_that_is_blocked_already_stays_as_it_is_however_it_is_written(studio: Studio) -> None:
+    admin = studio.usecases.admin
+    await admin.block_words(studio.moderator, "Café noir")
+    assert await admin.block_words(studio.moderator, "CAFE-NOIR") == "Café noir"
+    assert (await admin.policy(11)).blocked_words == ("Café noir",)
+    assert len(await admin.log(studio.moderator)) == 1
+
+
+async def test_words_that_are_not_blocked_cannot_be_allowed_and_nothing_is_logged(studio: Studio) -> None:
+    await studio.usecases.admin.block_words(studio.moderator, "red apple")
+    with pytest.raises(NotBlocked) as refused:
+        await studio.usecases.admin.allow_words(studio.moderator, "apple")
+    assert refused.value.phrase == "apple"
+    assert len(await studio.usecases.admin.log(studio.moderator)) == 1
+
+
+@pytest.mark.parametrize("words", ["", " , ", "?!", "\u200b", "x" * (LONGEST_PHRASE + 1)])
+async def test_phrases_without_a_word_or_too_long_are_refused_and_not_logged(studio: Studio, words: str) -> None:
+    with pytest.raises(WrongValue) as refused:
+        await studio.usecases.admin.block_words(studio.moderator, words)
+    assert refused.value.hint
+    assert (await studio.usecases.admin.policy(11)).blocked_words == ()
+    assert await studio.usecases.admin.log(studio.moderator) == ()
+
+
+async def test_a_phrase_may_be_as_long_as_the_bound_and_one_character_short(studio: Studio) -> None:
+    admin = studio.usecases.admin
+    await admin.block_words(studio.moderator, "x" * LONGEST_PHRASE)
+    await admin.block_words(studio.moderator, "y")
+    assert (await admin.policy(11)).blocked_words == ("x" * LONGEST_PHRASE, "y")
+
+
+async def test_a_server_blocks_no_more_phrases_than_the_bound(studio: Studio) -> None:
+    admin = studio.usecases.admin
+    for number in range(MOST_PHRASES):
+        await admin.block_words(studio.moderator, f"word {number}")
+    with pytest.raises(TooManyPhrases) as refused:
+        await admin.block_words(studio.moderator, "one more")
+    assert refused.value.limit == MOST_PHRASES == len((await admin.policy(11)).blocked_words)
+
+    await admin.allow_words(studio.moderator, "word 0")
+    await admin.block_words(studio.moderator, "one more")
+    assert "one more" in (await admin.policy(11)).blocked_words
