@@ -87,7 +87,7 @@ class TextEncoder:
     def lengthen(self, context: Tensor, tokens: int) -> Tensor:
         """Return a context with those of the empty prompt behind it: zeros would take part in the attention."""
         missing = (tokens - context.shape[1]) // self._length
-        return torch.cat([context, *[self._empty] * missing], dim=1)
+        return torch.cat([context, *[self._empty] * missing], dim=1) if missing else context
 
     @cached_property
     def _empty(self) -> Tensor:
