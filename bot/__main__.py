@@ -6,13 +6,12 @@ import argparse
 import asyncio
 import gc
 import logging
-import math
 import os
 import sys
 import tempfile
 from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 import discord
 
@@ -23,20 +22,15 @@ from bot.storage import StorageError, held_folder, migrate
 from bot.styles import StylesError, load_styles
 from engine.__main__ import main as engine_main
 from engine.catalog import CatalogError, load_catalog
+from engine.command_line import DONE, FAILED, INTERRUPTED, WRONG_INPUT, Parser, above_zero, whole_from_one
 
 T = TypeVar("T")
 
-DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 ENGINE_COMMANDS = ("draw", "models", "bench")
 DEMO_PORT = 8765
 LAG = LagOptions()
 
 WRONG = (SettingsError, StylesError, StorageError, CatalogError, SandboxUnavailable, discord.LoginFailure)
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        self.exit(WRONG_INPUT, f"{self.prog}: {message}. See {self.prog} --help.\n")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -148,15 +142,15 @@ def _log_to_stderr(verbose: bool) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="easel", description="A Discord bot that draws.")
+    parser = Parser(prog="easel", description="A Discord bot that draws.")
     parser.add_argument("--verbose", action="store_true", help="log more")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("run", help="run the bot; needs DISCORD_TOKEN")
     demo = commands.add_parser("demo", help="try the bot in a browser, without Discord")
     demo.add_argument("--port", type=_port, default=DEMO_PORT, help="of the page; 0 for a free one")
     lag = commands.add_parser("lag", help="measure how quickly the bot answers while workers draw, without Discord")
-    lag.add_argument("--interactions", type=_count, default=LAG.interactions, help="of members (default: 100)")
-    lag.add_argument("--seconds", type=_seconds, default=LAG.seconds, help="over which they come (default: 30)")
+    lag.add_argument("--interactions", type=whole_from_one, default=LAG.interactions, help="of members (default: 100)")
+    lag.add_argument("--seconds", type=above_zero, default=LAG.seconds, help="over which they come (default: 30)")
     lag.add_argument("--seed", type=int, default=LAG.seed, help="of what they do")
     lag.add_argument("--json", type=Path, dest="json_file", metavar="FILE", help="write all figures")
     commands.add_parser("migrate", help="bring the database up to date")
@@ -164,22 +158,6 @@ def _parser() -> argparse.ArgumentParser:
     for name in ENGINE_COMMANDS:
         commands.add_parser(name, help=f"see easel {name} --help")
     return parser
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"must be a whole number above zero, not {text!r}")
-    return int(text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"must be a number above zero, not {text!r}")
-    return value
 
 
 def _port(text: str) -> int:

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 
 from discord import app_commands
 
-from bot import texts
 from bot.quoting import plain_cut
 from bot.texts import loras as lora_texts
+from bot.texts import refusals as refusal_texts
 from bot.usecases.imagine import Ask
 from bot.usecases.presets import Preset
 from bot.usecases.refusals import WrongValue
@@ -97,7 +97,7 @@ def read_size(text: str, model: ModelInfo | None) -> tuple[int, int]:
             return size.width, size.height
     if match := _SIZE.fullmatch(text.strip()):
         return int(match[1]), int(match[2])
-    raise WrongValue("size", text, texts.size_hint([f"{size.name} ({size})" for size in sizes] or ["512x512"]))
+    raise WrongValue("size", text, refusal_texts.size_hint([f"{size.name} ({size})" for size in sizes] or ["512x512"]))
 
 
 def read_seed(text: str) -> int:
@@ -107,7 +107,7 @@ def read_seed(text: str) -> int:
         WrongValue: it is no whole number from 0 to MAX_SEED.
     """
     if not _SEED.fullmatch(text.strip()) or int(text) > MAX_SEED:
-        raise WrongValue("seed", text, texts.seed_hint(MAX_SEED))
+        raise WrongValue("seed", text, refusal_texts.seed_hint(MAX_SEED))
     return int(text)
 
 

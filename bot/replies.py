@@ -21,8 +21,9 @@ from bot.texts import inputs as input_texts
 from bot.texts import loras as lora_texts
 from bot.texts import prompts as prompt_texts
 from bot.texts import recipes as recipe_texts
+from bot.texts import refusals as refusal_texts
 from bot.texts import series as series_texts
-from bot.texts import upscaling
+from bot.texts import upscaling as upscaling_texts
 from bot.texts import words as word_texts
 from bot.usecases import refusals
 from bot.usecases.deliver import Parcel
@@ -127,7 +128,7 @@ def ended(generation: Generation) -> Card:
 
 def withheld(generation: Generation) -> Card:
     """Return why finished pictures are not posted."""
-    return Card(texts.ended_badly(generation, texts.withheld(generation.recipe.model)))
+    return Card(texts.ended_badly(generation, refusal_texts.withheld(generation.recipe.model)))
 
 
 def broken(generation: Generation, reference: str) -> Card:
@@ -171,57 +172,59 @@ def log_fault(where: str, error: BaseException) -> str:
 
 def _bad_prompt(error: api.BadPrompt) -> str:
     if error.reason == "empty":
-        return texts.PROMPT_EMPTY
+        return refusal_texts.PROMPT_EMPTY
     if error.reason == "too_long":
-        return texts.prompt_too_long(error.length, error.limit)
+        return refusal_texts.prompt_too_long(error.length, error.limit)
     if error.reason == "unreadable":
-        return texts.PROMPT_UNREADABLE
+        return refusal_texts.PROMPT_UNREADABLE
     if error.reason == "permutations":
-        return texts.too_many_permutations(error.limit)
-    return texts.PROMPT_FORBIDDEN
+        return refusal_texts.too_many_permutations(error.limit)
+    return refusal_texts.PROMPT_FORBIDDEN
 
 
 def _bad_input(error: api.BadInput) -> str:
     if error.reason == "too_large":
-        return texts.input_too_large(error.limit)
+        return input_texts.input_too_large(error.limit)
     if error.reason == "too_many_pixels":
-        return texts.input_has_too_many_pixels(error.limit)
-    return {"unreadable": texts.INPUT_UNREADABLE, "missing": texts.INPUT_MISSING}.get(error.reason, texts.MASK_SIZE)
+        return input_texts.input_has_too_many_pixels(error.limit)
+    return {"unreadable": input_texts.INPUT_UNREADABLE, "missing": input_texts.INPUT_MISSING}.get(
+        error.reason, input_texts.MASK_SIZE
+    )
 
 
 REPLIES: Mapping[type[BaseException], Callable[[Any], str]] = {
     # the engine
-    api.UnknownModel: lambda e: texts.unknown_model(e.model, e.known),
-    api.UnknownScheduler: lambda e: texts.unknown_scheduler(e.scheduler, e.known),
-    api.UnknownInversion: lambda e: texts.unknown_inversion(e.word, e.known),
-    api.UnknownLora: lambda e: texts.unknown_lora(e.lora, e.known),
-    api.LoraOfOtherFamily: lambda e: texts.lora_of_other_family(e.lora, e.family, e.wanted),
-    api.UnknownUpscaler: lambda e: upscaling.unknown(e.upscaler),
-    api.InvalidSize: lambda e: texts.invalid_size(e.width, e.height, e.nearest),
-    api.OutOfRange: lambda e: texts.out_of_range(e.field, e.value, e.low, e.high),
+    api.UnknownModel: lambda e: refusal_texts.unknown_model(e.model, e.known),
+    api.UnknownScheduler: lambda e: refusal_texts.unknown_scheduler(e.scheduler, e.known),
+    api.UnknownInversion: lambda e: lora_texts.unknown_inversion(e.word, e.known),
+    api.UnknownLora: lambda e: lora_texts.unknown_lora(e.lora, e.known),
+    api.LoraOfOtherFamily: lambda e: lora_texts.lora_of_other_family(e.lora, e.family, e.wanted),
+    api.UnknownUpscaler: lambda e: upscaling_texts.unknown(e.upscaler),
+    api.InvalidSize: lambda e: refusal_texts.invalid_size(e.width, e.height, e.nearest),
+    api.OutOfRange: lambda e: refusal_texts.out_of_range(e.field, e.value, e.low, e.high),
     api.BadPrompt: _bad_prompt,
     api.BadInput: _bad_input,
-    api.TooBusy: lambda e: texts.too_busy(e.eta_s),
-    api.SafetyUnavailable: lambda e: texts.SAFETY_UNAVAILABLE,
-    api.ModelUnavailable: lambda e: texts.model_unavailable(e.model),
-    api.LoraUnavailable: lambda e: texts.lora_unavailable(e.lora),
-    api.UpscalerUnavailable: lambda e: upscaling.unavailable(e.upscaler),
+    api.TooBusy: lambda e: refusal_texts.too_busy(e.eta_s),
+    api.SafetyUnavailable: lambda e: refusal_texts.SAFETY_UNAVAILABLE,
+    api.ModelUnavailable: lambda e: refusal_texts.model_unavailable(e.model),
+    api.LoraUnavailable: lambda e: lora_texts.lora_unavailable(e.lora),
+    api.UpscalerUnavailable: lambda e: upscaling_texts.unavailable(e.upscaler),
     api.NotHereYet: lambda e: lora_texts.not_here_yet(e.kind, e.name),
-    api.EngineStopped: lambda e: texts.ENGINE_STOPPED,
-    api.WorkerDied: lambda e: texts.WORKER_DIED,
-    api.GenerationFailed: lambda e: texts.GENERATION_FAILED,
-    api.InputWithheld: lambda e: texts.INPUT_BLOCKED if e.blocked else texts.INPUT_NOT_JUDGED,
-    api.DeadlinePassed: lambda e: texts.DEADLINE_PASSED,
+    api.EngineStopped: lambda e: refusal_texts.ENGINE_STOPPED,
+    api.WorkerDied: lambda e: refusal_texts.WORKER_DIED,
+    api.GenerationFailed: lambda e: refusal_texts.GENERATION_FAILED,
+    api.InputWithheld: lambda e: input_texts.INPUT_BLOCKED if e.blocked else input_texts.INPUT_NOT_JUDGED,
+    api.DeadlinePassed: lambda e: refusal_texts.DEADLINE_PASSED,
     # the guild's policy
-    policy.ModelDenied: lambda e: texts.model_denied(e.model, e.allowed),
-    policy.NoModelAllowed: lambda e: texts.NO_MODEL_ALLOWED,
+    policy.ModelDenied: lambda e: refusal_texts.model_denied(e.model, e.allowed),
+    policy.NoModelAllowed: lambda e: refusal_texts.NO_MODEL_ALLOWED,
+    policy.TooManyPictures: lambda e: refusal_texts.too_many_pictures(e.asked, e.limit),
+    policy.DailyQuotaUsed: lambda e: refusal_texts.daily_quota_used(e.asked, e.used, e.limit, e.resets_at),
+    policy.TooManyAtOnce: lambda e: refusal_texts.too_many_at_once(e.asked, e.active, e.limit),
+    policy.SizeOverLimit: lambda e: refusal_texts.size_over_limit(e.width, e.height, e.limit, e.nearest),
+    policy.StepsOverLimit: lambda e: refusal_texts.steps_over_limit(e.asked, e.limit),
     policy.WordsBlocked: lambda e: word_texts.refused(e.phrase),
     policy.TooManyPhrases: lambda e: word_texts.too_many(e.limit),
-    policy.TooManyPictures: lambda e: texts.too_many_pictures(e.asked, e.limit),
-    policy.DailyQuotaUsed: lambda e: texts.daily_quota_used(e.asked, e.used, e.limit, e.resets_at),
-    policy.TooManyAtOnce: lambda e: texts.too_many_at_once(e.asked, e.active, e.limit),
-    policy.SizeOverLimit: lambda e: texts.size_over_limit(e.width, e.height, e.limit, e.nearest),
-    policy.StepsOverLimit: lambda e: texts.steps_over_limit(e.asked, e.limit),
     # the use cases
     refusals.UnknownGeneration: lambda e: texts.UNKNOWN_GENERATION,
     refusals.GenerationDeleted: lambda e: texts.GENERATION_DELETED,
@@ -239,7 +242,7 @@ REPLIES: Mapping[type[BaseException], Callable[[Any], str]] = {
     refusals.OfferOver: lambda e: series_texts.OFFER_OVER,
     refusals.PictureInSeries: lambda e: input_texts.ONE_PROMPT,
     refusals.NotFetched: lambda e: input_texts.NOT_FETCHED,
-    refusals.WrongValue: lambda e: texts.wrong_value(e.field, e.value, e.hint),
+    refusals.WrongValue: lambda e: refusal_texts.wrong_value(e.field, e.value, e.hint),
     # the ledger
     StorageError: lambda e: texts.STORAGE_TROUBLE,
     # Discord

@@ -9,22 +9,15 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from engine import models
 from engine.api import FITS, EngineError, Refused
 from engine.bench import add_options, bench, options_from
 from engine.catalog import CatalogError
-from engine.draw import DONE, FAILED, STRENGTH, WRONG_INPUT, DrawError, DrawOptions, draw
+from engine.command_line import DONE, FAILED, INTERRUPTED, WRONG_INPUT, Parser, real, whole
+from engine.draw import STRENGTH, DrawError, DrawOptions, draw
 from engine.models import ModelsError
 from engine.settings import EngineSettings
-
-INTERRUPTED = 130
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        self.exit(WRONG_INPUT, f"{self.prog}: {message}. See {self.prog} --help.\n")
 
 
 def main(argv: Sequence[str], prog: str = "python -m engine") -> int:
@@ -73,9 +66,9 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:
-    parser = _Parser(prog=prog, description="Draw pictures from words, without Discord.")
+    parser = Parser(prog=prog, description="Draw pictures from words, without Discord.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    models_file = _Parser(add_help=False)
+    models_file = Parser(add_help=False)
     models_file.add_argument("--models-file", type=Path, metavar="FILE", help="the model catalogue (models.toml)")
     models_file.add_argument("--models-dir", type=Path, metavar="DIR", help="folder of pulled, added and merged models")
     about = "list, pull, check and add models"
@@ -86,19 +79,19 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     add_options(commands.add_parser("bench", parents=[models_file], help=about, description=about.capitalize()))
     options = commands.add_parser("draw", parents=[models_file], help="draw pictures", description="Draw pictures.")
     options.add_argument("prompt", metavar="PROMPT", help='what to draw, in quotes: "a red apple"')
-    options.add_argument("--seed", type=_whole, help="same seed, same picture; random if not given")
-    options.add_argument("--count", type=_whole, default=1, help="pictures to draw, with seed, seed + 1, ...")
-    options.add_argument("--steps", type=_whole, help="more steps take longer and refine more")
-    options.add_argument("--guidance", type=_number, help="how closely to follow the prompt")
+    options.add_argument("--seed", type=whole, help="same seed, same picture; random if not given")
+    options.add_argument("--count", type=whole, default=1, help="pictures to draw, with seed, seed + 1, ...")
+    options.add_argument("--steps", type=whole, help="more steps take longer and refine more")
+    options.add_argument("--guidance", type=real, help="how closely to follow the prompt")
     options.add_argument("--scheduler", metavar="NAME", help='noise scheduler, e.g. "DPM++ 2M"')
     options.add_argument(
-        "--clip-skip", type=_whole, metavar="LAYERS", help="layers of the text encoder to skip, 0 to 10"
+        "--clip-skip", type=whole, metavar="LAYERS", help="layers of the text encoder to skip, 0 to 10"
     )
-    options.add_argument("--width", type=_whole, metavar="PIXELS")
-    options.add_argument("--height", type=_whole, metavar="PIXELS")
+    options.add_argument("--width", type=whole, metavar="PIXELS")
+    options.add_argument("--height", type=whole, metavar="PIXELS")
     options.add_argument("--negative", metavar="PROMPT", help="what not to draw")
     options.add_argument("--image", type=Path, metavar="FILE", help="start from this picture: PNG, JPEG or WebP")
-    options.add_argument("--strength", type=_number, default=STRENGTH, help="how much of it may change, over 0 to 1")
+    options.add_argument("--strength", type=real, default=STRENGTH, help="how much of it may change, over 0 to 1")
     options.add_argument("--fit", choices=FITS, default=FITS[0], help="how it comes to another size")
     options.add_argument("--mask", type=Path, metavar="FILE", help="light where the picture may change; of its size")
     options.add_argument("--model", metavar="ID", help="a model of the catalogue; its first if not given")
@@ -127,20 +120,6 @@ def _draw_options(options: argparse.Namespace) -> DrawOptions:
         fit=options.fit,
         mask=options.mask,
     )
-
-
-def _whole(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must be a whole number, not {text!r}") from None
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must be a number, not {text!r}") from None
 
 
 if __name__ == "__main__":

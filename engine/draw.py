@@ -38,11 +38,12 @@ from engine.api import (
     Verdict,
 )
 from engine.catalog import Catalog, load_catalog
+from engine.command_line import DONE, FAILED, WRONG_INPUT
 from engine.executors.port import Executor
 from engine.service import check_recipe, open_engine
 from engine.settings import EngineSettings
 
-DONE, FAILED, WRONG_INPUT, HELD_BACK = 0, 1, 2, 3
+HELD_BACK = 3
 STRENGTH = 0.6
 T = TypeVar("T")
 

@@ -8,11 +8,11 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot import replies, texts
+from bot import replies
 from bot.checks import member_of, moderator_of
 from bot.options import offer
 from bot.policy import LIMIT_NAMES
-from bot.texts import prompts as prompt_texts
+from bot.texts import admin as texts
 from bot.texts import words as word_texts
 from bot.usecases import Usecases
 from bot.usecases.refusals import WrongValue
@@ -30,7 +30,7 @@ class Admin(commands.GroupCog, name="admin", description=texts.ADMIN):
 
     models = app_commands.Group(name="models", description=texts.ADMIN_MODELS)
     limits = app_commands.Group(name="limits", description=texts.ADMIN_LIMITS)
-    negative = app_commands.Group(name="negative", description=prompt_texts.ADMIN_NEGATIVE)
+    negative = app_commands.Group(name="negative", description=texts.ADMIN_NEGATIVE)
     words = app_commands.Group(name="words", description=word_texts.ADMIN_WORDS)
 
     def __init__(self, usecases: Usecases) -> None:
@@ -108,24 +108,24 @@ class Admin(commands.GroupCog, name="admin", description=texts.ADMIN):
         await self._admin.clear_role_limits(moderator_of(interaction), role.id)
         await replies.tell(interaction, texts.role_limits_cleared(role.id))
 
-    @negative.command(name="set", description=prompt_texts.ADMIN_NEGATIVE_SET)
-    @app_commands.describe(words=prompt_texts.ADMIN_NEGATIVE_WORDS)
+    @negative.command(name="set", description=texts.ADMIN_NEGATIVE_SET)
+    @app_commands.describe(words=texts.ADMIN_NEGATIVE_WORDS)
     async def set_negative_prompt(self, interaction: Interaction, words: str) -> None:
         """Choose what is added to every new request's negative prompt."""
         chosen = await self._admin.set_negative_prompt(moderator_of(interaction), words)
-        await replies.tell(interaction, prompt_texts.negative(chosen))
+        await replies.tell(interaction, texts.negative(chosen))
 
-    @negative.command(name="clear", description=prompt_texts.ADMIN_NEGATIVE_CLEAR)
+    @negative.command(name="clear", description=texts.ADMIN_NEGATIVE_CLEAR)
     async def clear_negative_prompt(self, interaction: Interaction) -> None:
         """Add nothing any more."""
         await self._admin.clear_negative_prompt(moderator_of(interaction))
-        await replies.tell(interaction, prompt_texts.NEGATIVE_NONE)
+        await replies.tell(interaction, texts.NEGATIVE_NONE)
 
-    @negative.command(name="show", description=prompt_texts.ADMIN_NEGATIVE_SHOW)
+    @negative.command(name="show", description=texts.ADMIN_NEGATIVE_SHOW)
     async def show_negative_prompt(self, interaction: Interaction) -> None:
         """Show what is added."""
         policy = await self._admin.policy(moderator_of(interaction).guild_id)
-        await replies.tell(interaction, prompt_texts.negative(policy.negative_prompt))
+        await replies.tell(interaction, texts.negative(policy.negative_prompt))
 
     @words.command(name="block", description=word_texts.ADMIN_WORDS_BLOCK)
     @app_commands.describe(words=word_texts.ADMIN_WORDS_TO_BLOCK)

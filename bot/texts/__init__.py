@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import fields
 
-from bot.policy import GuildPolicy, Limits, Usage
+from bot.policy import Limits, Usage
 from bot.quoting import inert, plain_cut
-from bot.records import Generation, Kind, LogEntry
+from bot.records import Generation, Kind
 from bot.texts import inputs, upscaling
-from bot.usecases.admin import ModelStanding
 from bot.usecases.draw import Drawing, Waiting
 from bot.usecases.rework import SUBTLE
 from engine.api import ImageSeed, Recipe, Variation
@@ -19,8 +16,6 @@ PROMPT_LENGTH = 700
 NEGATIVE_LENGTH = 200
 WORD_LENGTH = 100
 MESSAGE_LENGTH = 2000
-
-_ROLE = re.compile(r"^role (\d+)")
 
 # Commands and options
 
@@ -42,29 +37,6 @@ IMAGINE_PRESETS = {
 }
 
 QUOTA = "See how many pictures you may still ask for"
-
-ADMIN = "Settings for this server"
-ADMIN_MODELS = "Which models members may use"
-ADMIN_MODELS_LIST = "List the models and whether members may use them"
-ADMIN_MODELS_ALLOW = "Let members use a model"
-ADMIN_MODELS_DENY = "Stop members from using a model"
-ADMIN_MODELS_DEFAULT = "Choose the model used when a member names none"
-ADMIN_MODEL = "The model"
-ADMIN_LIMITS = "How much members may ask for"
-ADMIN_LIMITS_SHOW = "Show the limits"
-ADMIN_LIMITS_SET = "Change limits, for everyone or for one role"
-ADMIN_LIMITS_CLEAR = "Remove a role's own limits"
-ADMIN_LIMITS_ROLE = "Only for members with this role"
-ADMIN_LIMITS_CLEAR_ROLE = "The role whose limits to remove"
-ADMIN_LOG = "Show the last ten changes of these settings"
-
-LIMIT_OPTIONS = {
-    "pictures_per_request": "Pictures in one request",
-    "pictures_per_day": "Pictures a day for each member",
-    "pictures_at_once": "Pictures waiting or being drawn for each member",
-    "largest_side": "Longest side of a picture, in pixels",
-    "most_steps": "Most steps",
-}
 
 # Buttons
 
@@ -208,160 +180,6 @@ def ended_badly(generation: Generation, reason: str) -> str:
     return f"{heading(generation)}\n{reason}"
 
 
-# What is wrong with a request
-
-PROMPT_EMPTY = "The prompt is empty. Describe what you want to see."
-PROMPT_UNREADABLE = "This prompt holds characters that are no text. Please type it again."
-PROMPT_FORBIDDEN = "This prompt asks for something that is never drawn here. Please try something else."
-
-
-INPUT_UNREADABLE = "This file is no whole PNG, JPEG or WebP picture. Please save it as one of these and try again."
-INPUT_MISSING = "The picture that this starts from is not there any more. Please hand it in again."
-MASK_SIZE = "The mask must have the same width and height as the picture. Please make it again over the picture."
-INPUT_BLOCKED = "The picture you handed in was held back by the safety checker, so nothing was drawn from it."
-INPUT_NOT_JUDGED = "The picture you handed in could not be checked, so nothing was drawn from it. Please try again."
-
-
-def input_too_large(limit: int) -> str:
-    return f"A picture's file may have {limit // 2**20} MB. Please hand in a smaller one."
-
-
-def input_has_too_many_pixels(limit: int) -> str:
-    return f"A picture may have {limit // 10**6} million pixels. Please scale it down and hand it in again."
-
-
-def prompt_too_long(length: int, limit: int) -> str:
-    return f"A prompt may have {limit} characters, and this one has {length}. Please shorten it."
-
-
-def too_many_permutations(limit: int) -> str:
-    return (
-        f"The braces of this prompt stand for more than {limit} prompts. Please give fewer alternatives, or put a "
-        "backslash before braces that belong to the text."
-    )
-
-
-def unknown_model(model: str, known: Sequence[str]) -> str:
-    return f"There is no model called {inert(model, WORD_LENGTH)}. Choose one of: {choices(known)}."
-
-
-def unknown_scheduler(scheduler: str, known: Sequence[str]) -> str:
-    return f"There is no scheduler called {inert(scheduler, WORD_LENGTH)}. Choose one of: {choices(known)}."
-
-
-def unknown_inversion(word: str, known: Sequence[str]) -> str:
-    have = f"It has: {choices(known)}." if known else "It has none."
-    return f"This model no longer has what {inert(word, WORD_LENGTH)} stood for. {have} Please type the prompt again."
-
-
-def unknown_lora(lora: str, known: Sequence[str]) -> str:
-    have = f"Choose one of: {choices(known)}." if known else "It has none; please leave the tag out."
-    return f"This model has no LoRA called {inert(lora, WORD_LENGTH)}. {have}"
-
-
-def lora_of_other_family(lora: str, family: str, wanted: str) -> str:
-    return (
-        f"The LoRA {inert(lora, WORD_LENGTH)} is for {inert(family, WORD_LENGTH)} models, and this one belongs to "
-        f"{inert(wanted, WORD_LENGTH)}. Please choose another LoRA, or another model."
-    )
-
-
-def lora_unavailable(lora: str) -> str:
-    return f"The file of the LoRA {inert(lora, WORD_LENGTH)} cannot be used. The bot's owner can see why."
-
-
-def invalid_size(width: int, height: int, nearest: Sequence[str]) -> str:
-    return f"{width}x{height} is not a size this model can draw. The nearest it can: {choices(nearest, 'or')}."
-
-
-def out_of_range(field: str, value: float, low: float, high: float) -> str:
-    name = field.replace("_", " ")
-    return f"{name[:1].upper()}{name[1:]} must be between {number(low)} and {number(high)}, not {number(value)}."
-
-
-def wrong_value(field: str, value: str, hint: str) -> str:
-    if not value:
-        return hint
-    return f"“{inert(value, WORD_LENGTH)}” does not work for {field.replace('_', ' ')}. {hint}"
-
-
-def seed_hint(high: int) -> str:
-    return f"A seed is a whole number from 0 to {high}. Leave it out for a random one."
-
-
-def size_hint(sizes: Sequence[str]) -> str:
-    return f"Write WIDTHxHEIGHT in pixels, or choose one of: {choices(sizes)}."
-
-
-def too_busy(eta_s: float) -> str:
-    return f"The queue is full. Please try again in {duration(eta_s)}."
-
-
-# Why the engine cannot draw now, or did not
-
-SAFETY_UNAVAILABLE = (
-    "Nothing is drawn right now, because the safety checker did not pass its own test. The bot's owner can see why."
-)
-ENGINE_STOPPED = "The drawing engine is not running right now. Please try again in a minute."
-WORKER_DIED = "The drawing engine stopped more than once while drawing this. Please try again."
-GENERATION_FAILED = "Something broke while drawing this. It was not your prompt; please try again."
-DEADLINE_PASSED = "This waited too long in the queue and was given up. Please try again when it is quieter."
-
-
-def model_unavailable(model: str) -> str:
-    return f"The model {inert(model, WORD_LENGTH)} could not be loaded. Choose another, or tell the bot's owner."
-
-
-# What a server's moderators decided
-
-NO_MODEL_ALLOWED = "This server's moderators have turned off every model, so nothing can be drawn here for now."
-
-
-def model_denied(model: str, allowed: Sequence[str]) -> str:
-    instead = f"Use {choices(allowed, 'or')} instead." if allowed else "No other model is left."
-    return f"This server's moderators have turned off the model {inert(model, WORD_LENGTH)}. {instead}"
-
-
-def withheld(model: str) -> str:
-    name = inert(model, WORD_LENGTH)
-    return (
-        f"The pictures are not posted: this server's moderators turned off the model {name} meanwhile. "
-        "Use /imagine with another model."
-    )
-
-
-def too_many_pictures(asked: int, limit: int) -> str:
-    return f"You may ask for {pictures(limit)} in one request here, not {asked}."
-
-
-def daily_quota_used(asked: int, used: int, limit: int, resets_at: float) -> str:
-    if not limit:
-        return "Drawing is not open to you on this server. A moderator can change that with /admin limits."
-    left = max(0, limit - used)
-    rest = "none left" if left == 0 else f"{left} left"
-    return (
-        f"You have {rest} of {pictures(limit)} for today, and this needs {asked}. It starts again {moment(resets_at)}."
-    )
-
-
-def too_many_at_once(asked: int, active: int, limit: int) -> str:
-    if not active:
-        return f"You may have {pictures(limit)} under way at once here; this needs {asked}. Ask for fewer."
-    return (
-        f"You have {pictures(active)} under way and may have {limit} at once here; this needs {asked}. "
-        "Wait for one to finish, or ask for fewer."
-    )
-
-
-def size_over_limit(width: int, height: int, limit: int, nearest: Sequence[str]) -> str:
-    instead = f"The nearest allowed: {choices(nearest, 'or')}." if nearest else "Ask a moderator to raise the limit."
-    return f"{width}x{height} is too large: no side may be over {limit} pixels here. {instead}"
-
-
-def steps_over_limit(asked: int, limit: int) -> str:
-    return f"Steps may be {limit} at most here, not {asked}."
-
-
 # Presses that change nothing
 
 UNKNOWN_GENERATION = "I have no record of these pictures in this server."
@@ -392,7 +210,7 @@ def something_went_wrong(reference: str) -> str:
     return f"Something went wrong on my side. If it happens again, tell the bot's owner this reference: {reference}"
 
 
-# Quota and settings
+# Quota
 
 
 def quota(limits: Limits, usage: Usage) -> str:
@@ -406,61 +224,6 @@ def quota(limits: Limits, usage: Usage) -> str:
             f"up to {limits.most_steps} steps.",
         ]
     )
-
-
-def models(standings: Sequence[ModelStanding]) -> str:
-    lines = [
-        f"{'✅' if standing.allowed else '🚫'} {standing.info.id}{' (default)' if standing.default else ''} · "
-        f"{inert(standing.info.description, 150)}"
-        for standing in standings
-    ]
-    return "\n".join(lines)[:MESSAGE_LENGTH]
-
-
-def model_allowed(model: str) -> str:
-    return f"Members may use {inert(model, WORD_LENGTH)}."
-
-
-def model_withdrawn(model: str) -> str:
-    return f"Members may no longer use {inert(model, WORD_LENGTH)}. Pictures still in the queue with it are not posted."
-
-
-def model_default(model: str) -> str:
-    return f"When a member names no model, {inert(model, WORD_LENGTH)} is used."
-
-
-def policy(policy: GuildPolicy) -> str:
-    lines = [
-        "For everyone:",
-        *(f"- {limit_line(name.name, getattr(policy.limits, name.name))}" for name in fields(Limits)),
-    ]
-    for role_id, changes in policy.role_limits.items():
-        lines.append(f"For <@&{role_id}>:")
-        lines.extend(f"- {limit_line(name, value)}" for name, value in changes.items())
-    return "\n".join(lines)[:MESSAGE_LENGTH]
-
-
-def limit_line(name: str, value: int) -> str:
-    return f"{LIMIT_OPTIONS[name]}: {value} (`{name}`)"
-
-
-NO_LIMIT_GIVEN = "Name at least one limit to change."
-
-
-def role_limits_cleared(role_id: int) -> str:
-    return f"<@&{role_id}> has no limits of its own any more."
-
-
-LOG_EMPTY = "Nothing has been changed yet."
-
-
-def log(entries: Sequence[LogEntry]) -> str:
-    lines = [f"{moment(entry.at)} · <@{entry.user_id}> · {entry.action}: {_details(entry)}" for entry in entries]
-    return "\n".join(lines)[:MESSAGE_LENGTH]
-
-
-def _details(entry: LogEntry) -> str:
-    return _ROLE.sub(r"<@&\1>", inert(entry.details, 150))
 
 
 # Parts of sentences

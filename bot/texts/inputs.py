@@ -22,6 +22,12 @@ ONE_PROMPT = (
 )
 NOT_FETCHED = "Discord did not hand me your picture. Please send the command again."
 
+INPUT_UNREADABLE = "This file is no whole PNG, JPEG or WebP picture. Please save it as one of these and try again."
+INPUT_MISSING = "The picture that this starts from is not there any more. Please hand it in again."
+MASK_SIZE = "The mask must have the same width and height as the picture. Please make it again over the picture."
+INPUT_BLOCKED = "The picture you handed in was held back by the safety checker, so nothing was drawn from it."
+INPUT_NOT_JUDGED = "The picture you handed in could not be checked, so nothing was drawn from it. Please try again."
+
 USE_AS_INPUT = "Use as input"
 ZOOM_OUT = "Zoom out"
 PAN = {"left": "Pan ←", "right": "Pan →", "up": "Pan ↑", "down": "Pan ↓"}
@@ -35,3 +41,11 @@ FORM_UNREADABLE = "I do not know this form any more. Please press the button aga
 
 def started_from(strength: float) -> str:
     return f"from a picture at strength {strength:g}"
+
+
+def input_too_large(limit: int) -> str:
+    return f"A picture's file may have {limit // 2**20} MB. Please hand in a smaller one."
+
+
+def input_has_too_many_pixels(limit: int) -> str:
+    return f"A picture may have {limit // 10**6} million pixels. Please scale it down and hand it in again."

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bot.quoting import inert
+from bot.texts import WORD_LENGTH, choices
 from engine.api import MAX_LORA_WEIGHT, MAX_LORAS, Lora
 
 LORA = "LoRAs that change the model: ink, or ink:0.8 for less of it; several with commas"
@@ -11,7 +14,6 @@ HINT = (
     "Write a LoRA's name, or name and weight such as ink:0.8, with commas between several. "
     f"Weights go from {-MAX_LORA_WEIGHT:g} to {MAX_LORA_WEIGHT:g}, and {MAX_LORAS} LoRAs are the most."
 )
-_NAME_LENGTH = 100
 
 
 def choice(before: str, lora: Lora, weight: str) -> str:
@@ -26,8 +28,29 @@ def choice(before: str, lora: Lora, weight: str) -> str:
     return f"{before}{lora.name}{weight}{f' · {about}' if about else ''}"
 
 
+def unknown_inversion(word: str, known: Sequence[str]) -> str:
+    have = f"It has: {choices(known)}." if known else "It has none."
+    return f"This model no longer has what {inert(word, WORD_LENGTH)} stood for. {have} Please type the prompt again."
+
+
+def unknown_lora(lora: str, known: Sequence[str]) -> str:
+    have = f"Choose one of: {choices(known)}." if known else "It has none; please leave the tag out."
+    return f"This model has no LoRA called {inert(lora, WORD_LENGTH)}. {have}"
+
+
+def lora_of_other_family(lora: str, family: str, wanted: str) -> str:
+    return (
+        f"The LoRA {inert(lora, WORD_LENGTH)} is for {inert(family, WORD_LENGTH)} models, and this one belongs to "
+        f"{inert(wanted, WORD_LENGTH)}. Please choose another LoRA, or another model."
+    )
+
+
+def lora_unavailable(lora: str) -> str:
+    return f"The file of the LoRA {inert(lora, WORD_LENGTH)} cannot be used. The bot's owner can see why."
+
+
 def not_here_yet(kind: str, name: str) -> str:
     return (
-        f"The {kind} {inert(name, _NAME_LENGTH)} is not on this machine yet; the bot's owner can pull it. "
+        f"The {kind} {inert(name, WORD_LENGTH)} is not on this machine yet; the bot's owner can pull it. "
         "Until then, please leave it out."
     )

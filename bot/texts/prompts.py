@@ -1,4 +1,4 @@
-"""What is said about styles, negative prompts and the prompt builder."""
+"""What is said about styles and the prompt builder."""
 
 from __future__ import annotations
 
@@ -25,21 +25,7 @@ BUILD_QUESTIONS = {
     "avoid": ("What to avoid", "What you do not want to see", "blurry, text, hats"),
 }
 
-ADMIN_NEGATIVE = "What no picture here should show"
-ADMIN_NEGATIVE_SET = "Add words to the negative prompt of every new request"
-ADMIN_NEGATIVE_CLEAR = "Add nothing to negative prompts any more"
-ADMIN_NEGATIVE_SHOW = "Show what is added to negative prompts"
-ADMIN_NEGATIVE_WORDS = "Words with commas between, such as: text, watermark"
-
-NEGATIVE_NONE = "This server adds nothing to negative prompts."
-
 
 def unknown_style(style: str, known: Sequence[str]) -> str:
     have = f"Choose one of: {choices(known)}." if known else "There is none to choose."
     return f"There is no style called {inert(style, WORD_LENGTH)}. {have}"
-
-
-def negative(words: str) -> str:
-    if not words:
-        return NEGATIVE_NONE
-    return f"Every new request here also has this in its negative prompt: {inert(words, 700)}"

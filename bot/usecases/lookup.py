@@ -37,6 +37,14 @@ def allowed_picture(generation: Generation, index: int) -> PictureRecord:
     return picture
 
 
+async def kept_file(store: Store, generation: Generation, index: int) -> str:
+    """Return the hash of an allowed picture's file, which is there. Raises NoSuchPicture."""
+    sha256 = allowed_picture(generation, index).file_sha256
+    if sha256 is None or await store.pictures.read(generation.id, index) is None:
+        raise NoSuchPicture(generation.id, index)
+    return sha256
+
+
 def check_owner(member: Member, generation: Generation, action: str) -> None:
     """Raise NotAllowed unless the member made the generation or moderates its guild."""
     if member.user_id != generation.user_id and not member.may_moderate:

@@ -12,8 +12,7 @@ from bot.records import Generation, Kind, Place
 from bot.storage import Store
 from bot.usecases.admission import Admission, Origin
 from bot.usecases.imagine import prompt_for
-from bot.usecases.lookup import allowed_picture, drawn_recipe, find_for, find_model
-from bot.usecases.refusals import NoSuchPicture
+from bot.usecases.lookup import drawn_recipe, find_for, find_model, kept_file
 from bot.usecases.starts import check_strength
 from engine.api import (
     PARSER_VERSION,
@@ -114,10 +113,7 @@ class Redraw:
     async def _find(self, member: Member, generation_id: str, index: int) -> tuple[Generation, str]:
         """Return the generation, and the hash of the picture's file, which is there."""
         parent = await find_for(self._store, member, generation_id)
-        picture = allowed_picture(parent, index)
-        if picture.file_sha256 is None or await self._store.pictures.read(generation_id, index) is None:
-            raise NoSuchPicture(generation_id, index)
-        return parent, picture.file_sha256
+        return parent, await kept_file(self._store, parent, index)
 
     def _model(self, parent: Generation) -> ModelInfo:
         return find_model(self._engine.models(), parent.recipe.model)

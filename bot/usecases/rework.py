@@ -9,7 +9,7 @@ from bot.policy import Member, limits_for
 from bot.records import Generation, Kind, Place
 from bot.storage import Store
 from bot.usecases.admission import Admission, Origin
-from bot.usecases.lookup import allowed_picture, drawn_recipe, find_for, find_model
+from bot.usecases.lookup import allowed_picture, drawn_recipe, find_for, find_model, kept_file
 from bot.usecases.refusals import NoSuchPicture, TooManyVariations
 from bot.usecases.starts import check_files
 from engine.api import MAX_IMAGES, MAX_VARIATIONS, EngineClient, ImageSeed, Recipe
@@ -53,9 +53,10 @@ class Rework:
 
         Raises:
             Refusal: as in `reroll`; or there is no such picture.
-            Refused, Unavailable: the engine cannot take it (any more).
+            Refused, Unavailable: as in `reroll`.
         """
         parent = await find_for(self._store, member, generation_id)
+        await check_files(self._store, parent.recipe)
         images = parent.recipe.images
         if index is not None:
             if index >= len(images):
@@ -109,11 +110,9 @@ class Rework:
             Refused, Unavailable: the engine cannot take it; InvalidSize if its model cannot draw one as large.
         """
         parent = await find_for(self._store, member, generation_id)
-        picture = allowed_picture(parent, index)
-        if picture.file_sha256 is None or await self._store.pictures.read(generation_id, index) is None:
-            raise NoSuchPicture(generation_id, index)
+        sha256 = await kept_file(self._store, parent, index)
         upscaler = find_model(self._engine.models(), parent.recipe.model).upscaler(factor)
-        grown = parent.recipe.upscaled(index, picture.file_sha256, factor, upscaler)
+        grown = parent.recipe.upscaled(index, sha256, factor, upscaler)
         origin = Origin(parent.id, index, f"upscale:{parent.id}:{index}:{factor}:{member.user_id}")
         return await self._admission.accept(member, place, Kind.UPSCALE, self._again(grown, grown.images), origin)
 

@@ -13,7 +13,7 @@ from bot import replies, texts
 from bot.checks import member_of, place_of
 from bot.records import Generation
 from bot.replies import NO_MENTIONS, NOT_TAKEN, TOO_LARGE
-from bot.texts import upscaling
+from bot.texts import upscaling as upscaling_texts
 from bot.usecases.refusals import GenerationDeleted, PictureTooLarge
 from bot.usecases.rework import STRONG, SUBTLE
 from bot.views.outpaint import outpaint_buttons
@@ -110,7 +110,7 @@ class Upscale(discord.ui.DynamicItem[Button], template=rf"easel:upscale:{GENERAT
     ) -> Self:
         """Rebuild the button that was pressed."""
         index = int(match["index"])
-        return cls(match["id"], index, int(match["factor"]), upscaling.larger(index + 1), UPSCALE_ROW)
+        return cls(match["id"], index, int(match["factor"]), upscaling_texts.larger(index + 1), UPSCALE_ROW)
 
     @pressed
     async def callback(self, interaction: discord.Interaction, host: Host) -> None:
@@ -201,7 +201,7 @@ def result_view(generation: Generation, indexes: Sequence[int]) -> discord.ui.Vi
     for number, index in enumerate(indexes, 1):
         view.add_item(Vary(generation.id, index, "strong", texts.vary(number), VARY_ROW))
     for number, index in enumerate(indexes, 1):
-        view.add_item(Upscale(generation.id, index, GRID_FACTOR, upscaling.larger(number), UPSCALE_ROW))
+        view.add_item(Upscale(generation.id, index, GRID_FACTOR, upscaling_texts.larger(number), UPSCALE_ROW))
     view.add_item(Reroll(generation.id))
     view.add_item(Delete(generation.id))
     return view
@@ -214,7 +214,7 @@ def picture_view(generation_id: str, index: int) -> discord.ui.View:
     view.add_item(Vary(generation_id, index, "strong", texts.VARY_STRONG, row=0))
     view.add_item(Reroll(generation_id, row=0))
     view.add_item(Delete(generation_id, row=0))
-    for factor, label in upscaling.LARGER.items():
+    for factor, label in upscaling_texts.LARGER.items():
         view.add_item(Upscale(generation_id, index, factor, label, PICTURE_UPSCALE_ROW))
     view.add_item(UseAsInput(generation_id, index))
     for button in outpaint_buttons(generation_id, index):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import platform
 import tempfile
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from engine.bench.models import RANDOM, RANDOM_PREFIX, write_catalogue
 from engine.bench.plot import draw_plot
 from engine.bench.report import RATIO_LOAD, as_data, as_text
 from engine.catalog import load_catalog
+from engine.command_line import DONE, FAILED, above_zero, whole_from_one
 from engine.settings import EngineSettings, WorkerSpec
 from engine.worker.bench.contenders import TINY
 
@@ -27,7 +27,7 @@ MINUTES = 20.0
 TINY_THREADS = 1
 """Handing so little to a second thread takes longer than doing it: four times as long, measured on two cores."""
 SEED = 1
-DONE, FAILED = 0, 1
+
 _VERSIONED = ("diffusers", "torch", "transformers")
 
 
@@ -73,7 +73,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="a public model's shape, without its weights",
     )
-    parser.add_argument("--minutes", type=_above_zero, default=MINUTES, help="how long to measure, about (default: 20)")
+    parser.add_argument("--minutes", type=above_zero, default=MINUTES, help="how long to measure, about (default: 20)")
     parser.add_argument("--seed", type=int, default=SEED, help="of the requests")
     parser.add_argument(
         "--loads",
@@ -84,7 +84,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         f"always also {RATIO_LOAD:g}",
     )
     parser.add_argument("--device", help='torch device, e.g. "cpu" or "cuda:0"')
-    parser.add_argument("--threads", type=int, help="CPU threads of each worker")
+    parser.add_argument("--threads", type=whole_from_one, help="CPU threads of each worker")
     parser.add_argument("--profile", action="store_true", help="say where Easel's time goes")
     parser.add_argument("--json", type=Path, dest="json_file", metavar="FILE", help="write all figures")
     parser.add_argument("--plot", type=Path, dest="plot_file", metavar="FILE", help="draw them, as PNG")
@@ -171,18 +171,8 @@ def _facts(options: BenchOptions, spec: WorkerSpec) -> dict[str, Any]:
 
 
 def _loads(text: str) -> tuple[float, ...]:
-    loads = {_above_zero(each) for each in text.split(",")} | {RATIO_LOAD}
+    loads = {above_zero(each) for each in text.split(",")} | {RATIO_LOAD}
     return tuple(sorted(loads))
-
-
-def _above_zero(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"must be a number above zero, not {text!r}")
-    return value
 
 
 def _listed(loads: Sequence[float]) -> str:

@@ -12,8 +12,9 @@ from engine.catalog import ADDON_KINDS, FAMILIES, LORAS, AddOn, Source
 from engine.catalog.additions import write_entry
 from engine.catalog.addon_contents import AddOnContents, check_addon
 from engine.catalog.contents import ContentsError
+from engine.command_line import DONE, FAILED
 from engine.hub import ADDON, check, is_here, licence_of
-from engine.models.errors import DONE, FAILED, ModelsError
+from engine.models.errors import ModelsError
 from engine.models.transfer import bring
 from engine.settings import EngineSettings
 

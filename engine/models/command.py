@@ -12,9 +12,10 @@ from engine.catalog.additions import write_entry
 from engine.catalog.addon_contents import inspect_addon
 from engine.catalog.contents import Contents, ContentsError, check_family, inspect
 from engine.catalog.sources import SourceError, read_source
+from engine.command_line import DONE, FAILED
 from engine.hub import ADDON, PIPELINE, SAFETY_CHECKER, HubError, check, is_here, licence_of, missing, sources_of
 from engine.models.addons import UNKNOWN_LICENCE, add_addon, addon_line, check_again, pull_addon
-from engine.models.errors import DONE, FAILED, ModelsError, check_new_id
+from engine.models.errors import ModelsError, check_new_id
 from engine.models.merge import add_merge_command, merge
 from engine.models.score import add_score_command, score
 from engine.models.transfer import bring

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from engine.catalog import ADDON_KINDS, Catalog
 from engine.catalog.models import is_model_id
-
-DONE, FAILED, WRONG_INPUT = 0, 1, 2
+from engine.command_line import WRONG_INPUT
 
 
 class ModelsError(Exception):

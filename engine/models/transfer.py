@@ -10,8 +10,9 @@ from typing import TextIO
 from tqdm import tqdm  # type: ignore[import-untyped]
 
 from engine.catalog import Source
+from engine.command_line import FAILED
 from engine.hub import HubError, Progress, pull
-from engine.models.errors import FAILED, ModelsError
+from engine.models.errors import ModelsError
 
 TOLD_EVERY_S = 0.5
 

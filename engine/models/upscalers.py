@@ -6,7 +6,8 @@ from engine.catalog.contents import ContentsError
 from engine.catalog.rrdb import RrdbPlan
 from engine.catalog.upscaler_contents import inspect_upscaler
 from engine.catalog.upscalers import UpscalerEntry
-from engine.models.errors import FAILED, ModelsError
+from engine.command_line import FAILED
+from engine.models.errors import ModelsError
 
 
 def upscaler_line(entry: UpscalerEntry) -> str:

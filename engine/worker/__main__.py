@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from engine.catalog import CatalogError, load_catalog
+from engine.command_line import whole_from_one
 from engine.settings import MemorySetting
 from engine.wire import Stop
 from engine.worker.channel import Channel, Inbox, open_channel
@@ -86,7 +87,7 @@ def worker_options(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=prog, description="Draw what stdin asks for.")
     parser.add_argument("--name", required=True, help="name of this worker, unique in the engine")
     parser.add_argument("--device", required=True, help='torch device: "cpu" or "cuda:0"')
-    parser.add_argument("--threads", required=True, type=positive, help="CPU threads of torch")
+    parser.add_argument("--threads", required=True, type=whole_from_one, help="CPU threads of torch")
     parser.add_argument("--service", required=True, choices=("exact", "fast"), help="class of service")
     parser.add_argument("--models", required=True, type=Path, help="the model catalogue, models.toml")
     parser.add_argument("--models-dir", required=True, type=Path, help="folder of pulled, added and merged models")
@@ -103,13 +104,6 @@ def device_from(options: argparse.Namespace) -> Device:
 
     ram_bytes = None if options.ram_gb is None else int(GB * options.ram_gb)
     return open_device(options.device, options.threads, options.service, options.memory, ram_bytes, options.compile)
-
-
-def positive(text: str) -> int:
-    """Read a whole number from 1."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number from 1, not {text!r}")
-    return int(text)
 
 
 if __name__ == "__main__":

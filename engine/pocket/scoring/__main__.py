@@ -11,6 +11,7 @@ import torch
 from diffusers.utils import logging as diffusers_logging
 from transformers.utils import logging as transformers_logging
 
+from engine.command_line import whole_from_one
 from engine.pocket import WEIGHTS
 from engine.pocket.scoring.score import score
 
@@ -32,8 +33,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="easel models score", description="Say how well the built-in model draws.")
     parser.add_argument("model", choices=("pocket",), help="the only model that comes with a way to score it")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="the model folder; the shipped one by default")
-    parser.add_argument("--seeds", type=_positive, default=4, help="pictures of each prompt")
-    parser.add_argument("--threads", type=_positive, default=os.cpu_count() or 1, help="processor threads")
+    parser.add_argument("--seeds", type=whole_from_one, default=4, help="pictures of each prompt")
+    parser.add_argument("--threads", type=whole_from_one, default=os.cpu_count() or 1, help="processor threads")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
@@ -44,12 +45,6 @@ def main() -> None:
         print(sentence.format(value=figures[name], seeds=given.seeds, threads=given.threads))
     if given.json:
         given.json.write_text(json.dumps(figures, indent=2) + "\n")
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number from 1, not {text!r}")
-    return int(text)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from engine.catalog import FAMILIES, load_catalog
-from engine.worker.__main__ import ENVIRONMENT, device_from, open_process, positive, worker_options
+from engine.command_line import whole_from_one
+from engine.worker.__main__ import ENVIRONMENT, device_from, open_process, worker_options
 from engine.worker.bench.contenders import TINY, Contender
 from engine.worker.bench.tally import Tally
 
@@ -43,7 +44,7 @@ def _ceiling(arguments: Sequence[str]) -> int:
     """Print a row ceiling for each line that comes on stdin."""
     parser = argparse.ArgumentParser(prog="python -m engine.worker.bench ceiling")
     parser.add_argument("--device", required=True)
-    parser.add_argument("--threads", required=True, type=positive)
+    parser.add_argument("--threads", required=True, type=whole_from_one)
     parser.add_argument("--models", required=True, type=Path)
     parser.add_argument("--models-dir", required=True, type=Path)
     parser.add_argument("--seconds", required=True, type=float, help="for each measurement")

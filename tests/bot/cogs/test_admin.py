@@ -7,7 +7,7 @@ from simcord.backend.errors import SetupError
 
 from bot import texts
 from bot.records import JobState
-from bot.texts import prompts as prompt_texts
+from bot.texts import admin as admin_texts
 
 if TYPE_CHECKING:
     from simcord.results import InteractionResult
@@ -60,7 +60,7 @@ async def test_a_member_whom_discord_lets_through_is_refused_in_code(
     assert policy.negative_prompt == ""
     assert policy.blocked_words == ()
     assert policy.role_limits == {}
-    assert await moderate(world, "log") == texts.LOG_EMPTY
+    assert await moderate(world, "log") == admin_texts.LOG_EMPTY
 
 
 async def test_a_member_whom_discord_lets_through_cannot_clear_a_roles_limits(world: World) -> None:
@@ -122,7 +122,7 @@ async def test_a_denied_model_cannot_become_the_default(world: World) -> None:
 async def test_limits_set_for_the_server_are_shown_and_hold(world: World) -> None:
     shown = await moderate(world, "limits set", pictures_per_request=2, most_steps=10)
 
-    assert f"{texts.LIMIT_OPTIONS['pictures_per_request']}: 2" in shown
+    assert f"{admin_texts.LIMIT_OPTIONS['pictures_per_request']}: 2" in shown
     assert shown == await moderate(world, "limits show")
     assert "2 pictures in one request" in world.refusal(await world.imagine(count=3, steps=5))
     assert "Steps may be 10 at most" in world.refusal(await world.imagine(steps=11))
@@ -154,7 +154,7 @@ async def test_limits_that_make_no_sense_are_refused_and_nothing_changes(world: 
 
     sentence = await moderate(world, "limits set", **options)
 
-    assert "does not work for" in sentence or sentence == texts.NO_LIMIT_GIVEN
+    assert "does not work for" in sentence or sentence == admin_texts.NO_LIMIT_GIVEN
     assert await moderate(world, "limits show") == before
 
 
@@ -165,7 +165,7 @@ async def test_the_servers_negative_prompt_is_in_every_new_request_until_it_is_c
 
     await moderate(world, "negative clear")
 
-    assert await moderate(world, "negative show") == prompt_texts.NEGATIVE_NONE
+    assert await moderate(world, "negative show") == admin_texts.NEGATIVE_NONE
     assert "Without" not in (await world.drawn()).content
 
 
@@ -173,7 +173,7 @@ async def test_a_negative_prompt_with_a_lora_is_refused(world: World) -> None:
     sentence = await moderate(world, "negative set", words="text <lora:ink:1>")
 
     assert "belong to single prompts" in sentence
-    assert await moderate(world, "negative show") == prompt_texts.NEGATIVE_NONE
+    assert await moderate(world, "negative show") == admin_texts.NEGATIVE_NONE
 
 
 async def test_every_change_is_logged_with_who_and_when(world: World) -> None:

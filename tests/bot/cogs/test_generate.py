@@ -8,6 +8,7 @@ from PIL import Image
 
 from bot import texts
 from bot.records import JobState
+from bot.texts import refusals as refusal_texts
 
 if TYPE_CHECKING:
     from tests.bot.conftest import World
@@ -87,7 +88,7 @@ async def test_what_a_member_sets_wins_over_the_preset(world: World) -> None:
 
 
 BAD_INPUT: list[tuple[dict[str, Any], list[str]]] = [
-    ({"prompt": "   "}, [texts.PROMPT_EMPTY]),
+    ({"prompt": "   "}, [refusal_texts.PROMPT_EMPTY]),
     ({"prompt": "x" * 4000}, ["1000", "4000", "shorten it"]),
     ({"size": "100x100"}, ["100x100", "128x128 or 128x192"]),
     ({"size": "4096x4096"}, ["4096x4096", "nearest", "192x128"]),
@@ -165,7 +166,7 @@ async def test_when_every_model_is_denied_the_refusal_says_so(world: World) -> N
     for name in ("pocket", "other"):
         await world.moderator.slash(world.channel, "admin models deny", model=name)
 
-    assert world.refusal(await world.imagine()) == texts.NO_MODEL_ALLOWED
+    assert world.refusal(await world.imagine()) == refusal_texts.NO_MODEL_ALLOWED
 
 
 async def test_autocomplete_offers_only_models_that_the_server_allows(world: World) -> None:

@@ -13,6 +13,7 @@ from PIL import Image
 from bot import texts
 from bot.records import JobState
 from bot.texts import inputs as input_texts
+from bot.texts import refusals as refusal_texts
 from engine.api import MAX_INPUT_BYTES, InputWithheld
 from engine.executors.fake import Plan
 
@@ -124,18 +125,18 @@ def huge() -> bytes:
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="64" height="64"/>'
 WRONG = {
     "several prompts": ({"prompt": "a {red, green} apple", "image": ("a.png", APPLE)}, input_texts.ONE_PROMPT),
-    "svg": ({"image": ("a.svg", SVG)}, texts.INPUT_UNREADABLE),
-    "svg called png": ({"image": ("a.png", SVG)}, texts.INPUT_UNREADABLE),
-    "gif": ({"image": ("a.gif", file_of(form="GIF"))}, texts.INPUT_UNREADABLE),
-    "nothing": ({"image": ("a.png", b"")}, texts.INPUT_UNREADABLE),
-    "truncated png": ({"image": ("a.png", APPLE[: len(APPLE) // 2])}, texts.INPUT_UNREADABLE),
-    "truncated jpeg": ({"image": ("a.jpg", file_of(form="JPEG")[:-20])}, texts.INPUT_UNREADABLE),
-    "12000x12000": ({"image": ("a.png", huge())}, texts.input_has_too_many_pixels(50_000_000)),
+    "svg": ({"image": ("a.svg", SVG)}, input_texts.INPUT_UNREADABLE),
+    "svg called png": ({"image": ("a.png", SVG)}, input_texts.INPUT_UNREADABLE),
+    "gif": ({"image": ("a.gif", file_of(form="GIF"))}, input_texts.INPUT_UNREADABLE),
+    "nothing": ({"image": ("a.png", b"")}, input_texts.INPUT_UNREADABLE),
+    "truncated png": ({"image": ("a.png", APPLE[: len(APPLE) // 2])}, input_texts.INPUT_UNREADABLE),
+    "truncated jpeg": ({"image": ("a.jpg", file_of(form="JPEG")[:-20])}, input_texts.INPUT_UNREADABLE),
+    "12000x12000": ({"image": ("a.png", huge())}, input_texts.input_has_too_many_pixels(50_000_000)),
     "mask of another size": (
         {"image": ("a.png", APPLE), "mask": ("m.png", file_of(32, 64))},
-        texts.MASK_SIZE,
+        input_texts.MASK_SIZE,
     ),
-    "mask that is none": ({"image": ("a.png", APPLE), "mask": ("m.png", SVG)}, texts.INPUT_UNREADABLE),
+    "mask that is none": ({"image": ("a.png", APPLE), "mask": ("m.png", SVG)}, input_texts.INPUT_UNREADABLE),
 }
 
 
@@ -152,12 +153,12 @@ async def test_a_bad_picture_is_refused_before_anything_is_queued_or_kept(
 
 
 SURELY_WRONG = {
-    "over 20 MB": ({"image": ("a.png", APPLE + bytes(MAX_INPUT_BYTES))}, texts.input_too_large(MAX_INPUT_BYTES)),
+    "over 20 MB": ({"image": ("a.png", APPLE + bytes(MAX_INPUT_BYTES))}, input_texts.input_too_large(MAX_INPUT_BYTES)),
     "mask without image": ({"mask": ("m.png", MASK)}, input_texts.IMAGE_NEEDED["mask"]),
     "strength without image": ({"strength": 0.5}, input_texts.IMAGE_NEEDED["strength"]),
     "fit without image": ({"fit": "pad"}, input_texts.IMAGE_NEEDED["fit"]),
-    "strength 0": ({"image": ("a.png", APPLE), "strength": 0.0}, texts.out_of_range("strength", 0, 0.05, 1)),
-    "strength 2": ({"image": ("a.png", APPLE), "strength": 2.0}, texts.out_of_range("strength", 2, 0.05, 1)),
+    "strength 0": ({"image": ("a.png", APPLE), "strength": 0.0}, refusal_texts.out_of_range("strength", 0, 0.05, 1)),
+    "strength 2": ({"image": ("a.png", APPLE), "strength": 2.0}, refusal_texts.out_of_range("strength", 2, 0.05, 1)),
 }
 
 
@@ -196,7 +197,7 @@ async def test_a_picture_that_the_gate_holds_back_is_told_and_not_kept(world: Wo
 
     message = await world.drawn(image=("apple.png", APPLE))
 
-    assert texts.INPUT_BLOCKED in message.content
+    assert input_texts.INPUT_BLOCKED in message.content
     assert message.attachments == []
     assert kept(world) == set()
     assert await world.used_today(world.ann) == 0
@@ -209,7 +210,7 @@ async def test_a_picture_that_the_gate_holds_back_is_taken_from_every_generation
     await world.drawn(image=("apple.png", APPLE))
 
     assert kept(world) == set()
-    assert world.refusal(await world.press(world.ann, earlier, "Reroll")) == texts.INPUT_MISSING
+    assert world.refusal(await world.press(world.ann, earlier, "Reroll")) == input_texts.INPUT_MISSING
 
 
 async def test_a_picture_that_could_not_be_judged_stays_with_those_who_need_it(world: World) -> None:
@@ -276,7 +277,7 @@ async def test_a_reroll_of_what_is_past_retention_says_so_at_once(world: World) 
     assert kept(world) == set()
 
     for label in ("Reroll", "Vary subtle"):
-        assert world.refusal(await world.press(world.ann, message, label)) == texts.INPUT_MISSING
+        assert world.refusal(await world.press(world.ann, message, label)) == input_texts.INPUT_MISSING
 
     assert len(world.worker.requests) == 1
     assert (await world.generation(message)).state is JobState.DELIVERED

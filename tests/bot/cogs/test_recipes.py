@@ -16,6 +16,7 @@ from bot import texts as common_texts
 from bot.records import JobState, Kind
 from bot.texts import inputs as input_texts
 from bot.texts import recipes as texts
+from bot.texts import refusals as refusal_texts
 from engine.api import MAX_INPUT_BYTES, ImageSeed, Recipe, Variation
 from engine.encoding import Wrapping, encode_picture
 
@@ -146,7 +147,7 @@ async def test_run_it_asks_the_policy_of_the_moment(world: World) -> None:
 
     refused = await world.press(world.ann, answer(result), "Run it")
 
-    assert world.refusal(refused) == common_texts.model_denied("pocket", ("other",))
+    assert world.refusal(refused) == refusal_texts.model_denied("pocket", ("other",))
 
 
 async def test_run_it_counts_against_the_quota(world: World) -> None:
@@ -174,7 +175,7 @@ async def test_where_no_model_is_allowed_the_values_come_without_a_button(world:
     content = said(await read(world, picture(FOREIGN.replace("Model: pocket", "Model: dreamy"))))
 
     assert "a red apple" in content
-    assert common_texts.NO_MODEL_ALLOWED in content
+    assert refusal_texts.NO_MODEL_ALLOWED in content
 
 
 async def test_what_a_file_says_is_inert(world: World) -> None:
@@ -193,7 +194,7 @@ async def test_what_a_file_says_is_inert(world: World) -> None:
     [b"no picture", b"", picture()[:20], b"%PDF-1.7", b"\xff\xd8\xff\xe0"],
 )
 async def test_what_is_no_whole_picture_is_refused_with_what_to_do(world: World, data: bytes) -> None:
-    assert said(await read(world, data)) == common_texts.INPUT_UNREADABLE
+    assert said(await read(world, data)) == input_texts.INPUT_UNREADABLE
 
 
 async def test_a_picture_that_says_nothing_is_answered_with_what_to_try(world: World) -> None:
@@ -215,7 +216,7 @@ async def test_a_file_that_is_too_large_is_not_even_fetched(world: World, monkey
 
     result = await read(world, bytes(50 * 2**20))
 
-    assert said(result) == common_texts.input_too_large(MAX_INPUT_BYTES)
+    assert said(result) == input_texts.input_too_large(MAX_INPUT_BYTES)
     assert fetched == []
 
 

@@ -13,6 +13,7 @@ from bot import texts
 from bot.delivery import RETRY_AFTER_S
 from bot.records import Generation, JobState
 from bot.storage.schema import DATABASE_NAME
+from bot.texts import refusals as refusal_texts
 
 if TYPE_CHECKING:
     from simcord.results import InteractionResult
@@ -94,7 +95,7 @@ async def test_a_model_denied_between_two_tries_is_not_delivered_by_the_second(w
     message = await world.delivered(result)
 
     assert message.attachments == []
-    assert texts.withheld("pocket") in message.content
+    assert refusal_texts.withheld("pocket") in message.content
     assert (await reload(world, generation)).state is JobState.WITHHELD
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from bot import replies, texts
 from bot.delivery import EDIT_EVERY_S, ProgressCards
 from bot.records import JobState
+from bot.texts import refusals as refusal_texts
 from bot.usecases.draw import Drawing, Waiting
 from engine.api import GenerationFailed
 from engine.executors.fake import Plan
@@ -134,7 +135,7 @@ async def test_a_failed_job_ends_with_an_honest_sentence_and_no_buttons(world: W
     await world.settled(result)
 
     assert result.response is not None
-    assert texts.GENERATION_FAILED in result.response.content
+    assert refusal_texts.GENERATION_FAILED in result.response.content
     assert "out of memory" not in result.response.content
     assert world.labels(result.response) == []
 
@@ -156,7 +157,7 @@ async def test_a_worker_that_always_dies_ends_in_one_honest_sentence_and_the_nex
     await world.settled(result)
 
     assert result.response is not None
-    assert texts.WORKER_DIED in result.response.content
+    assert refusal_texts.WORKER_DIED in result.response.content
     world.worker.plan = lambda request: Plan()
     assert (await world.drawn()).attachments
 

@@ -10,6 +10,7 @@ import pytest
 from bot import texts
 from bot.records import Generation, JobState, Place
 from bot.storage.schema import DATABASE_NAME
+from bot.texts import refusals as refusal_texts
 from bot.usecases.imagine import Ask
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ async def test_pictures_withheld_just_before_a_stop_are_explained_by_the_next_st
     await world.restart()
     await settled(world, generation_id)
 
-    assert texts.withheld("pocket") in message.content
+    assert refusal_texts.withheld("pocket") in message.content
     assert message.attachments == []
     assert await world.usecases.draw.in_hand() == ()
 

@@ -8,6 +8,7 @@ import pytest
 
 from bot import policy, replies, texts
 from bot.policy import DailyQuotaUsed, Refusal
+from bot.texts import admin as admin_texts
 from bot.usecases import refusals
 from engine.api import BadPrompt, EngineError, OutOfRange, WorkerDied, error_classes
 
@@ -84,7 +85,10 @@ def test_a_member_to_whom_drawing_is_closed_is_not_told_to_wait() -> None:
 
 
 def test_a_missing_value_is_answered_with_what_to_do_alone() -> None:
-    assert replies.sentence_for(refusals.WrongValue("limits", "", texts.NO_LIMIT_GIVEN)) == texts.NO_LIMIT_GIVEN
+    assert (
+        replies.sentence_for(refusals.WrongValue("limits", "", admin_texts.NO_LIMIT_GIVEN))
+        == admin_texts.NO_LIMIT_GIVEN
+    )
 
 
 def test_an_error_nobody_foresaw_has_no_sentence() -> None:

@@ -11,7 +11,7 @@ from bot.policy import ModelDenied
 from bot.records import Kind
 from bot.usecases.recipes import Change, Plan, read_found
 from bot.usecases.refusals import AlreadyUnderWay, NoRecipe, NoSuchPicture
-from engine.api import ImageSeed, Lora, LoraUse, Parameters
+from engine.api import BadInput, ImageSeed, Lora, LoraUse, Parameters
 from engine.api.embedded_texts import PARAMETERS, RECIPE
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ async def test_a_small_weight_beside_an_unknown_lora_is_written_without_an_expon
 
     planned = await plan(studio, prompt="a cat <lora:gone> <lora:ink:0.00000001>")
 
-    assert planned.recipe.prompt == "a cat <lora:ink:0>"
+    assert planned.recipe.prompt == "a cat <lora:ink:0.00000001>"
 
 
 async def test_a_lora_that_fits_a_model_of_its_own_layers_stays(studio: Studio) -> None:
@@ -167,6 +167,17 @@ async def test_a_generation_runs_again_from_what_it_started_from(studio: Studio)
 
     assert again.recipe == grown.recipe
     assert (await studio.end(again.id)).pictures[0].file_sha256 == grown.pictures[0].file_sha256
+
+
+async def test_a_generation_whose_start_was_deleted_cannot_run(studio: Studio) -> None:
+    parent = await studio.drawn("a cat", width=64, height=64)
+    grown = await studio.end((await studio.usecases.rework.upscale(studio.ann, studio.place, parent.id, 0, 2)).id)
+    await studio.usecases.deliver.delete(studio.ann, parent.id)
+
+    with pytest.raises(BadInput) as refused:
+        await studio.usecases.rework.run(studio.ann, studio.place, grown.id, None)
+
+    assert refused.value.reason == "missing"
 
 
 async def test_a_picture_that_a_generation_never_had_cannot_run(studio: Studio) -> None:

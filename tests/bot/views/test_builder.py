@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot import texts
 from bot.texts import prompts as prompt_texts
+from bot.texts import refusals as refusal_texts
 
 if TYPE_CHECKING:
     from simcord.results import InteractionResult
@@ -62,7 +62,9 @@ async def test_a_form_that_was_open_at_a_restart_is_taken_all_the_same(world: Wo
     assert (await world.generation(message)).recipe.prompt == "an old fisherman, oil painting, close-up, evening light"
 
 
-@pytest.mark.parametrize(("subject", "sentence"), [("  ", texts.PROMPT_EMPTY), ("porn", texts.PROMPT_FORBIDDEN)])
+@pytest.mark.parametrize(
+    ("subject", "sentence"), [("  ", refusal_texts.PROMPT_EMPTY), ("porn", refusal_texts.PROMPT_FORBIDDEN)]
+)
 async def test_answers_are_refused_as_any_prompt_is(world: World, subject: str, sentence: str) -> None:
     assert world.refusal(await sent(world, subject=subject)) == sentence
     assert world.posts() == []

@@ -9,6 +9,7 @@ import pytest
 from bot import texts
 from bot.records import Kind
 from bot.texts import inputs as input_texts
+from bot.texts import refusals as refusal_texts
 from engine.api import ImageSeed, Placement
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ async def test_a_strength_that_is_no_number_is_told_and_nothing_is_queued(world:
 
     sentence = world.refusal(await filled(world, form, "a green apple", strength))
 
-    assert sentence == texts.wrong_value("strength", strength, input_texts.STRENGTH_HINT)
+    assert sentence == refusal_texts.wrong_value("strength", strength, input_texts.STRENGTH_HINT)
     assert len(world.worker.requests) == 1
 
 
@@ -105,7 +106,7 @@ async def test_a_strength_out_of_range_is_told_and_nothing_is_queued(world: Worl
 
     sentence = world.refusal(await filled(world, form, "a green apple", strength))
 
-    assert sentence == texts.out_of_range("strength", float(strength), 0.05, 1)
+    assert sentence == refusal_texts.out_of_range("strength", float(strength), 0.05, 1)
     assert len(world.worker.requests) == 1
 
 
@@ -208,7 +209,7 @@ async def test_a_wider_picture_whose_own_picture_was_deleted_is_not_rerolled(wor
     wider = await world.delivered(await world.press(world.ann, parent, "Pan ←"))
     await world.press(world.ann, parent, "Delete")
 
-    assert world.refusal(await world.press(world.ann, wider, "Reroll")) == texts.INPUT_MISSING
+    assert world.refusal(await world.press(world.ann, wider, "Reroll")) == input_texts.INPUT_MISSING
     assert len(world.worker.requests) == 2
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from bot import texts
 from bot.records import JobState
+from bot.texts import refusals as refusal_texts
 from bot.texts import series as series_texts
 
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ async def test_a_message_that_the_press_cannot_bring_comes_through_the_channel(w
 async def test_braces_that_stand_for_too_much_are_refused_with_what_to_do(world: World) -> None:
     prompt = "{a, b, c, d, e}" * 2
 
-    assert world.refusal(await world.imagine(prompt)) == texts.too_many_permutations(20)
+    assert world.refusal(await world.imagine(prompt)) == refusal_texts.too_many_permutations(20)
 
 
 async def test_words_of_an_offer_have_no_effect_in_it(world: World) -> None:

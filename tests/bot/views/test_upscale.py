@@ -7,6 +7,8 @@ import pytest
 
 from bot import texts
 from bot.records import JobState, Kind
+from bot.texts import inputs as input_texts
+from bot.texts import refusals as refusal_texts
 from bot.texts import upscaling
 from engine.api import UpscalerUnavailable
 from engine.executors.fake import Plan
@@ -78,7 +80,7 @@ async def test_a_picture_too_large_for_the_server_is_refused_without_naming_smal
 
     sentence = world.refusal(await world.press(world.ann, parent, "Upscale x2"))
 
-    assert sentence == texts.size_over_limit(256, 256, 192, [])
+    assert sentence == refusal_texts.size_over_limit(256, 256, 192, [])
 
 
 @pytest.mark.parametrize(("count", "label"), [(2, "Upscale 2"), (1, "Upscale x2")])
@@ -148,4 +150,4 @@ async def test_varying_a_picture_that_was_drawn_over_needs_the_picture_it_was_ma
     await world.press(world.ann, parent, "Delete")
     assert (await world.generation(larger)).state is JobState.DELIVERED
 
-    assert world.refusal(await world.press(world.ann, larger, "Vary subtle")) == texts.INPUT_MISSING
+    assert world.refusal(await world.press(world.ann, larger, "Vary subtle")) == input_texts.INPUT_MISSING

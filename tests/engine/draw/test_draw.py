@@ -27,7 +27,8 @@ from engine.api import (
     pixel_sha256,
 )
 from engine.catalog import load_catalog
-from engine.draw import DONE, FAILED, HELD_BACK, WRONG_INPUT, DrawError, DrawOptions, draw, recipe_for
+from engine.command_line import DONE, FAILED, WRONG_INPUT
+from engine.draw import HELD_BACK, DrawError, DrawOptions, draw, recipe_for
 from engine.executors.fake import FakeExecutor, Plan, Start
 from engine.settings import EngineSettings
 

@@ -60,12 +60,6 @@ SD1_LORA, SD1_WORD = kohya(768), {"emb_params": (2, 768)}
 
 
 @pytest.fixture
-def models_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("EASEL_DATA_DIR", str(tmp_path / "data"))
-    return tmp_path / "data" / "models"
-
-
-@pytest.fixture
 def run(tmp_path: Path, models_dir: Path) -> Run:
     """Run a command on a catalogue whose LoRA and inversion are on the hub; give back the exit code."""
 

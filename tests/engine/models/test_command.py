@@ -30,12 +30,6 @@ Run = Callable[..., int]
 
 
 @pytest.fixture
-def models_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("EASEL_DATA_DIR", str(tmp_path / "data"))
-    return tmp_path / "data" / "models"
-
-
-@pytest.fixture
 def run(tmp_path: Path, models_dir: Path) -> Run:
     """Run a command on a catalogue whose model is on the hub; give back the exit code."""
 

@@ -185,12 +185,6 @@ def test_parents_whose_layers_differ_are_refused_before_anything_is_written(
 
 
 @pytest.fixture
-def models_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("EASEL_DATA_DIR", str(tmp_path / "data"))
-    return tmp_path / "data" / "models"
-
-
-@pytest.fixture
 def run(tmp_path: Path, models_dir: Path, one: Path, two: Path, family_folder: Callable[..., Path]) -> Run:
     licensed = Path(shutil.copytree(one, tmp_path / "licensed"))
     (licensed / "LICENSE.md").write_text("what is allowed")

@@ -1,0 +1,125 @@
+"""Why something is not drawn: the request, the engine, or what the server's moderators decided."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.quoting import inert
+from bot.texts import WORD_LENGTH, choices, duration, moment, number, pictures
+
+# What is wrong with a request
+
+PROMPT_EMPTY = "The prompt is empty. Describe what you want to see."
+PROMPT_UNREADABLE = "This prompt holds characters that are no text. Please type it again."
+PROMPT_FORBIDDEN = "This prompt asks for something that is never drawn here. Please try something else."
+
+
+def prompt_too_long(length: int, limit: int) -> str:
+    return f"A prompt may have {limit} characters, and this one has {length}. Please shorten it."
+
+
+def too_many_permutations(limit: int) -> str:
+    return (
+        f"The braces of this prompt stand for more than {limit} prompts. Please give fewer alternatives, or put a "
+        "backslash before braces that belong to the text."
+    )
+
+
+def unknown_model(model: str, known: Sequence[str]) -> str:
+    return f"There is no model called {inert(model, WORD_LENGTH)}. Choose one of: {choices(known)}."
+
+
+def unknown_scheduler(scheduler: str, known: Sequence[str]) -> str:
+    return f"There is no scheduler called {inert(scheduler, WORD_LENGTH)}. Choose one of: {choices(known)}."
+
+
+def invalid_size(width: int, height: int, nearest: Sequence[str]) -> str:
+    return f"{width}x{height} is not a size this model can draw. The nearest it can: {choices(nearest, 'or')}."
+
+
+def out_of_range(field: str, value: float, low: float, high: float) -> str:
+    name = field.replace("_", " ")
+    return f"{name[:1].upper()}{name[1:]} must be between {number(low)} and {number(high)}, not {number(value)}."
+
+
+def wrong_value(field: str, value: str, hint: str) -> str:
+    if not value:
+        return hint
+    return f"“{inert(value, WORD_LENGTH)}” does not work for {field.replace('_', ' ')}. {hint}"
+
+
+def seed_hint(high: int) -> str:
+    return f"A seed is a whole number from 0 to {high}. Leave it out for a random one."
+
+
+def size_hint(sizes: Sequence[str]) -> str:
+    return f"Write WIDTHxHEIGHT in pixels, or choose one of: {choices(sizes)}."
+
+
+def too_busy(eta_s: float) -> str:
+    return f"The queue is full. Please try again in {duration(eta_s)}."
+
+
+# Why the engine cannot draw now, or did not
+
+SAFETY_UNAVAILABLE = (
+    "Nothing is drawn right now, because the safety checker did not pass its own test. The bot's owner can see why."
+)
+ENGINE_STOPPED = "The drawing engine is not running right now. Please try again in a minute."
+WORKER_DIED = "The drawing engine stopped more than once while drawing this. Please try again."
+GENERATION_FAILED = "Something broke while drawing this. It was not your prompt; please try again."
+DEADLINE_PASSED = "This waited too long in the queue and was given up. Please try again when it is quieter."
+
+
+def model_unavailable(model: str) -> str:
+    return f"The model {inert(model, WORD_LENGTH)} could not be loaded. Choose another, or tell the bot's owner."
+
+
+# What a server's moderators decided
+
+NO_MODEL_ALLOWED = "This server's moderators have turned off every model, so nothing can be drawn here for now."
+
+
+def model_denied(model: str, allowed: Sequence[str]) -> str:
+    instead = f"Use {choices(allowed, 'or')} instead." if allowed else "No other model is left."
+    return f"This server's moderators have turned off the model {inert(model, WORD_LENGTH)}. {instead}"
+
+
+def withheld(model: str) -> str:
+    name = inert(model, WORD_LENGTH)
+    return (
+        f"The pictures are not posted: this server's moderators turned off the model {name} meanwhile. "
+        "Use /imagine with another model."
+    )
+
+
+def too_many_pictures(asked: int, limit: int) -> str:
+    return f"You may ask for {pictures(limit)} in one request here, not {asked}."
+
+
+def daily_quota_used(asked: int, used: int, limit: int, resets_at: float) -> str:
+    if not limit:
+        return "Drawing is not open to you on this server. A moderator can change that with /admin limits."
+    left = max(0, limit - used)
+    rest = "none left" if left == 0 else f"{left} left"
+    return (
+        f"You have {rest} of {pictures(limit)} for today, and this needs {asked}. It starts again {moment(resets_at)}."
+    )
+
+
+def too_many_at_once(asked: int, active: int, limit: int) -> str:
+    if not active:
+        return f"You may have {pictures(limit)} under way at once here; this needs {asked}. Ask for fewer."
+    return (
+        f"You have {pictures(active)} under way and may have {limit} at once here; this needs {asked}. "
+        "Wait for one to finish, or ask for fewer."
+    )
+
+
+def size_over_limit(width: int, height: int, limit: int, nearest: Sequence[str]) -> str:
+    instead = f"The nearest allowed: {choices(nearest, 'or')}." if nearest else "Ask a moderator to raise the limit."
+    return f"{width}x{height} is too large: no side may be over {limit} pixels here. {instead}"
+
+
+def steps_over_limit(asked: int, limit: int) -> str:
+    return f"Steps may be {limit} at most here, not {asked}."
