@@ -18,6 +18,7 @@ class Attachment:
 
     def __init__(self, gives: bytes | Exception | None) -> None:
         self.gives = gives
+        self.size = 0
 
     async def read(self) -> bytes:
         if self.gives is None:
