@@ -15,7 +15,7 @@ from bot import replies
 from bot.policy import ModelDenied
 from bot.post import Post, Undeliverable
 from bot.records import UNFINISHED, Generation, JobState
-from bot.replies import NOT_TAKEN, Card
+from bot.replies import NOT_TAKEN, TOO_LARGE, Card
 from bot.storage import StorageError
 from bot.usecases import Usecases
 from bot.usecases.draw import Drawing, Ended, Waiting
@@ -25,7 +25,6 @@ from engine.api import ReviewedImage
 log = logging.getLogger(__name__)
 
 EDIT_EVERY_S = 1.5
-TOO_LARGE = 413
 RETRY_AFTER_S = (2.0, 15.0, 60.0, 300.0, 900.0, 3600.0)
 
 
@@ -78,7 +77,7 @@ class Delivery:
         try:
             view = self._buttons.waiting(generation)
             message_id = await post.respond(replies.accepted(generation), view, one_more=one_more)
-            await self._record(post, self._usecases.deliver.placed(post.name, message_id))
+            await self._record(post.name, self._usecases.deliver.placed(post.name, message_id))
         except NOT_TAKEN as error:
             log.warning("Job %s goes on without its interaction: %s", generation.id, error)
         finally:
@@ -89,9 +88,16 @@ class Delivery:
         for generation in await self._usecases.draw.in_hand():
             self._carry_in_task(generation, Post(self._client, generation))
 
-    async def remove(self, generation: Generation) -> None:
-        """Delete a generation's message if it can be."""
-        await Post(self._client, generation).remove()
+    async def remove(self, generation: Generation, *, gone: bool = False) -> None:
+        """Delete a deleted generation's message; if Discord does not take that now, the next start does.
+
+        Args:
+            gone: it is deleted already.
+        """
+        if gone:
+            await self._record(generation.id, self._usecases.deliver.told(generation.id))
+        else:
+            await self._take_away(Post(self._client, generation))
 
     async def wait(self, generation_id: str) -> None:
         """Wait until nothing more will be done about a job in this process."""
@@ -143,7 +149,7 @@ class Delivery:
         try:
             await post.show(card, view)
             if post.message_id is not None and post.message_id != known:
-                await self._record(post, self._usecases.deliver.placed(post.name, post.message_id))
+                await self._record(post.name, self._usecases.deliver.placed(post.name, post.message_id))
         except NOT_TAKEN as error:
             log.info("An edit for %s was lost: %s", post.name, error)
 
@@ -164,7 +170,7 @@ class Delivery:
             message = await self._put(post, partial(self._pack, generation))
             if message is not None:
                 attachment_ids = tuple(attachment.id for attachment in message.attachments)
-                await self._record(post, deliver.delivered(post.name, message.id, attachment_ids))
+                await self._record(post.name, deliver.delivered(post.name, message.id, attachment_ids))
         except ModelDenied:
             await self._put_words(post, replies.withheld(generation))
         except GenerationDeleted:
@@ -189,18 +195,18 @@ class Delivery:
         else:
             if message is None:
                 return
-        await self._record(post, self._usecases.deliver.told(post.name))
+        await self._record(post.name, self._usecases.deliver.told(post.name))
 
     async def _take_away(self, post: Post) -> None:
-        await post.remove()
-        await self._record(post, self._usecases.deliver.told(post.name))
+        if await post.remove():
+            await self._record(post.name, self._usecases.deliver.told(post.name))
 
-    async def _record(self, post: Post, record: Awaitable[None]) -> None:
+    async def _record(self, name: str, record: Awaitable[None]) -> None:
         """Write down what became of the message; if that cannot be, the next start does the same again."""
         try:
             await record
         except StorageError as error:
-            log.error("What became of the message of %s is not recorded: %s", post.name, error)
+            log.error("What became of the message of %s is not recorded: %s", name, error)
 
     async def _put(self, post: Post, pack: Callable[[], Awaitable[Packed]]) -> discord.Message | None:
         """Put the last card on the message, trying again for a while; None if Discord would not have it.

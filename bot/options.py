@@ -21,7 +21,7 @@ CHOICE_LENGTH = 100
 _SIZE = re.compile(r"([0-9]{1,5})\s*[x\u00d7*]\s*([0-9]{1,5})", re.IGNORECASE)
 _SEED = re.compile(r"[0-9]{1,20}")
 _WEIGHT = r"[+-]?(?:[0-9]{1,6}(?:\.[0-9]{0,20})?|\.[0-9]{1,20})"
-_LORA = re.compile(rf"\s*([^:<>,]*[^:<>,\s])\s*(?::\s*({_WEIGHT})\s*)?")
+_LORA = re.compile(rf"([^:<>,]*[^:<>,\s])\s*(?::\s*({_WEIGHT}))?")
 
 
 def read_ask(
@@ -123,7 +123,7 @@ def read_loras(text: str) -> tuple[LoraTag, ...]:
     Raises:
         WrongValue: it is no such list.
     """
-    read = [_LORA.fullmatch(part) for part in text.split(",") if part.strip()]
+    read = [_LORA.fullmatch(part.strip()) for part in text.split(",") if part.strip()]
     if not read or not all(read):
         raise WrongValue("lora", text, lora_texts.HINT)
     return tuple(LoraTag(each[1], float(each[2]) if each[2] else None) for each in read if each)

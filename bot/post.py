@@ -122,14 +122,16 @@ class Post:
                 raise Undeliverable("refused_by_discord") from error
             raise
 
-    async def remove(self) -> None:
-        """Delete the message if it can be."""
+    async def remove(self) -> bool:
+        """Delete the message if it can be. Returns whether it is gone, or will never be."""
         if self.message_id is None:
-            return
+            return True
         try:
             await self._channel.get_partial_message(self.message_id).delete()
         except NOT_TAKEN as error:
             log.info("The message of %s stays: %s", self.name, error)
+            return isinstance(error, discord.NotFound | discord.Forbidden)
+        return True
 
     async def _edit_by_token(
         self, interaction: discord.Interaction, message_id: int, card: Card, view: discord.ui.View | None

@@ -37,6 +37,7 @@ NO_MENTIONS = discord.AllowedMentions.none()
 
 # What comes back when a message did not reach Discord: discord.py lets faults of the network through as they are.
 NOT_TAKEN = (discord.HTTPException, aiohttp.ClientError, OSError)
+TOO_LARGE = 413
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +231,7 @@ REPLIES: Mapping[type[BaseException], Callable[[Any], str]] = {
     refusals.NotAllowed: lambda e: texts.NOT_ALLOWED[e.action],
     refusals.AlreadyUnderWay: lambda e: texts.ALREADY_UNDER_WAY,
     refusals.NoSuchPicture: lambda e: texts.NO_SUCH_PICTURE,
+    refusals.PictureTooLarge: lambda e: texts.SHOWN_TOO_LARGE,
     refusals.TooManyVariations: lambda e: texts.too_many_variations(e.limit),
     refusals.NotCancellable: lambda e: texts.NOT_CANCELLABLE,
     refusals.NoPicture: lambda e: recipe_texts.NO_PICTURE,

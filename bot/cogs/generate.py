@@ -19,7 +19,7 @@ from bot.texts import prompts as prompt_texts
 from bot.uploads import answered_first, check_uploads, fetch_start
 from bot.usecases import Usecases
 from bot.views.asking import draw
-from bot.views.builder import BuildForm
+from bot.views.builder import build_form
 from bot.views.press import host_of
 from engine.api import ModelInfo
 
@@ -106,7 +106,7 @@ class Generate(commands.Cog):
     @app_commands.guild_only()
     async def build(self, interaction: discord.Interaction[Any]) -> None:
         """Show the form."""
-        await interaction.response.send_modal(BuildForm())
+        await interaction.response.send_modal(build_form())
 
     @imagine.autocomplete("model")
     async def offer_models(self, interaction: discord.Interaction, current: str) -> list[app_commands.Choice[str]]:

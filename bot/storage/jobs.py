@@ -175,9 +175,9 @@ class Jobs:
             return await _load(transaction, job_id)
 
     async def delete(self, job_id: str, now: float) -> Generation:
-        """Record that the generation is gone: any state -> deleted. Raises IllegalMove."""
+        """Record that the generation is gone, but not yet its message: any state -> deleted. Raises IllegalMove."""
         async with self._database.write() as transaction:
-            await _move(transaction, job_id, JobState.DELETED)
+            await _move(transaction, job_id, JobState.DELETED, told=0)
             await transaction.run(
                 "UPDATE jobs SET ended_at = COALESCE(ended_at, :now) WHERE id = :id", {"now": now, "id": job_id}
             )

@@ -140,6 +140,7 @@ SENT_AS = {
     "jpg": "Sent as JPEG: the PNG is too large for this server.",
 }
 PICTURE_TOO_LARGE = "The file is too large for this server. Ask for a smaller size, or use Show for single pictures."
+SHOWN_TOO_LARGE = "This server no longer takes files as large as this picture. Reroll draws new ones that fit."
 
 
 def alt_text(generation: Generation) -> str:

@@ -44,6 +44,11 @@ class NoSuchPicture(Refusal):
 
 
 @dataclass(eq=False)
+class PictureTooLarge(Refusal):
+    """The server takes no file as large as this picture's any more."""
+
+
+@dataclass(eq=False)
 class TooManyVariations(Refusal):
     """The picture is already a variation of a variation `limit` times over."""
 

@@ -1,48 +1,42 @@
-"""The prompt builder: a form of five questions, and the button that opens it."""
+"""The prompt builder: a form of five questions, which `bot.views.forms` takes, and the button that opens it."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any, Self
 
 import discord
 
-from bot import replies
 from bot.texts import prompts as texts
 from bot.usecases.imagine import Ask
 from bot.usecases.prompts import Parts
 from bot.views.asking import draw
-from bot.views.press import Button, Host, host_of, pressed
+from bot.views.press import Button, Host, pressed
 
-OPEN_FOR_S = 3600.0
 LONGEST_ANSWER = 240  # four of them make one prompt
+BUILD_FORM = re.compile("easel:build")
 
 
-class BuildForm(discord.ui.Modal):
-    """Asks for the parts of a prompt; whoever sends it has the picture drawn."""
+def build_form() -> discord.ui.Modal:
+    """Return a form that asks for the parts of a prompt."""
+    form = discord.ui.Modal(title=texts.BUILD_TITLE, custom_id="easel:build")
+    for name, (title, explanation, example) in texts.BUILD_QUESTIONS.items():
+        answer: discord.ui.TextInput[Any] = discord.ui.TextInput(
+            placeholder=example, required=name == "subject", max_length=LONGEST_ANSWER, custom_id=name
+        )
+        form.add_item(discord.ui.Label(text=title, description=explanation, component=answer))
+    form.stop()
+    return form
 
-    def __init__(self) -> None:
-        super().__init__(title=texts.BUILD_TITLE, timeout=OPEN_FOR_S)
-        self._answers = {
-            name: discord.ui.TextInput[Self](
-                placeholder=example, required=name == "subject", max_length=LONGEST_ANSWER, custom_id=name
-            )
-            for name, (_, _, example) in texts.BUILD_QUESTIONS.items()
-        }
-        for name, (title, explanation, _) in texts.BUILD_QUESTIONS.items():
-            self.add_item(discord.ui.Label(text=title, description=explanation, component=self._answers[name]))
 
-    async def on_submit(self, interaction: discord.Interaction[Any]) -> None:
-        """Ask for the prompt that the answers make, as if it had been typed."""
-        parts = Parts(**{name: answer.value for name, answer in self._answers.items()})
-        ask = Ask(parts.prompt(), negative_prompt=parts.avoid.strip() or None)
-        await draw(interaction, host_of(interaction), ask, press=f"build:{interaction.id}")
-
-    async def on_error(  # type: ignore[override]  # discord.py's own Modal has this signature
-        self, interaction: discord.Interaction[Any], error: Exception, /
-    ) -> None:
-        """Answer the member."""
-        await replies.answer(interaction, error)
+async def take_build(
+    interaction: discord.Interaction[Any], host: Host, form: re.Match[str], answers: Mapping[str, str]
+) -> None:
+    """Ask for the prompt that the answers make, as if it had been typed."""
+    parts = Parts(**{name: answers.get(name, "") for name in texts.BUILD_QUESTIONS})
+    ask = Ask(parts.prompt(), negative_prompt=parts.avoid.strip() or None)
+    await draw(interaction, host, ask, press=f"build:{interaction.id}")
 
 
 class Build(discord.ui.DynamicItem[Button], template=r"easel:build"):
@@ -61,7 +55,7 @@ class Build(discord.ui.DynamicItem[Button], template=r"easel:build"):
     @pressed
     async def callback(self, interaction: discord.Interaction, host: Host) -> None:
         """Show the form."""
-        await interaction.response.send_modal(BuildForm())
+        await interaction.response.send_modal(build_form())
 
 
 def build_view() -> discord.ui.View:

@@ -1,18 +1,13 @@
-"""The button that draws a picture over, and the form it opens.
-
-The form's whole state is in its `custom_id`, too, and discord.py is not told to wait for it: a form may be sent off
-after a restart, or never.
-"""
+"""The button that draws a picture over, and the form it opens, which `bot.views.forms` takes."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any, Self, cast
+from collections.abc import Mapping
+from typing import Any, Self
 
 import discord
 
-from bot import replies
 from bot.checks import member_of, place_of
 from bot.texts import inputs as texts
 from bot.usecases.refusals import WrongValue
@@ -20,7 +15,7 @@ from bot.usecases.starts import STRENGTH
 from bot.views.press import GENERATION_ID, INDEX, Button, Host, pressed
 
 PROMPT_LENGTH = 1000
-_FORM = re.compile(rf"easel:over:{GENERATION_ID}:{INDEX}")
+OVER_FORM = re.compile(rf"easel:over:{GENERATION_ID}:{INDEX}")
 _NUMBER = re.compile(r"\d{0,3}(?:[.,]\d{1,6})?")
 _ROW = 1
 
@@ -64,39 +59,19 @@ def _form(generation_id: str, index: int, prompt: str) -> discord.ui.Modal:
     return form
 
 
-async def sent_off(interaction: discord.Interaction[Any], host: Host) -> None:
-    """Take a form that was filled in: accept the picture as a job of the member, or say what is wrong.
-
-    Forms that discord.py waits for have names without our prefix, and are none of ours.
-    """
-    data = cast(Mapping[str, Any], interaction.data)
-    if not data["custom_id"].startswith("easel:"):
-        return
-    match = _FORM.fullmatch(data["custom_id"])
-    try:
-        if match is None:
-            await replies.tell(interaction, texts.FORM_UNREADABLE)
-            return
-        answers = dict(_answers(data["components"]))
-        generation = await host.usecases.redraw.over(
-            member_of(interaction),
-            place_of(interaction),
-            match["id"],
-            int(match["index"]),
-            answers.get("prompt", ""),
-            _read_strength(answers.get("strength", "")),
-        )
-        await host.delivery.begin(interaction, generation)
-    except Exception as error:
-        await replies.answer(interaction, error)
-
-
-def _answers(components: list[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
-    """Yield what was written, by the name of its field; Discord wraps each field in a label."""
-    for component in components:
-        field = component.get("component", component)
-        if "value" in field:
-            yield field["custom_id"], field["value"]
+async def take_over(
+    interaction: discord.Interaction[Any], host: Host, form: re.Match[str], answers: Mapping[str, str]
+) -> None:
+    """Accept the picture drawn over as a job of the member who sent the form."""
+    generation = await host.usecases.redraw.over(
+        member_of(interaction),
+        place_of(interaction),
+        form["id"],
+        int(form["index"]),
+        answers.get("prompt", ""),
+        _read_strength(answers.get("strength", "")),
+    )
+    await host.delivery.begin(interaction, generation)
 
 
 def _read_strength(text: str) -> float:

@@ -12,9 +12,9 @@ import discord
 from bot import replies, texts
 from bot.checks import member_of, place_of
 from bot.records import Generation
-from bot.replies import NO_MENTIONS, NOT_TAKEN
+from bot.replies import NO_MENTIONS, NOT_TAKEN, TOO_LARGE
 from bot.texts import upscaling as upscaling_texts
-from bot.usecases.refusals import GenerationDeleted
+from bot.usecases.refusals import GenerationDeleted, PictureTooLarge
 from bot.usecases.rework import STRONG, SUBTLE
 from bot.views.outpaint import outpaint_buttons
 from bot.views.press import GENERATION_ID, INDEX, Button, Host, pressed
@@ -50,12 +50,17 @@ class Show(discord.ui.DynamicItem[Button], template=rf"easel:show:{GENERATION_ID
         """Post the picture as a reply."""
         generation, image = await host.usecases.deliver.show(member_of(interaction), self.generation_id, self.index)
         card = replies.picture(generation, self.index, image)
-        await interaction.response.send_message(
-            card.text,
-            files=card.files(f"{generation.id}-{self.index + 1}"),
-            view=picture_view(generation.id, self.index),
-            allowed_mentions=NO_MENTIONS,
-        )
+        try:
+            await interaction.response.send_message(
+                card.text,
+                files=card.files(f"{generation.id}-{self.index + 1}"),
+                view=picture_view(generation.id, self.index),
+                allowed_mentions=NO_MENTIONS,
+            )
+        except discord.HTTPException as error:
+            if error.status == TOO_LARGE:
+                raise PictureTooLarge from error
+            raise
 
 
 class Vary(discord.ui.DynamicItem[Button], template=rf"easel:vary:{GENERATION_ID}:{INDEX}:(?P<strength>subtle|strong)"):
@@ -170,11 +175,12 @@ class Delete(discord.ui.DynamicItem[Button], template=rf"easel:delete:{GENERATIO
                 with suppress(*NOT_TAKEN):
                     await interaction.message.delete()
             raise
+        gone = None
         with suppress(*NOT_TAKEN):
             await interaction.response.defer()
             await interaction.delete_original_response()
-        if interaction.message is None or interaction.message.id != generation.message_id:
-            await host.delivery.remove(generation)
+            gone = interaction.message and interaction.message.id
+        await host.delivery.remove(generation, gone=gone is not None and gone == generation.message_id)
 
 
 def result_view(generation: Generation, indexes: Sequence[int]) -> discord.ui.View:

@@ -59,6 +59,7 @@ def read_texts(data: bytes) -> Texts:
 
 def _read_png(data: bytes) -> tuple[Texts, bool]:
     texts: dict[str, str] = {}
+    seen: set[str] = set()
     at = len(_PNG)
     for _ in range(MAX_CHUNKS):
         if at + 12 > len(data):
@@ -70,14 +71,16 @@ def _read_png(data: bytes) -> tuple[Texts, bool]:
         if kind == b"IEND":
             return texts, True
         if kind in _TEXT_CHUNKS and length <= MAX_TEXT_BYTES:
-            _keep(texts, kind, data[start : start + length])
+            _keep(texts, seen, kind, data[start : start + length])
     return texts, False
 
 
-def _keep(texts: dict[str, str], kind: bytes, body: bytes) -> None:
+def _keep(texts: dict[str, str], seen: set[str], kind: bytes, body: bytes) -> None:
+    """Keep what the first chunk of a keyword says; thousands that unpack to giants would take seconds to refuse."""
     keyword, _, rest = body.partition(b"\0")
     name = keyword.decode("latin-1")
-    if name in KEYWORDS and name not in texts:
+    if name in KEYWORDS and name not in seen:
+        seen.add(name)
         text = _TEXT_CHUNKS[kind](rest)
         if text is not None:
             texts[name] = text
@@ -116,8 +119,8 @@ def _unpack(packed: bytes) -> bytes | None:
 
 def _read_jpeg(data: bytes) -> tuple[Texts, bool]:
     at = 2
-    while at + 4 <= len(data):
-        if data[at] != 0xFF:
+    for _ in range(MAX_CHUNKS):
+        if at + 4 > len(data) or data[at] != 0xFF:
             return {}, False
         marker = data[at + 1]
         if marker == 0xFF or marker in _LONE_MARKERS:
@@ -129,8 +132,8 @@ def _read_jpeg(data: bytes) -> tuple[Texts, bool]:
         if length < 2 or at + 2 + length > len(data):
             return {}, False
         body = data[at + 4 : at + 2 + length]
-        if marker == _APP1 and body.startswith(EXIF_HEAD) and (texts := _read_exif(body)):
-            return texts, True
+        if marker == _APP1 and body.startswith(EXIF_HEAD):
+            return _read_exif(body), True
         at += 2 + length
     return {}, False
 
@@ -169,10 +172,14 @@ def _read_exif(exif: bytes) -> Texts:
 
 
 def _entries(exif: bytes, order: str, directory: int) -> Iterator[tuple[int, bytes]]:
-    """Yield tag and bytes of the entries of a directory that the texts may be in."""
+    """Yield tag and bytes of the entries of a directory that the texts may be in, the first of each tag."""
+    seen: set[int] = set()
     (count,) = struct.unpack_from(f"{order}H", exif, directory)
     for at in range(directory + 2, directory + 2 + count * _ENTRY, _ENTRY):
         tag, _, length = struct.unpack_from(f"{order}HHI", exif, at)
+        if tag in seen:
+            continue
+        seen.add(tag)
         if tag == EXIF_DIRECTORY:
             yield tag, exif[at + 8 : at + 12]
         elif tag in (USER_COMMENT, MAKER_NOTE) and 4 < length <= MAX_TEXT_BYTES:

@@ -31,7 +31,7 @@ T = TypeVar("T")
 _KNOWN_BY = frozenset({"Steps", "Sampler", "CFG scale", "Seed", "Size"})
 _KNOWN_FROM = 3
 _FIELD = re.compile(r'(?:^|,)\s*+([A-Za-z][\w /-]{0,60}+):\s*+("(?:[^"\\]|\\.)*+"|[^,]*+)')
-_LATE_NEGATIVE = re.compile(rf"[\r\n]+(?=[^\S\n]*{NEGATIVE})")
+_LATE_NEGATIVE = re.compile(rf"(?<![\r\n])[\r\n]++(?=[^\S\n]*{NEGATIVE})")
 _SIZE = re.compile(r"([0-9]{1,5})\s*x\s*([0-9]{1,5})")
 _WHOLE = re.compile(r"[0-9]{1,19}")
 

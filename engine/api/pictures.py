@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
+from engine.api.embedded_texts import MAX_CHUNKS
 from engine.api.errors import BadInput
 from engine.api.requests import MAX_INPUT_BYTES, MAX_INPUT_PIXELS
 
@@ -82,7 +83,9 @@ def _read_webp(data: bytes) -> tuple[int, int, int]:
 
 def _chunks(data: bytes, at: int, order: str, check_bytes: int = 0) -> Iterator[tuple[bytes, bytes]]:
     """Yield name and body of each chunk of a PNG (length, name, body, check) or a RIFF (name, length, body)."""
-    while at < len(data):
+    for _ in range(MAX_CHUNKS):
+        if at >= len(data):
+            return
         if order == ">":
             length, name = struct.unpack_from(">I4s", data, at)
         else:
@@ -92,13 +95,15 @@ def _chunks(data: bytes, at: int, order: str, check_bytes: int = 0) -> Iterator[
             raise ValueError("it ends inside a chunk")
         yield name, data[at + 8 : at + 8 + length]
         at = end if order == ">" else end + length % 2
+    raise ValueError("it has too many chunks")
 
 
 def _read_jpeg(data: bytes) -> tuple[int, int, int]:
     at, orientation = 2, 1
-    while True:
-        while data[at + 1] == 0xFF:  # padding
+    for _ in range(MAX_CHUNKS):
+        if data[at + 1] == 0xFF:  # padding
             at += 1
+            continue
         if data[at] != 0xFF:
             raise ValueError("no marker where one must be")
         marker = data[at + 1]
@@ -115,6 +120,7 @@ def _read_jpeg(data: bytes) -> tuple[int, int, int]:
                 raise ValueError("it ends before its last marker")
             return width, height, orientation
         at += max(length, 2)
+    raise ValueError("it has too many segments")
 
 
 def _orientation(exif: bytes) -> int:

@@ -340,15 +340,22 @@ def _init_image(data: Mapping[str, Any]) -> InitImage:
 
 
 def _whole(name: str, value: float, low: int, high: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value != int(value):
+    if not _is_number(value) or value != int(value):
         raise ValueError(f"{name} must be a whole number, not {value!r}")
     if not low <= value <= high:
         raise ValueError(f"{name} must be between {low} and {high}, not {value}")
     return int(value)
 
 
+def _is_number(value: object) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    # Not asked of integers, which may be larger than any float.
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def _real(name: str, value: float, low: float, high: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if not _is_number(value):
         raise ValueError(f"{name} must be a finite number, not {value!r}")
     if not low <= value <= high:
         raise ValueError(f"{name} must be between {low} and {high}, not {value}")

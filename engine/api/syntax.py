@@ -53,7 +53,10 @@ class LoraTag:
 
     def __str__(self) -> str:
         """The tag as it stands in a prompt."""
-        return f"<lora:{self.name}>" if self.weight is None else f"<lora:{self.name}:{self.weight:.12g}>"
+        if self.weight is None:
+            return f"<lora:{self.name}>"
+        weight = f"{self.weight:.12f}".rstrip("0").rstrip(".")  # with an exponent it would not be read
+        return f"<lora:{self.name}:{weight}>"
 
 
 @dataclass(frozen=True, slots=True)

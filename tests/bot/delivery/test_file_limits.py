@@ -63,6 +63,13 @@ async def test_a_single_picture_shown_from_a_grid_says_its_own_form(
     assert texts.SENT_AS["jpg"] in shown.content
 
 
+async def test_a_picture_that_the_server_no_longer_takes_is_not_shown_and_that_is_said(world: World) -> None:
+    grid = await world.drawn(count=2)
+    world.env.inject_error("POST", "/interactions/*/callback", status=413, code=40005)
+
+    assert world.refusal(await world.press(world.ann, grid, "Show 1")) == texts.SHOWN_TOO_LARGE
+
+
 async def test_a_job_taken_up_after_a_restart_keeps_to_the_limit_of_its_server(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

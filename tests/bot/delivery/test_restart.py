@@ -149,6 +149,33 @@ async def test_pictures_withheld_just_before_a_stop_are_explained_by_the_next_st
     assert await world.usecases.draw.in_hand() == ()
 
 
+async def test_pictures_deleted_just_before_a_stop_go_at_the_next_start(world: World) -> None:
+    generation = await world.generation(await world.drawn())
+    await world.usecases.deliver.delete(world.member(world.ann), generation.id)
+
+    await world.restart()
+    await settled(world, generation)
+
+    assert world.posts() == []
+    assert await world.usecases.draw.in_hand() == ()
+
+
+async def test_pictures_that_discord_would_not_delete_go_at_the_next_start(world: World) -> None:
+    message = await world.drawn()
+    generation = await world.generation(message)
+    world.env.inject_error("DELETE", "*", status=503, times=None)
+    await world.press(world.ann, message, "Delete")
+    assert [post.id for post in world.posts()] == [message.id]
+    assert [each.id for each in await world.usecases.draw.in_hand()] == [generation.id]
+
+    world.env.backend.faults.clear()
+    await world.restart()
+    await settled(world, generation)
+
+    assert world.posts() == []
+    assert await world.usecases.draw.in_hand() == ()
+
+
 async def test_the_message_of_a_job_deleted_just_before_a_stop_goes_at_the_next_start(world: World) -> None:
     message = await world.drawn()
     generation = await accepted(world)

@@ -87,11 +87,45 @@ async def test_loras_that_are_not_here_are_left_out_and_the_others_stay(studio: 
     assert "gone" not in planned.recipe.prompt
 
 
-async def test_a_family_s_loras_are_left_out_by_a_model_that_takes_others(studio: Studio) -> None:
-    studio.models = (replace(studio.models[0], loras=(Lora("ink", "1", "sd1"),), addon_family="small"),)
+async def test_a_lora_without_a_weight_stays_as_it_was_typed(studio: Studio) -> None:
+    studio.models = (replace(studio.models[0], loras=(Lora("ink", "1", "sd1", weight=0.7),)),)
     await studio.reopen()
 
-    assert (await plan(studio, prompt="a cat <lora:ink>")).changes == (Change("lora", "ink"),)
+    planned = await plan(studio, prompt="a cat <lora:ink>", negative_prompt="mud <lora:gone>")
+
+    assert planned.changes == (Change("lora", "gone"),)
+    assert (planned.recipe.prompt, planned.recipe.negative_prompt) == ("a cat <lora:ink>", "mud")
+    assert planned.recipe.loras == (LoraUse("ink", "1", 0.7),)
+
+
+async def test_a_small_weight_beside_an_unknown_lora_is_written_without_an_exponent(studio: Studio) -> None:
+    studio.models = (replace(studio.models[0], loras=(Lora("ink", "1", "sd1"),)),)
+    await studio.reopen()
+
+    planned = await plan(studio, prompt="a cat <lora:gone> <lora:ink:0.00000001>")
+
+    assert planned.recipe.prompt == "a cat <lora:ink:0.00000001>"
+
+
+async def test_a_lora_that_fits_a_model_of_its_own_layers_stays(studio: Studio) -> None:
+    own, of_family = Lora("own", "1", "small"), Lora("usual", "1", "sd1")
+    studio.models = (replace(studio.models[0], addon_family="small", loras=(own, of_family)),)
+    await studio.reopen()
+
+    planned = await plan(studio, prompt="a cat <lora:own:1> <lora:usual:1>")
+
+    assert planned.changes == (Change("lora", "usual"),)
+    assert planned.recipe.loras == (LoraUse("own", "1", 1.0),)
+
+
+@pytest.mark.parametrize(("said", "used"), [(None, 0), (0, 0), (1, 1), (32, 10)])
+async def test_as_many_layers_are_skipped_as_the_file_says_and_the_model_can(
+    studio: Studio, said: int | None, used: int
+) -> None:
+    planned = await plan(studio, clip_skip=said)
+
+    assert planned.recipe.clip_skip == used
+    assert planned.changes == ((Change("clip skip", "32", "10"),) if said == 32 else ())
 
 
 async def test_what_the_server_keeps_away_is_added_once(studio: Studio) -> None:

@@ -53,6 +53,15 @@ async def test_the_button_under_help_opens_the_form_even_after_a_restart(world: 
     assert (await world.generation(message)).recipe.prompt == "a boat"
 
 
+async def test_a_form_that_was_open_at_a_restart_is_taken_all_the_same(world: World) -> None:
+    form = await world.ann.slash(world.channel, "build")
+    await world.restart()
+
+    message = await world.delivered(await world.ann.submit_modal(form, ANSWERS))
+
+    assert (await world.generation(message)).recipe.prompt == "an old fisherman, oil painting, close-up, evening light"
+
+
 @pytest.mark.parametrize(
     ("subject", "sentence"), [("  ", refusal_texts.PROMPT_EMPTY), ("porn", refusal_texts.PROMPT_FORBIDDEN)]
 )

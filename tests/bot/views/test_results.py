@@ -122,6 +122,7 @@ async def test_the_author_deletes_pictures_and_their_message(world: World) -> No
 
     assert world.posts() == []
     assert await state(world, generation.id) is JobState.DELETED
+    assert await world.usecases.draw.in_hand() == ()
 
 
 async def test_a_moderator_deletes_anyones_pictures(world: World) -> None:

@@ -144,6 +144,31 @@ def test_a_file_of_nothing_but_chunks_is_given_up() -> None:
         read_texts(png(chunk(b"teSt", b"") * 100_000))
 
 
+@pytest.mark.parametrize("segment", [b"\xff", b"\xff\x01", b"\xff\xe2\x00\x02"])
+def test_a_jpeg_of_nothing_but_segments_is_given_up(segment: bytes) -> None:
+    whole = saved("JPEG", exif=EXIF_HEAD + exif(UNICODE_HEAD + TEXT.encode("utf-16-be")))
+
+    with pytest.raises(BadInput):
+        read_texts(whole[:2] + segment * 100_000 + whole[2:])
+
+
+@pytest.mark.parametrize("kind", [b"zTXt", b"iTXt"])
+def test_after_a_giant_nothing_else_of_its_name_is_unpacked(kind: bytes) -> None:
+    head = b"parameters\0\0" if kind == b"zTXt" else b"parameters\0\x01\0\0\0"
+    giant, small = (chunk(kind, head + zlib.compress(bytes(size))) for size in (2 * MAX_TEXT_BYTES, 1))
+
+    assert read_texts(png(giant, small)) == {}
+
+
+@pytest.mark.parametrize("form", ["JPEG", "WEBP"])
+def test_of_entries_with_one_tag_the_first_is_read(form: str) -> None:
+    first, second = UNICODE_HEAD + b"\0a", UNICODE_HEAD + b"\0b"
+    entries = (struct.pack(">HHII", USER_COMMENT, 7, len(first), at) for at in (56, 56 + len(first)))
+    data = exif(first)[:26] + struct.pack(">H", 2) + b"".join(entries) + bytes(4) + first + second
+
+    assert read_texts(saved(form, exif=EXIF_HEAD + data)) == {PARAMETERS: "a"}
+
+
 @given(st.binary(max_size=200), st.sampled_from(["PNG", "JPEG", "WEBP"]), st.integers(0, 400))
 def test_no_damage_makes_reading_break(noise: bytes, form: str, place: int) -> None:
     options: dict[str, object] = {"exif": EXIF_HEAD + exif(UNICODE_HEAD + TEXT.encode("utf-16-be"))}

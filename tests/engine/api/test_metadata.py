@@ -29,6 +29,11 @@ OURS = Recipe("sd15", "1", "a red apple", "", 512, 512, 20, 7.0, "Euler a", (Ima
 
 HALF = OURS.canonical_json()[:-1]
 NO_TEXT = OURS.canonical_json().replace('"a red apple"', "5")
+GIANT = "9" * 400  # a whole number larger than any float
+GIANTS = [
+    OURS.canonical_json().replace(f'"{name}":{value}', f'"{name}":{GIANT}')
+    for name, value in (("width", "512"), ("guidance_scale", "7.0"), ("seed", "1"))
+]
 
 # What A1111 calls them: sampler, and noise schedule.
 SAMPLERS = {
@@ -123,6 +128,12 @@ def test_sampler_and_schedule_are_one_noise_scheduler(values: str, scheduler: st
     assert read(f"x\nSteps: 20, {values}, Seed: 1, Size: 64x64").scheduler == scheduler
 
 
+def test_clip_skip_is_counted_from_1_as_a1111_does() -> None:
+    assert read(f"x\n{VALUES}, Clip skip: 2").clip_skip == 1
+    assert read(parameters_text(replace(OURS, clip_skip=3))).clip_skip == 3
+    assert "Clip skip: 4" in parameters_text(replace(OURS, clip_skip=3))
+
+
 def test_a_variation_is_read() -> None:
     found = read(f"x\n{VALUES}, Variation seed: 9, Variation seed strength: 0.25")
 
@@ -175,7 +186,7 @@ def test_a_text_without_a_line_of_values_tells_nothing(text: str) -> None:
     assert read_parameters(text) is None
 
 
-@pytest.mark.parametrize("broken", ["", "{}", "[]", "[" * 100_000, '{"images": 5}', HALF, NO_TEXT])
+@pytest.mark.parametrize("broken", ["", "{}", "[]", "[" * 100_000, '{"images": 5}', HALF, NO_TEXT, *GIANTS])
 def test_a_recipe_that_cannot_be_read_leaves_the_word_to_the_parameters(broken: str) -> None:
     texts = {RECIPE: broken, PARAMETERS: f"a red apple\nNegative prompt: leaves\n{VALUES}"}
 
@@ -200,3 +211,8 @@ def test_any_text_can_be_read(text: str) -> None:
 @pytest.mark.parametrize("piece", [',a:"', ',a:"\\', "a ", "a:", '"', "\n", "Negative prompt:", ',a:\\"'])
 def test_reading_takes_time_in_proportion_to_the_length(piece: str) -> None:
     read_parameters(piece * (250_000 // len(piece)) + VALUES)
+
+
+@pytest.mark.parametrize("piece", ["\r", "\n", "\n ", "\r\n\r", "\nNegative prompt:"])
+def test_writing_takes_time_in_proportion_to_the_length(piece: str) -> None:
+    parameters_text(replace(OURS, prompt=f"a{piece * (20_000 // len(piece))}b"))

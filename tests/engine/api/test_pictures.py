@@ -62,6 +62,7 @@ def png_of(width: int, height: int) -> bytes:
 
 
 PNG, JPEG, WEBP = (file_of(64, 64, form) for form in ("PNG", "JPEG", "WEBP"))
+MANY = 100_000
 WRONG = {
     "nothing": (b"", "unreadable"),
     "text": (b"a red apple", "unreadable"),
@@ -76,6 +77,14 @@ WRONG = {
     "half a webp": (WEBP[: len(WEBP) // 2], "unreadable"),
     "a webp without pictures": (b"RIFF\x04\x00\x00\x00WEBP", "unreadable"),
     "a png without width": (png_of(0, 64), "unreadable"),
+    "a png of chunks": (PNG[:-12] + (bytes(4) + b"teSt" + bytes(4)) * MANY + PNG[-12:], "unreadable"),
+    "a jpeg of padding": (JPEG[:2] + b"\xff" * MANY + JPEG[2:], "unreadable"),
+    "a jpeg of lone markers": (JPEG[:2] + b"\xff\x01" * MANY + JPEG[2:], "unreadable"),
+    "a jpeg of segments": (JPEG[:2] + b"\xff\xe2\x00\x02" * MANY + JPEG[2:], "unreadable"),
+    "a webp of chunks": (
+        WEBP[:4] + struct.pack("<I", len(WEBP) - 8 + 8 * MANY) + WEBP[8:] + b"teSt\0\0\0\0" * MANY,
+        "unreadable",
+    ),
     "12000 by 12000": (png_of(12_000, 12_000), "too_many_pixels"),
     "over 20 MB": (PNG + bytes(MAX_INPUT_BYTES), "too_large"),
 }
