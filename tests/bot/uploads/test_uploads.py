@@ -16,6 +16,8 @@ from engine.api import MAX_INPUT_BYTES, BadInput
 class Attachment:
     """What Discord hands over, after the test's own fashion."""
 
+    size = 1
+
     def __init__(self, gives: bytes | Exception | None) -> None:
         self.gives = gives
         self.size = 0
