@@ -23,7 +23,7 @@ from engine.settings import EngineSettings, WorkerSpec
 from engine.worker.bench.contenders import TINY
 
 DEFAULT_MODELS = ("pocket", TINY)
-MINUTES = 20.0
+MINUTES = 30.0
 TINY_THREADS = 1
 """Handing so little to a second thread takes longer than doing it: four times as long, measured on two cores."""
 SEED = 1
@@ -73,7 +73,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="a public model's shape, without its weights",
     )
-    parser.add_argument("--minutes", type=above_zero, default=MINUTES, help="how long to measure, about (default: 20)")
+    parser.add_argument("--minutes", type=above_zero, default=MINUTES, help="how long to measure, about (default: 30)")
     parser.add_argument("--seed", type=int, default=SEED, help="of the requests")
     parser.add_argument(
         "--loads",

@@ -84,7 +84,7 @@ class Plan:
         """How many times the whole run takes as long as one load lasts, about; with too much to do, some lag behind."""
         stock_like, easel = 3, 2
         rounds = self.rounds * (stock_like + easel / 2)
-        loads = sum(stock_like * max(1.0, load) + easel for load in self.loads)
+        loads = sum((1 + (load > 1.0)) * (stock_like * max(1.0, load) + easel) for load in self.loads)
         return rounds + loads + self.rounds * 2 * FLOOD_SPANS
 
     @property
@@ -121,14 +121,14 @@ class Contest:
     Args:
         model: its id.
         threads: CPU threads of each contender.
-        requests: of the trace at the highest load; lower ones have fewer, so that all last equally long.
+        requests: of the trace at the highest load; lower ones have fewer.
         capacity_per_s: requests per second of stock diffusers, one after the other.
         row_ceiling: rows per second in calls of 16 over rows per second in calls of 2.
         unet_share: of stock diffusers' time for a picture, the part inside the UNet.
         rounds: with all requests at once, by contender, one each round.
         loads: by load, then by contender.
         likeness: by contender, over all its pictures.
-        newcomer_waits: UNet calls that each newcomer waited for.
+        newcomer_waits: steps of the others that each newcomer waited for.
         flood: how the others fared beside a flooder.
         profile: what Easel's worker did with all requests at once, and how long it took; None if that was not asked.
     """
@@ -145,6 +145,14 @@ class Contest:
     newcomer_waits: Sequence[int]
     flood: Flood
     profile: Profile | None
+
+
+def requests_at(load: float, span: int) -> int:
+    """Return how many requests come at a load, if stock diffusers can serve `span` of them while most loads last.
+
+    A load of more than stock diffusers can do lasts twice as long, so that its queue has time to build.
+    """
+    return math.ceil(load * span * (2 if load > 1.0 else 1))
 
 
 async def hold_contest(machine: Machine, models: Sequence[ModelInfo], plan: Plan, say: Say) -> Contest:
@@ -207,14 +215,13 @@ class _Contest:
         name = self._models[0].id
         await self._warm_up()
         span = await self._span()
-        trace = make_trace(self._models, math.ceil(span * max(1.0, *self._plan.loads)), self._plan.seed)
+        counts = {load: requests_at(load, span) for load in self._plan.loads}
+        trace = make_trace(self._models, max(span, *counts.values()), self._plan.seed)
         at_once = of_one_model(trace[:span], self._models[0])
         self._say(f"{name}: {span} requests, all at once, {self._plan.rounds} rounds")
         rounds, ceilings, unet_shares = await self._rounds(at_once)
         capacity_per_s = median(each.images_per_s for each in rounds[Contender.SEQUENTIAL])
-        loads = {
-            load: await self._load(trace[: math.ceil(load * span)], load, capacity_per_s) for load in self._plan.loads
-        }
+        loads = {load: await self._load(trace[:count], load, capacity_per_s) for load, count in counts.items()}
         stock = {each.visit.recipe.images[0].seed: each for each in self._outcomes[Contender.SEQUENTIAL]}
         likenesses = {contender: likeness(outcomes, stock) for contender, outcomes in self._outcomes.items()}
         return Contest(

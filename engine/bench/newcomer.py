@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from engine.api import GenerationRequest, ImageSeed, ModelInfo, Recipe
 from engine.bench.machine import BenchError, Running
-from engine.wire import Draw, FromWorker, JobProgress, ToWorker
+from engine.wire import FromWorker, JobProgress, ToWorker
 
 LONG_STEPS, SHORT_STEPS = 50, 10
 FIRST_STEPS = 5
@@ -26,8 +26,8 @@ async def newcomer_waits(running: Running, model: ModelInfo) -> int:
         model: of all requests.
 
     Returns:
-        UNet calls that ended between the newcomer's arrival and the first one it had a part in, the one under way when
-        it came included.
+        Steps that the long requests took between the newcomer's arrival and its own first one, that under way when it
+        came included.
     """
     heard = running.heard
     heard.clear()
@@ -52,17 +52,17 @@ async def newcomer_waits(running: Running, model: ModelInfo) -> int:
             if any(task.done() for task in drawing):
                 raise BenchError("The long requests ended before the newcomer could come.")
             await asyncio.sleep(POLL_S)
+        came = len(heard)
         group.create_task(running.draw(_request(replace(recipe, steps=SHORT_STEPS), NEWCOMER)))
-    return calls_between(heard)
+    return steps_between(heard, came)
 
 
-def calls_between(heard: Sequence[ToWorker | FromWorker]) -> int:
-    """Return the UNet calls that ended after the newcomer was sent and before its own first one."""
-    sent = next(index for index, message in enumerate(heard) if isinstance(message, Draw) and _is_newcomer(message))
+def steps_between(heard: Sequence[FromWorker | ToWorker], came: int) -> int:
+    """Return the steps that others took after the newcomer came, behind so many messages, and before its own first."""
     own = next(
         index for index, message in enumerate(heard) if isinstance(message, JobProgress) and message.job_id == NEWCOMER
     )
-    steps = _steps(heard[sent:own])
+    steps = _steps(heard[came:own])
     # The newcomer's own call told of others first: their last message of these is of that call.
     together = {message.job_id for message in _call_of(heard, own)}
     return max((count - (job_id in together) for job_id, count in steps.items()), default=0)
@@ -78,10 +78,6 @@ def _call_of(heard: Sequence[ToWorker | FromWorker], index: int) -> list[JobProg
         spoken.add(message.job_id)
         call.append(message)
     return call
-
-
-def _is_newcomer(message: Draw) -> bool:
-    return message.request.job_id == NEWCOMER
 
 
 def _steps(heard: Sequence[ToWorker | FromWorker]) -> Counter[str]:

@@ -60,7 +60,7 @@ def headline(contest: Contest, service: Service) -> dict[str, Any]:
         **asdict(ratios(contest, service)),
         "row_ceiling": contest.row_ceiling,
         "unet_share": contest.unet_share,
-        "newcomer_waits_calls": max(contest.newcomer_waits),
+        "newcomer_waits_steps": max(contest.newcomer_waits),
         "p95_of_others_with_flooder_vs_without": contest.flood.flooded_p95_s / contest.flood.alone_p95_s,
         "by_service": {name: asdict(ratios(contest, name)) for name in ("exact", "fast")},
     }
@@ -122,7 +122,7 @@ def as_text(contest: Contest, service: Service) -> str:
         f"{own.share_of_row_ceiling:.0%} of what the ceiling allows; p95 at {RATIO_LOAD:g} is "
         f"{own.p95_at_1_4_vs_static_strict:.2f} of static batching's with equal parameters.",
         f"A 10-step newcomer behind a full batch of 50-step requests waited for "
-        f"{', '.join(map(str, contest.newcomer_waits))} UNet calls.",
+        f"{', '.join(map(str, contest.newcomer_waits))} of their steps.",
         f"One tenant sends {FLOOD_SHARE:.0%} of the traffic at {FLOOD_LOAD:g} times: the others' p95 is "
         f"{contest.flood.flooded_p95_s:.2f} s, and {contest.flood.alone_p95_s:.2f} s without it: "
         f"{contest.flood.flooded_p95_s / contest.flood.alone_p95_s:.2f} times.",

@@ -42,6 +42,8 @@ from engine.wire import (
 AT_HAND, NEAR, FAR = 0, 1, 2
 """How near a worker is to drawing with a model: ready, in memory, or in its files."""
 NOTHING = Loaded((), ())
+SEATS = 2
+"""How many times as many rows a worker may have as one call holds."""
 
 log = logging.getLogger(__name__)
 
@@ -85,8 +87,17 @@ class Lane:
 
     @property
     def has_room(self) -> bool:
-        """Whether the worker may be given a job now. Its last one may be larger than the room that is left."""
-        return self.is_ready and sum(job.rows for job in self.running.values()) < self._budget
+        """Whether one call holds more than the worker has. Its last job may be larger than the room that is left."""
+        return self.is_ready and self._rows < self._budget
+
+    def has_seat(self, job: EngineJob) -> bool:
+        """Whether the worker, which takes turns with more images than one call holds, may have a tenant's first job."""
+        others = self.running.values()
+        return self._rows < SEATS * self._budget and all(each.request.tenant != job.request.tenant for each in others)
+
+    @property
+    def _rows(self) -> int:
+        return sum(job.rows for job in self.running.values())
 
     @property
     def load(self) -> float:

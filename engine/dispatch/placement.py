@@ -19,24 +19,27 @@ class Choice:
 
 
 def choose(lanes: Sequence[Lane], order: Sequence[EngineJob], patience: float) -> Choice | None:
-    """Return what to do next; None when no worker with room can be given any of these jobs.
+    """Return what to do next; None when no worker can be given any of these jobs.
 
     The worker with the least work chooses first, and leaves a job to an idle one that is nearer to its model. Beside a
-    busy one it loads the model too: an idle worker helps nobody.
+    busy one it loads the model too: an idle worker helps nobody. Where all calls are full, the next job may still join
+    one if it is its tenant's first there, so that nobody waits for the jobs of others to end.
 
     Args:
         lanes: all workers.
         order: the jobs that wait, in the fair order.
         patience: row-steps that may overtake a job.
     """
-    with_room = sorted((lane for lane in lanes if lane.has_room), key=lambda lane: lane.load)
+    ready = sorted((lane for lane in lanes if lane.is_ready), key=lambda lane: lane.load)
+    with_room = [lane for lane in ready if lane.has_room]
     for leaves in (True, False):
         for lane in with_room:
             rivals = [other for other in with_room if leaves and other is not lane]
             mine = (job for job in order if lane.can_take(job) and not _left(job, lane, rivals))
             if choice := _for_lane(lane, mine, patience):
                 return choice
-    return None
+    seated = (lane for lane in ready for job in order[:1] if lane.can_take(job) and lane.has_seat(job))
+    return next((choice for lane in seated if (choice := _for_lane(lane, order[:1], patience))), None)
 
 
 def look_ahead(lanes: Sequence[Lane], order: Sequence[EngineJob]) -> Iterator[tuple[Lane, str]]:

@@ -16,11 +16,13 @@ class _Tenant:
         weight: share against other tenants.
         account: row-steps it was given, divided by its weight.
         jobs: those that wait, by time of acceptance.
+        was_served: whether it was given anything since it came.
     """
 
     weight: float
     account: float
     jobs: list[EngineJob] = field(default_factory=list)
+    was_served: bool = False
 
 
 class FairQueue:
@@ -29,7 +31,8 @@ class FairQueue:
     Each tenant has an account of the row-steps it was given, divided by its weight. The smallest account goes first,
     and pays for a job when the job is taken. The queue's own account grows as that of a tenant who always gets exactly
     its share; who arrives starts there, so that nobody saves up turns while away, and nobody starves behind a stream
-    of newcomers. A tenant's own jobs go in the order they were accepted, which a job submitted again keeps.
+    of newcomers. Between equals, who was given nothing yet goes first. A tenant's own jobs go in the order they were
+    accepted, which a job submitted again keeps.
     """
 
     def __init__(self) -> None:
@@ -63,6 +66,7 @@ class FairQueue:
         """
         tenant = self._tenants[job.request.tenant]
         tenant.account += job.cost / tenant.weight
+        tenant.was_served = True
         self._account += job.cost / sum(each.weight for each in self._tenants.values())
         self.remove(job)
 
@@ -80,13 +84,13 @@ class FairQueue:
 
     def order(self) -> list[EngineJob]:
         """Return the jobs in the order in which they should be taken."""
-        turns: list[tuple[float, float, int, EngineJob]] = []
+        turns: list[tuple[float, bool, float, int, EngineJob]] = []
         for tenant in self._tenants.values():
-            account = tenant.account
+            account, served = tenant.account, tenant.was_served
             for job in tenant.jobs:
-                turns.append((account, job.request.accepted_at, len(turns), job))
-                account += job.cost / tenant.weight
-        return [job for *_, job in sorted(turns, key=lambda turn: turn[:3])]
+                turns.append((account, served, job.request.accepted_at, len(turns), job))
+                account, served = account + job.cost / tenant.weight, True
+        return [job for *_, job in sorted(turns, key=lambda turn: turn[:4])]
 
     def _forget(self) -> None:
         """Drop the tenants who have no job here and no more than their share; all of them when nobody waits."""

@@ -107,6 +107,24 @@ def test_a_job_joins_others_of_another_model_that_is_ready(make_request: MakeReq
     run(scenario, fake)
 
 
+def test_a_tenant_s_first_job_joins_where_the_jobs_of_others_fill_the_calls(
+    make_request: MakeRequest, run: Run
+) -> None:
+    fake = FakeExecutor(rows=8, step_s=1)
+
+    async def scenario(dispatcher: Dispatcher) -> None:
+        await last(dispatcher.submit(make_request()))
+        for _ in range(10):
+            dispatcher.submit(make_request("ann", steps=500))
+        await until(dispatcher, running=4)
+        began_s = asyncio.get_running_loop().time()
+        assert isinstance(await last(dispatcher.submit(make_request("bob", steps=10))), Finished)
+        assert asyncio.get_running_loop().time() - began_s < 50
+        assert dispatcher.status().running == 4
+
+    run(scenario, fake, queue_limit_per_tenant=20)
+
+
 def test_a_model_that_has_to_be_loaded_waits_until_nothing_else_is_drawn(make_request: MakeRequest, run: Run) -> None:
     fake = FakeExecutor(rows=8, step_s=1)
 
