@@ -33,8 +33,8 @@ async def test_a_waiting_job_shows_its_place_and_a_cancel_button(world: World) -
     await world.imagine("first")
     await world.worker.held()
 
-    await world.imagine("second", by=world.ben)
-    result = await world.imagine("third", by=world.moderator)
+    await world.imagine("second")
+    result = await world.imagine("third")
 
     assert result.response is not None
     message = result.response

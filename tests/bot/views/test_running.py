@@ -50,10 +50,10 @@ async def test_nobody_else_may_cancel(world: World) -> None:
 async def test_a_waiting_job_is_cancelled_without_ever_being_drawn(world: World) -> None:
     world.worker.hold()
     await world.imagine("first")
-    second = await world.imagine("second", by=world.ben)
+    second = await world.imagine("second")
     assert second.response is not None
 
-    await world.press(world.ben, second.response, "Cancel")
+    await world.press(world.ann, second.response, "Cancel")
     await world.settled(second)
     world.worker.release()
 
