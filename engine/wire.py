@@ -42,7 +42,7 @@ class Stop(msgspec.Struct, frozen=True, tag="stop"):
 class Ready(msgspec.Struct, frozen=True, tag="ready"):
     """Worker to engine, first: the gate's floor passed its proof and jobs may come.
 
-    `rows` is how many rows of the UNet's batch it has room for; an image takes two.
+    `rows` is how many rows one call of the UNet holds; an image takes two. A worker takes turns with more images.
     """
 
     worker: str

@@ -85,6 +85,8 @@ async def test_a_bot_that_stops_takes_its_job_off_the_worker(studio: Studio) -> 
     following = await studio.accepted()
     await stop_following(await studio.follow_until(following.id, Drawing))
 
+    assert [request.job_id for request in studio.worker.requests][-1] == following.id
+
 
 async def test_a_job_taken_up_is_not_submitted_before_the_worker_has_let_go_of_it(studio: Studio) -> None:
     studio.make_worker = LateToCancel

@@ -215,4 +215,7 @@ def test_reading_takes_time_in_proportion_to_the_length(piece: str) -> None:
 
 @pytest.mark.parametrize("piece", ["\r", "\n", "\n ", "\r\n\r", "\nNegative prompt:"])
 def test_writing_takes_time_in_proportion_to_the_length(piece: str) -> None:
-    parameters_text(replace(OURS, prompt=f"a{piece * (20_000 // len(piece))}b"))
+    text = parameters_text(replace(OURS, prompt=f"a{piece * (20_000 // len(piece))}b"))
+
+    assert text.startswith("a")
+    assert text.splitlines()[-1].startswith("Steps: 20, ")
