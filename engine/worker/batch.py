@@ -23,8 +23,6 @@ from engine.worker.loras import UNCHANGED, Changes
 from engine.worker.schedulers import build_scheduler
 from engine.worker.seeds import initial_noise, seeded
 
-NEVER = -1
-
 
 @dataclass(frozen=True, slots=True)
 class Group:
@@ -97,7 +95,6 @@ class Drawing:
         begin: timesteps of the scheduler that are left out, because the image starts from a picture.
         keep: what of that picture must stay; None for nothing.
         step: UNet calls done.
-        turn: its last place in the order of service, which counts images over all steps; NEVER at first.
         last: of the last step; None before the first.
         decoded: whether the UNet and the VAE are done with it.
     """
@@ -116,7 +113,6 @@ class Drawing:
     begin: int = 0
     keep: Keep | None = None
     step: int = 0
-    turn: int = NEVER
     last: LastStep | None = None
     decoded: bool = False
 
@@ -216,24 +212,21 @@ def _from_picture(
 
 
 def pack(drawings: Iterable[Drawing], most_rows: int, caps: Mapping[Group, int]) -> Batch | None:
-    """Return the batch of the next step; None when there is nothing to denoise.
-
-    The group whose last turn is longest ago comes first, so that no model or size holds up another. Within it, the
-    images whose turn is longest ago come first: newcomers before all.
+    """Return the batch of the next step: the first image, and those that can share its call.
 
     Args:
-        drawings: all images under way, in the order they came.
+        drawings: images under way, in the order in which they should get their next step.
         most_rows: that one UNet call may have.
         caps: fewer, for groups that ran out of memory.
+
+    Returns:
+        None when there is nothing to denoise.
     """
     waiting = [drawing for drawing in drawings if not drawing.denoised]
     if not waiting:
         return None
-    turns: dict[Group, int] = {}
-    for drawing in waiting:
-        turns[drawing.group] = max(turns.get(drawing.group, NEVER), drawing.turn)
-    group = min(turns, key=lambda group: turns[group])
-    members = sorted((drawing for drawing in waiting if drawing.group == group), key=lambda drawing: drawing.turn)
+    group = waiting[0].group
+    members = [drawing for drawing in waiting if drawing.group == group]
     cap = min(most_rows, caps.get(group, most_rows))
     count, rows = members[0].row_rule.fit([drawing.rows for drawing in members], cap)
     return Batch(members[:count], rows)

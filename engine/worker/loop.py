@@ -43,6 +43,7 @@ from engine.worker.jobs import Job
 from engine.worker.previews import expected_latents, review_preview
 from engine.worker.residency import Models
 from engine.worker.safety import Detector, ProofFailed, Review, load_floor
+from engine.worker.shares import Shares
 from engine.worker.steps import advance
 from engine.worker.upscaling.enlargement import Enlargement, Enlarging
 from engine.worker.upscaling.upscalers import Enlarged
@@ -128,12 +129,12 @@ class Loop:
         self._enlarging = Enlarging(enlarges, inbox)
         self._jobs: dict[str, Job] = {}
         self._caps: dict[Group, int] = {}
-        self._turn = 0
+        self._shares = Shares()
 
     def run(self) -> None:
         """Work until Stop comes or the parent is gone."""
         while self._drain():
-            if batch := pack(self._drawings(), self._device.rows, self._caps):
+            if batch := pack(self._shares.in_turn(self._jobs.values()), self._device.rows, self._caps):
                 self._step(batch)
             self._detach()
 
@@ -192,10 +193,9 @@ class Loop:
         except Exception as error:
             self._blame(batch, error)
         else:
-            for drawing in batch.drawings:
-                self._turn += 1
-                drawing.turn = self._turn
-            for job in self._jobs_in(batch):
+            jobs = self._jobs_in(batch)
+            self._shares.count(batch, jobs)
+            for job in jobs:
                 job.bucket = max(job.bucket, batch.rows)
                 self._send(JobProgress(job.job_id, job.step, job.total))
                 self._show(job)
