@@ -6,7 +6,6 @@ import argparse
 import gc
 import logging
 import os
-import queue
 import signal
 import sys
 from collections.abc import Sequence
@@ -67,7 +66,7 @@ def open_process(name: str) -> tuple[Inbox, Channel]:
     """Make this process a worker's: environment, log, pipes, signals. Call it before anything imports torch."""
     os.environ.update(ENVIRONMENT)
     logging.basicConfig(level=logging.INFO, format=f"%(asctime)s {name} %(levelname)s %(message)s")
-    inbox: Inbox = queue.SimpleQueue()
+    inbox = Inbox()
     channel = open_channel(inbox)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the parent decides
     signal.signal(signal.SIGTERM, lambda *_: inbox.put(Stop()))

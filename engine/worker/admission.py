@@ -57,13 +57,13 @@ class Admission:
         """Ids of the jobs that are being prepared, or wait for it."""
         return tuple(self._coming)
 
-    def admit(self, request: GenerationRequest) -> None:
-        """Prepare a job: at once, or when its model is there if it is on its way."""
+    def expect(self, request: GenerationRequest) -> None:
+        """Know a job that `begin` was, or is to be, called for."""
         self._coming[request.job_id] = request
-        if request.recipe.model in self._fetching:
-            self._waiting.append(request)
-        else:
-            self._prepare(request)
+
+    def begin(self, request: GenerationRequest) -> None:
+        """Prepare a job, at once if its model is ready. Any thread may call it: the step thread's is in a UNet call."""
+        self._ask(partial(self._begin_if_ready, request), partial(self._begun, request), partial(self._failed, request))
 
     def cancel(self, job_id: str) -> bool:
         """Forget a job that is not prepared yet; say whether there was one."""
@@ -111,11 +111,21 @@ class Admission:
     def _try_again(self) -> None:
         waiting, self._waiting = self._waiting, []
         for request in waiting:
-            if self._coming.get(request.job_id) is request:
-                self.admit(request)
+            self._load_and_begin(request)
 
-    def _prepare(self, request: GenerationRequest) -> None:
-        self._ask(partial(self._begin, request), partial(self._begun, request), partial(self._failed, request))
+    def _load_and_begin(self, request: GenerationRequest) -> None:
+        """Prepare a job whose model is not ready: when it is there, if it is on its way."""
+        if self._coming.get(request.job_id) is not request:
+            return
+        if request.recipe.model in self._fetching:
+            self._waiting.append(request)
+        else:
+            self._ask(partial(self._begin, request), partial(self._begun, request), partial(self._failed, request))
+
+    def _begin_if_ready(self, request: GenerationRequest) -> Job | None:
+        """On the desk's thread."""
+        ready, _ = self._models.loaded()
+        return self._begin(request) if request.recipe.model in ready else None
 
     def _begin(self, request: GenerationRequest) -> Job:
         """On the desk's thread."""
@@ -136,7 +146,10 @@ class Admission:
             self._models.upscalers.give_back(use)
             raise
 
-    def _begun(self, request: GenerationRequest, job: Job) -> None:
+    def _begun(self, request: GenerationRequest, job: Job | None) -> None:
+        if job is None:
+            self._load_and_begin(request)
+            return
         self._held += 1
         if self._coming.get(job.job_id) is request:
             del self._coming[job.job_id]

@@ -12,7 +12,8 @@ from io import FileIO
 
 import msgspec
 
-from engine.wire import LENGTH, MAX_FRAME_BYTES, FromWorker, ToWorker, decode_to_worker, frame
+from engine.api import GenerationRequest
+from engine.wire import LENGTH, MAX_FRAME_BYTES, Draw, FromWorker, ToWorker, decode_to_worker, frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +23,26 @@ class Answer:
     open: Callable[[], None]
 
 
-Inbox = queue.SimpleQueue[ToWorker | Answer | None]
-"""Messages for the worker; None once the parent is gone."""
-
 _log = logging.getLogger(__name__)
+
+
+class Inbox(queue.SimpleQueue["ToWorker | Answer | None"]):
+    """Messages for the step thread; None once the parent is gone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._take_draw: Callable[[GenerationRequest], None] | None = None
+
+    def hand_draws_to(self, take: Callable[[GenerationRequest], None]) -> None:
+        """Have what comes of Draw from now on handed over at once, on the thread that puts it, and not kept here."""
+        self._take_draw = take
+
+    def put(self, item: ToWorker | Answer | None, block: bool = True, timeout: float | None = None) -> None:
+        """See `queue.SimpleQueue`: never waits."""
+        if isinstance(item, Draw) and self._take_draw:
+            self._take_draw(item.request)
+        else:
+            super().put(item, block, timeout)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ class _Task:
 
 
 class Desk:
-    """Takes work from the step thread and gives it the answers, in order.
+    """Takes work from any thread and gives the step thread the answers, in order.
 
     Args:
         inbox: the step thread's.
@@ -37,6 +37,7 @@ class Desk:
         self._threads = threads
         self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
         self._closed = False
+        self._count = threading.Lock()
         self.waiting = 0
 
     def ask(
@@ -49,7 +50,8 @@ class Desk:
             take: called with the result, on the step thread.
             fail: called instead with what `work` raised.
         """
-        self.waiting += 1
+        with self._count:
+            self.waiting += 1
         self._tasks.put(_Task(work, take, fail))
 
     def run(self) -> None:
@@ -69,7 +71,8 @@ class Desk:
 
     def _opener(self, take: Callable[[Any], None], result: Any) -> Callable[[], None]:
         def open_answer() -> None:
-            self.waiting -= 1
+            with self._count:
+                self.waiting -= 1
             take(result)
 
         return open_answer

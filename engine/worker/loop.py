@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import torch
 
-from engine.api import EngineError, Facts, GenerationFailed, ImageResult, ReviewedImage
+from engine.api import EngineError, Facts, GenerationFailed, GenerationRequest, ImageResult, ReviewedImage
 from engine.catalog import Catalog
 from engine.wire import (
     Cancel,
@@ -130,6 +130,7 @@ class Loop:
         self._jobs: dict[str, Job] = {}
         self._caps: dict[Group, int] = {}
         self._shares = Shares()
+        inbox.hand_draws_to(self._hurry)
 
     def run(self) -> None:
         """Work until Stop comes or the parent is gone."""
@@ -159,13 +160,19 @@ class Loop:
     def _take(self, message: ToWorker | Answer) -> None:
         match message:
             case Draw(request):
-                self._admission.admit(request)
+                self._admission.expect(request)
+                self._admission.begin(request)
             case Cancel(job_id):
                 self._cancel(job_id)
             case Prefetch(model):
                 self._admission.prefetch(model)
             case Answer():
                 message.open()
+
+    def _hurry(self, request: GenerationRequest) -> None:
+        """Have a job prepared while a UNet call is under way. On the thread that hears the parent."""
+        self._inbox.put(Answer(partial(self._admission.expect, request)))
+        self._admission.begin(request)
 
     def _cancel(self, job_id: str) -> None:
         if job := self._jobs.get(job_id):

@@ -71,7 +71,7 @@ class _TimedInbox:
     """The step thread's end of its inbox."""
 
     def __init__(self, inbox: Inbox, counter: Counter) -> None:
-        self.empty = inbox.empty
+        self.empty, self.put, self.hand_draws_to = inbox.empty, inbox.put, inbox.hand_draws_to
         self._inbox = inbox
         self._counter = counter
 

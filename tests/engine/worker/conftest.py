@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import queue
 import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -195,7 +194,7 @@ class Parent:
     floor: Detector
     reactions: dict[type[FromWorker], ToWorker] = field(default_factory=dict)
     heard: list[FromWorker] = field(default_factory=list)
-    inbox: Inbox = field(default_factory=queue.SimpleQueue)
+    inbox: Inbox = field(default_factory=Inbox)
     awaited: int = 0
     models: Models | None = None
     listener: Callable[[FromWorker], Iterable[ToWorker]] = lambda message: ()
@@ -203,14 +202,15 @@ class Parent:
     def run(self, *messages: ToWorker) -> list[FromWorker]:
         """Send the messages, run the worker until every Draw among them has ended, give back what it said."""
         for message in messages:
-            self._send(message)
+            self.send(message)
         if self.models is None:
             assert run_worker("cpu-0", self.device, self.catalog, self.inbox, self._hear, lambda: self.floor) == 0
         else:
             draw_until_stopped("cpu-0", self.device, self.models, self.inbox, self._hear)
         return self.heard
 
-    def _send(self, message: ToWorker) -> None:
+    def send(self, message: ToWorker) -> None:
+        """Send a message beside those that `run` is given."""
         self.awaited += isinstance(message, Draw)
         self.inbox.put(message)
 
@@ -221,9 +221,9 @@ class Parent:
     def _hear(self, message: FromWorker) -> None:
         self.heard.append(message)
         if reaction := self.reactions.pop(type(message), None):
-            self._send(reaction)
+            self.send(reaction)
         for message_back in self.listener(message):
-            self._send(message_back)
+            self.send(message_back)
         self.awaited -= isinstance(message, JobFinished | JobFailed | JobCancelled)
         if not self.awaited:
             self.inbox.put(Stop())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import queue
 import subprocess
 import sys
 from io import FileIO
@@ -19,7 +18,7 @@ def read(data: bytes) -> list[ToWorker | Answer | None]:
     source, sink = os.pipe()
     os.write(sink, data)
     os.close(sink)
-    inbox: Inbox = queue.SimpleQueue()
+    inbox = Inbox()
     with FileIO(source) as stream:
         read_messages(stream, inbox)
     return [inbox.get_nowait() for _ in range(inbox.qsize())]
@@ -46,10 +45,10 @@ def test_a_stream_that_makes_no_sense_counts_as_ended(rest: bytes) -> None:
 
 def test_prints_of_libraries_cannot_get_between_frames() -> None:
     code = """
-import os, queue
+import os
 from engine.wire import Ready
-from engine.worker.channel import open_channel
-channel = open_channel(queue.SimpleQueue())
+from engine.worker.channel import Inbox, open_channel
+channel = open_channel(Inbox())
 print("from python", flush=True)
 os.write(1, b"from a library\\n")
 channel.send(Ready("x" * 200_000, "cpu", 1))

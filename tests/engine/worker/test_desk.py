@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 import threading
 
 import pytest
@@ -26,7 +25,7 @@ def no_failure(error: Exception) -> None:
 
 
 def test_answers_come_in_order_and_are_opened_where_the_question_was_asked() -> None:
-    inbox: Inbox = queue.SimpleQueue()
+    inbox = Inbox()
     taken: list[tuple[int, int]] = []
     workers: list[int] = []
 
@@ -49,7 +48,7 @@ def test_answers_come_in_order_and_are_opened_where_the_question_was_asked() -> 
 
 
 def test_what_work_raises_is_an_answer_too() -> None:
-    inbox: Inbox = queue.SimpleQueue()
+    inbox = Inbox()
     failures: list[str] = []
     with open_desk("desk", inbox, 1) as desk:
         desk.ask(lambda: 1 // 0, lambda result: pytest.fail("taken"), lambda error: failures.append(str(error)))
@@ -60,7 +59,7 @@ def test_what_work_raises_is_an_answer_too() -> None:
 
 
 def test_a_question_waits_until_its_answer_is_opened() -> None:
-    inbox: Inbox = queue.SimpleQueue()
+    inbox = Inbox()
     with open_desk("desk", inbox, 1) as desk:
         desk.ask(lambda: None, lambda result: None, no_failure)
         desk.ask(lambda: None, lambda result: None, no_failure)
@@ -72,7 +71,7 @@ def test_a_question_waits_until_its_answer_is_opened() -> None:
 
 
 def test_torch_has_as_many_threads_as_on_the_step_thread() -> None:
-    inbox: Inbox = queue.SimpleQueue()
+    inbox = Inbox()
     threads: list[int] = []
     with open_desk("desk", inbox, torch.get_num_threads()) as desk:
         desk.ask(torch.get_num_threads, threads.append, no_failure)
@@ -81,7 +80,7 @@ def test_torch_has_as_many_threads_as_on_the_step_thread() -> None:
 
 
 def test_a_closed_desk_drops_what_waits() -> None:
-    inbox: Inbox = queue.SimpleQueue()
+    inbox = Inbox()
     desk = Desk(inbox, 1)
     desk.ask(lambda: pytest.fail("done"), lambda result: None, no_failure)
     desk.close()

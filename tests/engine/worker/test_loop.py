@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +27,7 @@ from engine.wire import (
     Stop,
     Unfit,
 )
+from engine.worker.channel import Inbox
 from engine.worker.device import Device
 from engine.worker.loop import run_worker
 from engine.worker.safety import ProofFailed
@@ -125,7 +125,7 @@ def test_a_worker_whose_parent_is_gone_ends_without_finishing(
     recipe: Recipe,
     request_for: Any,
 ) -> None:
-    inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    inbox = Inbox()
     heard: list[FromWorker] = []
     inbox.put(Draw(request_for(recipe)))
     inbox.put(None)
@@ -139,7 +139,7 @@ def test_a_worker_whose_floor_fails_its_proof_is_unfit(
     def failing() -> Any:
         raise ProofFailed("floor did not block blocked.png")
 
-    inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    inbox = Inbox()
     heard: list[FromWorker] = []
     inbox.put(None)
     assert run_worker("cpu-0", device, make_catalog(tiny_folder), inbox, heard.append, failing) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -27,6 +28,7 @@ from engine.wire import (
     ToWorker,
 )
 from engine.worker.batch import decode
+from engine.worker.channel import Answer, Inbox
 from engine.worker.device import Device
 from engine.worker.images import to_picture
 from engine.worker.jobs import Job
@@ -38,6 +40,7 @@ NAMES = tuple(SCHEDULERS)
 ENDS = (JobFinished, JobFailed, JobCancelled)
 Listener = Callable[[FromWorker], Iterable[ToWorker]]
 Share = Callable[..., Any]
+GUARD_S = 60.0
 Draws = Callable[[Sequence[Recipe]], list[Draw]]
 
 
@@ -121,6 +124,39 @@ def test_a_newcomer_behind_a_full_batch_starts_within_one_step_and_ends_first(
     between = [message.job_id for message in heard[started:first_step] if isinstance(message, JobProgress)]
     assert len(between) == len(set(between))
     assert next(message.job_id for message in heard if isinstance(message, JobFinished)) == "newcomer"
+
+
+class AnswerCount(Inbox):
+    """Lets another thread wait for what is put in."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers = threading.Semaphore(0)
+
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+        super().put(item, block, timeout)
+        if isinstance(item, Answer):
+            self.answers.release()
+
+
+def test_a_job_that_comes_during_a_call_is_prepared_meanwhile_and_is_in_the_next(
+    make_sharing: Share, models: Models, recipe: Recipe, draws: Draws
+) -> None:
+    first, second = draws([replace(recipe, steps=9), replace(recipe, steps=2)])
+    model, parent, rows = models.get("tiny"), make_sharing(), list[int]()
+    parent.inbox = AnswerCount()
+
+    def see(count: int) -> None:
+        rows.append(count)
+        if len(rows) == 3:
+            seen_before = parent.inbox.qsize()
+            parent.send(second)
+            while parent.inbox.qsize() < seen_before + 2:  # that it comes, and that it is prepared
+                assert parent.inbox.answers.acquire(timeout=GUARD_S)
+
+    with watched(model, see):
+        parent.run(first)
+    assert rows == [2, 2, 2, 4, 4, 2, 2, 2, 2]
 
 
 def test_a_cancel_frees_its_rows_for_the_next_call(

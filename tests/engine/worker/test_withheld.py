@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from engine.catalog import Catalog
 from engine.encoding import decode_picture
 from engine.wire import Draw, FromWorker, JobFailed, JobFinished, JobProgress
 from engine.worker.batch import decode
+from engine.worker.channel import Inbox
 from engine.worker.device import Device
 from engine.worker.jobs import Job
 from engine.worker.loop import run_worker
@@ -176,7 +176,7 @@ def test_a_model_whose_checker_fails_its_proof_is_unavailable_and_the_others_go_
     (good,) = make_catalog(tiny_folder).entries
     (bad,) = make_catalog(tiny_folder, safety_checker=copied_folder).entries
     catalog = Catalog((good, replace(bad, info=replace(bad.info, id="bad"))))
-    inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    inbox = Inbox()
     heard: list[FromWorker] = []
 
     def hear(message: FromWorker) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import groupby
@@ -37,7 +36,7 @@ def serve(
     models = Models(make_catalog(tiny_folder), device, floor)
 
     def do(contender: Contender, **recipes: Recipe) -> list[list[str]]:
-        inbox: Inbox = queue.SimpleQueue()
+        inbox = Inbox()
         heard: list[JobStarted | JobFinished] = []
 
         def hear(message: FromWorker) -> None:
