@@ -9,7 +9,7 @@ from bot.records import Generation, JobState
 from bot.storage import IllegalMove, Store
 from bot.usecases.draw import Draw
 from bot.usecases.hints import Hint, hint_for
-from bot.usecases.lookup import check_owner, find_for, find_generation
+from bot.usecases.lookup import allowed_picture, check_owner, find_for, find_generation
 from bot.usecases.refusals import GenerationDeleted, NoSuchPicture
 from engine.api import EngineClient, ReviewedImage, Verdict
 
@@ -104,10 +104,11 @@ class Deliver:
         Raises:
             UnknownGeneration, GenerationDeleted: there is no such generation here.
             ModelDenied: its model was withdrawn.
-            NoSuchPicture: there is no such picture, it was blocked, or its file is past retention.
+            NoSuchPicture: there is no such picture, it was blocked or withheld, or its file is past retention.
         """
         generation = await find_for(self._store, member, generation_id)
         await self._check_model(generation)
+        allowed_picture(generation, index)
         picture = await self._store.pictures.read(generation_id, index)
         if picture is None:
             raise NoSuchPicture(generation_id, index)

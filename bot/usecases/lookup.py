@@ -30,9 +30,9 @@ async def find_for(store: Store, member: Member, generation_id: str) -> Generati
 
 
 def allowed_picture(generation: Generation, index: int) -> PictureRecord:
-    """Return a picture that the safety gate allowed. Raises NoSuchPicture."""
+    """Return a picture that the safety gate allowed, and that was not withheld. Raises NoSuchPicture."""
     picture = next((picture for picture in generation.pictures if picture.index == index), None)
-    if picture is None or picture.verdict is not Verdict.ALLOW:
+    if picture is None or picture.verdict is not Verdict.ALLOW or generation.state is JobState.WITHHELD:
         raise NoSuchPicture(generation.id, index)
     return picture
 

@@ -60,6 +60,10 @@ async def test_a_result_whose_model_was_denied_meanwhile_is_withheld_for_good(st
     await studio.usecases.admin.allow(studio.moderator, "pocket")
     with pytest.raises(NoSuchPicture):
         await studio.usecases.deliver.prepare(generation.id)
+    with pytest.raises(NoSuchPicture):
+        await studio.usecases.deliver.show(studio.ann, generation.id, 0)
+    with pytest.raises(NoSuchPicture):
+        await studio.usecases.rework.upscale(studio.ann, studio.place, generation.id, 0, 2)
 
 
 async def test_a_delivered_result_stays_delivered_when_its_model_is_denied(studio: Studio) -> None:
