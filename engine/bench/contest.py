@@ -34,6 +34,8 @@ FLOOD_SPANS = 1 / (FLOOD_LOAD * (1 - FLOOD_SHARE))
 """How many times as long as a load one stream lasts that comes as the other tenants' requests do beside a flooder."""
 PILOT, SHORT_PILOT = 6, 2
 FEWEST, SHORT_FEWEST, MOST = 8, 3, 500
+FILLS = 4
+"""How many times as many requests come at once as there are images in one call, so that most calls are full."""
 CEILING_S = 2.0
 STARTED_AT_ONCE = 2
 
@@ -66,7 +68,7 @@ class Plan:
 
     @property
     def rounds(self) -> int:
-        """How often every contender has all requests at once, how many newcomers come, and how many floods."""
+        """How often every contender has all requests at once, if there are enough; how many newcomers and floods come."""
         return 1 if self.is_short else ROUNDS
 
     @property
@@ -86,6 +88,16 @@ class Plan:
         rounds = self.rounds * (stock_like + easel / 2)
         loads = sum((1 + (load > 1.0)) * (stock_like * max(1.0, load) + easel) for load in self.loads)
         return rounds + loads + self.rounds * 2 * FLOOD_SPANS
+
+    def at_once(self, span: int, images: int) -> tuple[int, int]:
+        """Return how many requests come at once, and in how many rounds: fewer rounds before too few for full calls.
+
+        Args:
+            span: how many stock diffusers can serve while one load lasts.
+            images: that one call may have.
+        """
+        count = span if self.is_short else max(span, FILLS * images)
+        return count, max(1, round(self.rounds * span / count))
 
     @property
     def ceiling_s(self) -> float:
@@ -121,7 +133,7 @@ class Contest:
     Args:
         model: its id.
         threads: CPU threads of each contender.
-        requests: of the trace at the highest load; lower ones have fewer.
+        requests: of the trace; lower loads have fewer.
         capacity_per_s: requests per second of stock diffusers, one after the other.
         row_ceiling: rows per second in calls of 16 over rows per second in calls of 2.
         unet_share: of stock diffusers' time for a picture, the part inside the UNet.
@@ -216,12 +228,13 @@ class _Contest:
         await self._warm_up()
         span = await self._span()
         counts = {load: requests_at(load, span) for load in self._plan.loads}
-        trace = make_trace(self._models, max(span, *counts.values()), self._plan.seed)
-        at_once = of_one_model(trace[:span], self._models[0])
-        self._say(f"{name}: {span} requests, all at once, {self._plan.rounds} rounds")
-        rounds, ceilings, unet_shares = await self._rounds(at_once)
+        together, count = self._plan.at_once(span, self._own().rows // 2)
+        trace = make_trace(self._models, max(together, *counts.values()), self._plan.seed)
+        at_once = of_one_model(trace[:together], self._models[0])
+        self._say(f"{name}: {together} requests, all at once; rounds: {count}")
+        rounds, ceilings, unet_shares = await self._rounds(at_once, count)
         capacity_per_s = median(each.images_per_s for each in rounds[Contender.SEQUENTIAL])
-        loads = {load: await self._load(trace[:count], load, capacity_per_s) for load, count in counts.items()}
+        loads = {load: await self._load(trace[:each], load, capacity_per_s) for load, each in counts.items()}
         stock = {each.visit.recipe.images[0].seed: each for each in self._outcomes[Contender.SEQUENTIAL]}
         likenesses = {contender: likeness(outcomes, stock) for contender, outcomes in self._outcomes.items()}
         return Contest(
@@ -258,11 +271,13 @@ class _Contest:
         per_s = self._plan.pilot / span_s((await replay(stock, pilot, None)).outcomes)
         return min(max(math.floor(60 * self._plan.minutes / self._plan.spans * per_s), self._plan.fewest), MOST)
 
-    async def _rounds(self, trace: Sequence[Visit]) -> tuple[dict[Contender, list[Figures]], list[float], list[float]]:
+    async def _rounds(
+        self, trace: Sequence[Visit], count: int
+    ) -> tuple[dict[Contender, list[Figures]], list[float], list[float]]:
         """Return each contender's figures of every round, and each round's row ceiling and stock's UNet share."""
         rounds: dict[Contender, list[Figures]] = {running.contender: [] for running in self._contenders}
         ceilings, unet_shares = [], []
-        for turn in range(self._plan.rounds):
+        for turn in range(count):
             ceilings.append(await self._ceiling())
             for running in self._in_turn(turn):
                 done = await self._replay(running, trace, None)

@@ -1,0 +1,29 @@
+"""How much the bench measures in the time that it has."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.bench.contest import Plan, requests_at
+
+IMAGES = 8
+"""Of one call."""
+
+
+@pytest.mark.parametrize(
+    ("span", "expected"),
+    [(100, (100, 3)), (32, (32, 3)), (24, (32, 2)), (8, (32, 1)), (3, (32, 1))],
+    ids=["plenty", "just enough", "three quarters", "a quarter", "hardly any"],
+)
+def test_so_many_requests_come_at_once_that_calls_are_full_for_most_of_the_time(
+    span: int, expected: tuple[int, int]
+) -> None:
+    assert Plan(minutes=15, seed=1, service="exact").at_once(span, IMAGES) == expected
+
+
+def test_a_run_that_only_tries_the_bench_out_fills_nothing() -> None:
+    assert Plan(minutes=0.1, seed=1, service="exact").at_once(3, IMAGES) == (3, 1)
+
+
+def test_an_overload_lasts_twice_as_long_so_that_queues_have_time_to_build() -> None:
+    assert [requests_at(load, 40) for load in (0.5, 0.9, 1.4, 2.0)] == [20, 36, 112, 160]
