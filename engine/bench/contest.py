@@ -68,7 +68,7 @@ class Plan:
 
     @property
     def rounds(self) -> int:
-        """How often every contender has all requests at once, if there are enough; how many newcomers and floods come."""
+        """How many newcomers and floods come, and how often all requests come at once, unless they are too few."""
         return 1 if self.is_short else ROUNDS
 
     @property
