@@ -92,6 +92,8 @@ class Plan:
     def at_once(self, span: int, images: int) -> tuple[int, int]:
         """Return how many requests come at once, and in how many rounds: fewer rounds before too few for full calls.
 
+        Where even one round is more than the time is for, the run takes longer.
+
         Args:
             span: how many stock diffusers can serve while one load lasts.
             images: that one call may have.

@@ -91,7 +91,7 @@ class Lane:
         return self.is_ready and self._rows < self._budget
 
     def has_seat(self, job: EngineJob) -> bool:
-        """Whether the worker, which takes turns with more images than one call holds, may have a tenant's first job."""
+        """Whether the worker, which may have more images than one call holds, takes a tenant's first job."""
         others = self.running.values()
         return self._rows < SEATS * self._budget and all(each.request.tenant != job.request.tenant for each in others)
 

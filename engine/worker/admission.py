@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 
 class Admission:
-    """Prepares jobs on a desk, and loads on another what will be wanted. Owned by the step thread.
+    """Prepares jobs on a desk, and loads on another what will be wanted. Owned by the step thread, but for `begin`.
 
     Args:
         models: touched by the desk `prepares` alone.

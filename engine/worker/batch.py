@@ -23,6 +23,8 @@ from engine.worker.loras import UNCHANGED, Changes
 from engine.worker.schedulers import build_scheduler
 from engine.worker.seeds import initial_noise, seeded
 
+NEVER = -1
+
 
 @dataclass(frozen=True, slots=True)
 class Group:
@@ -95,6 +97,8 @@ class Drawing:
         begin: timesteps of the scheduler that are left out, because the image starts from a picture.
         keep: what of that picture must stay; None for nothing.
         step: UNet calls done.
+        turn: its place among all images of all calls at its last step; NEVER before. Written by `Shares`, as the next.
+        waits_since: calls that had been made when it came, or with the one of its last step.
         last: of the last step; None before the first.
         decoded: whether the UNet and the VAE are done with it.
     """
@@ -113,6 +117,8 @@ class Drawing:
     begin: int = 0
     keep: Keep | None = None
     step: int = 0
+    turn: int = NEVER
+    waits_since: int = NEVER
     last: LastStep | None = None
     decoded: bool = False
 

@@ -33,16 +33,21 @@ class Inbox(queue.SimpleQueue["ToWorker | Answer | None"]):
         super().__init__()
         self._take_draw: Callable[[GenerationRequest], None] | None = None
 
-    def hand_draws_to(self, take: Callable[[GenerationRequest], None]) -> None:
-        """Have what comes of Draw from now on handed over at once, on the thread that puts it, and not kept here."""
+    def hand_draws_to(self, take: Callable[[GenerationRequest], None] | None) -> None:
+        """Have jobs that the parent asks for from now on handed over as they come; None to keep them here again.
+
+        Args:
+            take: called on the thread that hears the parent.
+        """
         self._take_draw = take
 
-    def put(self, item: ToWorker | Answer | None, block: bool = True, timeout: float | None = None) -> None:
-        """See `queue.SimpleQueue`: never waits."""
-        if isinstance(item, Draw) and self._take_draw:
-            self._take_draw(item.request)
+    def hear(self, message: ToWorker) -> None:
+        """Take a message of the parent."""
+        take_draw = self._take_draw
+        if isinstance(message, Draw) and take_draw is not None:
+            take_draw(message.request)
         else:
-            super().put(item, block, timeout)
+            self.put(message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,7 @@ def read_messages(source: FileIO, inbox: Inbox) -> None:
             (length,) = LENGTH.unpack(header)
             if length > MAX_FRAME_BYTES:
                 raise EOFError(f"a frame of {length} bytes is too long")
-            inbox.put(decode_to_worker(_read(source, length)))
+            inbox.hear(decode_to_worker(_read(source, length)))
     except (OSError, EOFError, msgspec.DecodeError) as error:
         _log.error("the parent's messages cannot be read any more: %s", error)
     inbox.put(None)

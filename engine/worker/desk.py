@@ -57,12 +57,20 @@ class Desk:
     def run(self) -> None:
         """Work until closed. The body of the desk's thread."""
         torch.set_num_threads(self._threads)
-        while (task := self._tasks.get()) and not self._closed:
-            try:
-                opened = self._opener(task.take, task.work())
-            except Exception as error:
-                opened = self._opener(task.fail, error)
-            self._inbox.put(Answer(opened))
+        while self._do_next():
+            pass
+
+    def _do_next(self) -> bool:
+        """Do the next thing. A method, because the names in it keep nothing alive while there is nothing to do."""
+        task = self._tasks.get()
+        if task is None or self._closed:
+            return False
+        try:
+            opened = self._opener(task.take, task.work())
+        except Exception as error:
+            opened = self._opener(task.fail, error)
+        self._inbox.put(Answer(opened))
+        return True
 
     def close(self) -> None:
         """Drop what waits, and end the thread after what it does now."""

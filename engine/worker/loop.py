@@ -130,26 +130,28 @@ class Loop:
         self._jobs: dict[str, Job] = {}
         self._caps: dict[Group, int] = {}
         self._shares = Shares()
-        inbox.hand_draws_to(self._hurry)
 
     def run(self) -> None:
         """Work until Stop comes or the parent is gone."""
-        while self._drain():
-            if batch := pack(self._shares.in_turn(self._jobs.values()), self._device.rows, self._caps):
-                self._step(batch)
-            self._detach()
+        self._inbox.hand_draws_to(self._hurry)
+        try:
+            while self._drain():
+                self._go_on()
+        finally:
+            self._inbox.hand_draws_to(None)
 
     def _drain(self) -> bool:
         """Take all messages that are there, waiting for one when there is nothing to draw. Return whether to go on."""
         while not self._busy() or not self._inbox.empty():
-            message = self._inbox.get()
-            if message is None:
+            if not self._take(self._inbox.get()):
                 return False
-            if isinstance(message, Stop):
-                self._cancel_all()
-                return False
-            self._take(message)
         return True
+
+    def _go_on(self) -> None:
+        """Make a UNet call, if there is anything to denoise, and decode an image, if one is denoised."""
+        if batch := pack(self._shares.in_turn(self._jobs.values()), self._device.rows, self._caps):
+            self._step(batch)
+        self._detach()
 
     def _busy(self) -> bool:
         return any(not drawing.decoded for drawing in self._drawings())
@@ -157,8 +159,14 @@ class Loop:
     def _drawings(self) -> list[Drawing]:
         return [drawing for job in self._jobs.values() for drawing in job.drawings]
 
-    def _take(self, message: ToWorker | Answer) -> None:
+    def _take(self, message: ToWorker | Answer | None) -> bool:
+        """Do as a message says. Return whether to go on."""
         match message:
+            case None:
+                return False
+            case Stop():
+                self._cancel_all()
+                return False
             case Draw(request):
                 self._admission.expect(request)
                 self._admission.begin(request)
@@ -168,6 +176,7 @@ class Loop:
                 self._admission.prefetch(model)
             case Answer():
                 message.open()
+        return True
 
     def _hurry(self, request: GenerationRequest) -> None:
         """Have a job prepared while a UNet call is under way. On the thread that hears the parent."""

@@ -212,7 +212,7 @@ class Parent:
     def send(self, message: ToWorker) -> None:
         """Send a message beside those that `run` is given."""
         self.awaited += isinstance(message, Draw)
-        self.inbox.put(message)
+        self.inbox.hear(message)
 
     def of(self, kind: type[Any]) -> list[Any]:
         """Give back what was heard of one type."""

@@ -26,8 +26,9 @@ MOST_ROWS = 8
 class Table:
     """Jobs under way, and the calls that are made of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_rows: int = MOST_ROWS) -> None:
         self.jobs: list[Job] = []
+        self._most_rows = most_rows
         self._shares = Shares()
 
     def come(
@@ -43,7 +44,7 @@ class Table:
 
     def call(self) -> Counter[str]:
         """Make a call; give back how many images each tenant had in it."""
-        batch = pack(self._shares.in_turn(self.jobs), MOST_ROWS, {})
+        batch = pack(self._shares.in_turn(self.jobs), self._most_rows, {})
         assert batch is not None
         for drawing in batch.drawings:
             drawing.step += 1
@@ -92,11 +93,21 @@ def test_seats_that_nobody_wants_go_to_a_flooder(table: Table) -> None:
     assert steps(member) == [5]
 
 
-def test_a_tenant_of_twice_the_weight_gets_twice_the_steps(table: Table) -> None:
-    table.come("heavy", 8, weight=2.0)
-    table.come("light", 8)
+@pytest.mark.parametrize(("heavy", "light"), [(2.0, 1.0), (10.0, 1.0), (1.0, 0.1), (1e-3, 1e-4)])
+@pytest.mark.parametrize("most_rows", [2, MOST_ROWS])
+def test_tenants_get_steps_by_their_weights_whatever_the_scale(heavy: float, light: float, most_rows: int) -> None:
+    table = Table(most_rows)
+    table.come("heavy", 8, weight=heavy)
+    table.come("light", 8, weight=light)
+    given = sum(table.calls(220), Counter())
+    assert given["heavy"] / given["light"] == pytest.approx(heavy / light, rel=0.15)
+
+
+def test_rows_are_what_is_shared_out_not_images(table: Table) -> None:
+    table.come("guided", 8)
+    table.come("unguided", 8, rows=1)
     given = sum(table.calls(30), Counter())
-    assert given["heavy"] == pytest.approx(2 * given["light"], abs=2)
+    assert given["unguided"] == pytest.approx(2 * given["guided"], abs=2)
 
 
 def test_a_flooders_images_of_another_size_do_not_make_a_member_wait(table: Table) -> None:
@@ -145,21 +156,53 @@ def test_who_has_nothing_to_denoise_holds_nobody_up(table: Table) -> None:
     assert sum(table.calls(10), Counter()) == {"flooder": 20, "member": 20}
 
 
-def test_an_image_waits_for_so_many_calls_at_most(table: Table) -> None:
-    """Its tenant rides along in calls that are made for another, and was never given least."""
+def test_a_newcomer_goes_before_whom_was_given_as_much(table: Table) -> None:
+    for number in range(8):
+        table.come(f"member-{number}")
+    table.calls(2)
+    newcomer = table.come("newcomer")
+    table.call()
+    assert steps(newcomer) == [1]
+
+
+def test_an_image_waits_at_most_twice_as_long_as_if_calls_had_one_image_each(table: Table) -> None:
+    """Its tenant rides along in calls that are made for another, and would never be the one who was given least."""
     table.come("flooder", 3)
     rare = table.come("flooder", group=LARGE)
     table.call()
     table.come("member")
     gaps, before = [], steps(rare)
-    for number in range(8 * PATIENCE):
+    for number in range(100):
         table.call()
         if steps(rare) != before:
             gaps.append(number)
             before = steps(rare)
-    assert max(later - sooner for sooner, later in pairwise(gaps)) == PATIENCE + 1
+    tenants, images = 2, 4
+    assert max(later - sooner for sooner, later in pairwise(gaps)) == PATIENCE * tenants * images + 1
 
 
+@pytest.mark.parametrize("members", [1, 4, 8])
+def test_where_calls_are_small_a_flooder_gets_no_more_than_anybody(members: int) -> None:
+    """His images wait long, because they are many: that is no reason to put them first."""
+    table = Table(most_rows=2)
+    table.come("flooder", 8)
+    for number in range(members):
+        table.come(f"member-{number}")
+    given = sum(table.calls(120 * (members + 1)), Counter())
+    assert given["flooder"] == pytest.approx(120, rel=0.05)
+
+
+def test_overdue_images_go_by_how_long_they_wait(table: Table) -> None:
+    """Four images that never come first in their own group go round."""
+    table.come("flooder", 3)
+    rare = [table.come("flooder", group=Group("tiny", 8, size, 77))[0] for size in (16, 24, 32, 40)]
+    table.call()
+    table.come("member")
+    table.calls(600)
+    assert max(steps(rare)) - min(steps(rare)) <= 1
+
+
+TENANTS = 3
 CROWDS = st.lists(
     st.tuples(
         st.sampled_from("abc"), st.integers(1, 3), st.sampled_from([SMALL, LARGE]), st.integers(1, 2), st.booleans()
@@ -179,5 +222,5 @@ def test_whoever_comes_no_image_waits_without_end(crowd: list[tuple[str, int, Gr
         if lets_a_call_pass:
             table.call()
     before = steps(images)
-    table.calls(PATIENCE + len(images))
+    table.calls(int(PATIENCE * TENANTS * len(images)) + len(images))
     assert all(now > then for now, then in zip(steps(images), before, strict=True))

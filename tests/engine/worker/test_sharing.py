@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -25,9 +27,10 @@ from engine.wire import (
     JobFinished,
     JobProgress,
     JobStarted,
+    Stop,
     ToWorker,
 )
-from engine.worker.batch import decode
+from engine.worker.batch import Drawing, decode
 from engine.worker.channel import Answer, Inbox
 from engine.worker.device import Device
 from engine.worker.images import to_picture
@@ -40,7 +43,7 @@ NAMES = tuple(SCHEDULERS)
 ENDS = (JobFinished, JobFailed, JobCancelled)
 Listener = Callable[[FromWorker], Iterable[ToWorker]]
 Share = Callable[..., Any]
-GUARD_S = 60.0
+GUARD_S = 20.0
 Draws = Callable[[Sequence[Recipe]], list[Draw]]
 
 
@@ -157,6 +160,66 @@ def test_a_job_that_comes_during_a_call_is_prepared_meanwhile_and_is_in_the_next
     with watched(model, see):
         parent.run(first)
     assert rows == [2, 2, 2, 4, 4, 2, 2, 2, 2]
+
+
+def test_a_cancel_directly_behind_a_job_that_comes_during_a_call_ends_it(
+    make_sharing: Share, models: Models, recipe: Recipe, draws: Draws
+) -> None:
+    first, second = draws([replace(recipe, steps=9), replace(recipe, steps=9)])
+    model, parent, rows = models.get("tiny"), make_sharing(), list[int]()
+
+    def see(count: int) -> None:
+        rows.append(count)
+        if len(rows) == 3:
+            parent.send(second)
+            parent.send(Cancel("job-1"))
+
+    with watched(model, see):
+        parent.run(first)
+    assert rows == [2] * 9
+    assert of(parent.heard, "job-1") == [JobCancelled("job-1")]
+
+
+class IdleWatch(Inbox):
+    """Calls `idle` on the step thread when that is about to wait."""
+
+    def __init__(self, idle: Callable[[], None]) -> None:
+        super().__init__()
+        self._idle = idle
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        if self.empty():
+            self._idle()
+        return super().get(block, timeout)
+
+
+@pytest.mark.parametrize("end", [JobFinished, JobCancelled])
+def test_a_worker_that_has_nothing_to_draw_keeps_nothing_of_what_it_drew(
+    end: type[FromWorker], make_sharing: Share, models: Models, recipe: Recipe, draws: Draws
+) -> None:
+    """Else a model that leaves memory next would stay there with it."""
+
+    def drawings() -> set[int]:
+        gc.collect()
+        return {id(each) for each in gc.get_objects() if type(each) is Drawing}
+
+    def cancel(message: FromWorker) -> Iterable[ToWorker]:
+        return [Cancel("job-0")] if end is JobCancelled and message == JobProgress("job-0", 2, 4) else []
+
+    def look() -> None:
+        if not parent.of(end):
+            return
+        guard = time.monotonic() + GUARD_S
+        while drawings() - before and time.monotonic() < guard:
+            time.sleep(0.01)  # a desk's thread may not have left its last task yet
+        kept.append(drawings() - before)
+        parent.inbox.put(Stop())
+
+    models.get("tiny")
+    before, kept, parent = drawings(), list[set[int]](), make_sharing(cancel)
+    parent.inbox, parent.awaited = IdleWatch(look), 1  # so that its end is not the worker's
+    parent.run(*draws([replace(recipe, steps=4)]))
+    assert kept == [set()]
 
 
 def test_a_cancel_frees_its_rows_for_the_next_call(
