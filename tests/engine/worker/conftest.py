@@ -24,8 +24,10 @@ from engine.api import GenerationRequest, ImageSeed, ModelInfo, Recipe, Size
 from engine.catalog import SCHEDULERS, Catalog, ModelEntry, Source
 from engine.pocket import WEIGHTS
 from engine.wire import Draw, FromWorker, JobCancelled, JobFailed, JobFinished, Stop, ToWorker
-from engine.worker.batch import pack
+from engine.worker.batch import Drawing, Group, pack
+from engine.worker.buckets import AnyRows
 from engine.worker.channel import Inbox
+from engine.worker.conditioning import Conditioning
 from engine.worker.device import Device, open_device
 from engine.worker.jobs import Job, begin_job
 from engine.worker.loop import draw_until_stopped, run_worker
@@ -162,6 +164,28 @@ def request_for() -> Callable[..., GenerationRequest]:
 
     def make(recipe: Recipe, job_id: str = "job-1", *, previews: bool = True) -> GenerationRequest:
         return GenerationRequest(recipe, job_id, 1, 0.0, "guild:user", previews=previews)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def image() -> Callable[..., Drawing]:
+    """Make an image of a group, with all that the order of steps looks at and nothing that draws."""
+
+    def make(group: Group, rows: int = 2, steps: int = 4, **state: Any) -> Drawing:
+        return Drawing(
+            pipeline=None,
+            group=group,
+            row_rule=AnyRows(),
+            latents=torch.zeros(1),
+            conditioning=Conditioning(torch.zeros(rows, 1, 1)),
+            guidance_scale=3.0,
+            scheduler=None,
+            unet_timesteps=torch.zeros(steps),
+            generator=torch.Generator(),
+            takes_generator=False,
+            **state,
+        )
 
     return make
 

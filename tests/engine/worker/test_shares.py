@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.api import GenerationRequest, ImageSeed, Recipe
 from engine.worker.batch import Drawing, Group, pack
-from engine.worker.buckets import AnyRows
-from engine.worker.conditioning import Conditioning
 from engine.worker.jobs import Job
 from engine.worker.shares import PATIENCE, Shares
 
 SMALL, LARGE = Group("tiny", 8, 8, 77), Group("tiny", 16, 8, 77)
 MOST_ROWS = 8
+Image = Callable[..., Drawing]
 
 
 class Table:
     """Jobs under way, and the calls that are made of them."""
 
-    def __init__(self, most_rows: int = MOST_ROWS) -> None:
+    def __init__(self, image: Image, most_rows: int = MOST_ROWS) -> None:
         self.jobs: list[Job] = []
+        self._image = image
         self._most_rows = most_rows
         self._shares = Shares()
 
@@ -36,7 +35,7 @@ class Table:
     ) -> list[Drawing]:
         """Let jobs of one image come."""
         recipe = Recipe("tiny", "1", "", "", 64, 64, 50, 3.0, "DDIM", (ImageSeed(7),))
-        images = [_image(group, **state) for _ in range(jobs)]
+        images = [self._image(group, **{"steps": 1000, **state}) for _ in range(jobs)]
         for image in images:
             request = GenerationRequest(recipe, f"job-{len(self.jobs)}", 1, 0.0, tenant, weight)
             self.jobs.append(Job(request, None, [image], False, 0.0))  # type: ignore[arg-type]
@@ -55,24 +54,9 @@ class Table:
         return [self.call() for _ in range(count)]
 
 
-def _image(group: Group, rows: int = 2, steps: int = 1000) -> Drawing:
-    return Drawing(
-        pipeline=None,
-        group=group,
-        row_rule=AnyRows(),
-        latents=torch.zeros(1),
-        conditioning=Conditioning(torch.zeros(rows, 1, 1)),
-        guidance_scale=3.0,
-        scheduler=None,
-        unet_timesteps=torch.zeros(steps),
-        generator=torch.Generator(),
-        takes_generator=False,
-    )
-
-
 @pytest.fixture
-def table() -> Table:
-    return Table()
+def table(image: Image) -> Table:
+    return Table(image)
 
 
 def steps(images: Sequence[Drawing]) -> list[int]:
@@ -95,8 +79,10 @@ def test_seats_that_nobody_wants_go_to_a_flooder(table: Table) -> None:
 
 @pytest.mark.parametrize(("heavy", "light"), [(2.0, 1.0), (10.0, 1.0), (1.0, 0.1), (1e-3, 1e-4)])
 @pytest.mark.parametrize("most_rows", [2, MOST_ROWS])
-def test_tenants_get_steps_by_their_weights_whatever_the_scale(heavy: float, light: float, most_rows: int) -> None:
-    table = Table(most_rows)
+def test_tenants_get_steps_by_their_weights_whatever_the_scale(
+    heavy: float, light: float, most_rows: int, image: Image
+) -> None:
+    table = Table(image, most_rows)
     table.come("heavy", 8, weight=heavy)
     table.come("light", 8, weight=light)
     given = sum(table.calls(220), Counter())
@@ -182,9 +168,9 @@ def test_an_image_waits_at_most_twice_as_long_as_if_calls_had_one_image_each(tab
 
 
 @pytest.mark.parametrize("members", [1, 4, 8])
-def test_where_calls_are_small_a_flooder_gets_no_more_than_anybody(members: int) -> None:
+def test_where_calls_are_small_a_flooder_gets_no_more_than_anybody(members: int, image: Image) -> None:
     """His images wait long, because they are many: that is no reason to put them first."""
-    table = Table(most_rows=2)
+    table = Table(image, most_rows=2)
     table.come("flooder", 8)
     for number in range(members):
         table.come(f"member-{number}")
@@ -214,8 +200,8 @@ CROWDS = st.lists(
 
 @settings(deadline=None)
 @given(CROWDS)
-def test_whoever_comes_no_image_waits_without_end(crowd: list[tuple[str, int, Group, int, bool]]) -> None:
-    table = Table()
+def test_whoever_comes_no_image_waits_without_end(image: Image, crowd: list[tuple[str, int, Group, int, bool]]) -> None:
+    table = Table(image)
     images: list[Drawing] = []
     for tenant, jobs, group, rows, lets_a_call_pass in crowd:
         images += table.come(tenant, jobs, group, rows=rows)
