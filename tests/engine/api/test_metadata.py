@@ -204,8 +204,11 @@ def test_any_prompt_comes_back_exactly_from_our_own_files(prompt: str) -> None:
 
 @given(st.text(st.sampled_from('\n:,"\\ x'), max_size=200))
 def test_any_text_can_be_read(text: str) -> None:
-    read_parameters(text)
-    read_parameters(f"{text}\n{VALUES}{text}")
+    assert read_parameters(text) is None
+    read_parameters(f"{text}\n{VALUES}{text}")  # whatever becomes of the values
+    found = read_parameters(f"{text}\n{VALUES}")
+    assert found is not None
+    assert found.prompt == text.strip()
 
 
 @pytest.mark.parametrize("piece", [',a:"', ',a:"\\', "a ", "a:", '"', "\n", "Negative prompt:", ',a:\\"'])
