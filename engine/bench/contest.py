@@ -25,7 +25,7 @@ from engine.worker.bench.contenders import Contender
 from engine.worker.bench.tally import Counts
 
 LOADS = (0.5, 0.9, 1.4, 2.0)
-ROUNDS = 3
+ROUNDS, FEWEST_ROUNDS = 3, 2
 WHOLE_FROM_MINUTES = 1.0
 """A model that has less time is measured in one round, with fewer requests."""
 FLOOD_SHARE = 0.6
@@ -92,14 +92,17 @@ class Plan:
     def at_once(self, span: int, images: int) -> tuple[int, int]:
         """Return how many requests come at once, and in how many rounds: fewer rounds before too few for full calls.
 
-        Where even one round is more than the time is for, the run takes longer.
+        One round says little where other programs' work comes and goes. Where two take longer than the time is for, the
+        run does.
 
         Args:
             span: how many stock diffusers can serve while one load lasts.
             images: that one call may have.
         """
-        count = span if self.is_short else max(span, FILLS * images)
-        return count, max(1, round(self.rounds * span / count))
+        if self.is_short:
+            return span, self.rounds
+        count = max(span, FILLS * images)
+        return count, max(FEWEST_ROUNDS, round(self.rounds * span / count))
 
     @property
     def ceiling_s(self) -> float:

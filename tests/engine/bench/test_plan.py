@@ -12,7 +12,7 @@ IMAGES = 8
 
 @pytest.mark.parametrize(
     ("span", "expected"),
-    [(100, (100, 3)), (32, (32, 3)), (24, (32, 2)), (8, (32, 1))],
+    [(100, (100, 3)), (32, (32, 3)), (24, (32, 2)), (8, (32, 2))],
     ids=["plenty", "just enough", "three quarters", "a quarter"],
 )
 def test_so_many_requests_come_at_once_that_calls_are_full_for_most_of_the_time(
