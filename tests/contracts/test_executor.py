@@ -312,4 +312,7 @@ async def test_stopping_twice_is_harmless_and_a_stopped_worker_is_gone(executor:
 
 @pytest.mark.parametrize("make", [fake, process])
 async def test_an_executor_that_was_never_started_can_be_stopped(make: Callable[[], Subject]) -> None:
-    await make().executor.stop()
+    executor = make().executor
+    await executor.stop()
+    assert (await start(executor)).worker == NAME
+    await executor.stop()

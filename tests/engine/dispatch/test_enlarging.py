@@ -69,6 +69,7 @@ def test_a_worker_that_only_makes_a_picture_larger_draws_any_size_besides(make_r
         await until(dispatcher, running=1)
         dispatcher.submit(make_request(job_id="drawn", side=32))
         await until(dispatcher, running=2)
+        assert sent(fake) == ["larger", "drawn"]
 
     run(scenario, fake)
 

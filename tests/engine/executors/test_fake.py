@@ -125,8 +125,8 @@ async def test_releasing_all_ends_the_holding() -> None:
     fake.send(draw(job_id="one"))
     await fake.held()
     fake.release()
-    await hear(fake, RECIPE.steps + 2)
-    await finished(fake, draw(job_id="two"))
+    assert isinstance((await hear(fake, RECIPE.steps + 2))[-1], JobFinished)
+    assert (await finished(fake, draw(job_id="two"))).job_id == "two"
 
 
 async def test_starts_go_as_planned_and_then_well() -> None:
