@@ -251,7 +251,7 @@ class Models:
             compile_unet(unet)
         model = LoadedModel(
             pipeline=parts.pipeline,
-            gate=SafetyGate(self._floor, parts.checker),
+            gate=SafetyGate(self._floor, parts.checker, resident.entry.info.native_side),
             colours=parts.colours,
             rules=RowRules(unet, self._device.rows, exact, compiled),
             exact=exact,

@@ -7,6 +7,7 @@ parts are used: the vision tower, the projection, the concepts and their thresho
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ from engine.worker.safety.proof import ProofFailed, prove
 UNUSED = 2.0
 """Threshold of an empty concept slot: a cosine never reaches it."""
 _SPECIAL_CARE = 0.01
+_BATCH = 16
+"""Views that go through the tower together; more take turns."""
 
 
 class Checker:
@@ -49,43 +52,56 @@ class Checker:
         """What has its weights."""
         return self._model
 
-    def look(self, picture: Image.Image) -> Finding:
-        """Block a picture that is closer to a concept than its threshold allows.
+    def look(self, views: Sequence[Image.Image]) -> Finding:
+        """Block a picture if a view is closer to a concept than the concept's threshold allows.
 
         Raises:
-            ValueError: the embedding is not one finite row.
+            ValueError: an embedding is missing or not finite.
         """
-        return self.judge(self.embed(picture))
+        embeddings = self.embed(views)
+        if len(embeddings) != len(views):
+            raise ValueError(f"{len(embeddings)} embeddings came of {len(views)} views")
+        worst = self.margins(embeddings).max(dim=1)
+        concept = int(worst.indices[worst.values.argmax()])
+        if worst.values.max() > 0:
+            return Finding(True, f"concept {concept} by {float(worst.values.max()):.2f}")
+        return Finding(False)
 
     @torch.no_grad()
-    def embed(self, picture: Image.Image) -> Tensor:
-        """Return the picture's embedding, (1, features), float32 on the CPU."""
+    def embed(self, views: Sequence[Image.Image]) -> Tensor:
+        """Return the embeddings of square RGB pictures, (pictures, features), float32 on the CPU."""
+        return torch.cat([self._embed(views[first : first + _BATCH]) for first in range(0, len(views), _BATCH)])
+
+    def _embed(self, views: Sequence[Image.Image]) -> Tensor:
         weight = self._model.visual_projection.weight
-        inputs = self._processor(images=picture, return_tensors="pt").pixel_values
+        inputs = self._processor(images=list(views), return_tensors="pt").pixel_values
         pooled = self._model.vision_model(inputs.to(weight.device, weight.dtype))[1]
         return self._model.visual_projection(pooled).float().cpu()  # type: ignore[no-any-return]
 
     @torch.no_grad()
-    def judge(self, embedding: Tensor) -> Finding:
-        """Compare an embedding, (1, features), with every concept.
+    def margins(self, embeddings: Tensor) -> Tensor:
+        """Say by how much embeddings pass each concept's threshold: above 0 is blocked.
+
+        Args:
+            embeddings: (pictures, features).
+
+        Returns:
+            (pictures, concepts), differences of cosines.
 
         Raises:
-            ValueError: the embedding is not one finite row that has a direction.
+            ValueError: an embedding has another size, is not finite or has no direction, or a margin is not finite.
         """
         concepts = self.table("concept_embeds")
-        if embedding.shape != (1, concepts.shape[1]):
-            raise ValueError(f"the embedding has shape {tuple(embedding.shape)}")
-        if not torch.isfinite(embedding).all() or not embedding.any():
-            raise ValueError("the embedding is not finite or is zero")
-        special = _cosines(embedding, self.table("special_care_embeds")) - self.table("special_care_embeds_weights")
-        stricter = _SPECIAL_CARE if (special > 0).any() else 0.0
-        scores = _cosines(embedding, concepts) - self.table("concept_embeds_weights") + stricter
-        if not torch.isfinite(scores).all():
-            raise ValueError("the concept scores are not finite")
-        worst = int(scores.argmax())
-        if scores[worst] > 0:
-            return Finding(True, f"concept {worst} by {float(scores[worst]):.2f}")
-        return Finding(False)
+        if embeddings.ndim != 2 or not len(embeddings) or embeddings.shape[1] != concepts.shape[1]:
+            raise ValueError(f"the embeddings have shape {tuple(embeddings.shape)}")
+        if not torch.isfinite(embeddings).all() or not embeddings.any(dim=1).all():
+            raise ValueError("an embedding is not finite or is zero")
+        special = _cosines(embeddings, self.table("special_care_embeds")) - self.table("special_care_embeds_weights")
+        stricter = _SPECIAL_CARE * (special > 0).any(dim=1, keepdim=True)
+        margins = _cosines(embeddings, concepts) - self.table("concept_embeds_weights") + stricter
+        if not torch.isfinite(margins).all():
+            raise ValueError("the concepts' margins are not finite")
+        return margins
 
     def table(self, name: str) -> Tensor:
         """Return one of the checker's parameters, float32 on the CPU."""
@@ -180,14 +196,13 @@ def prove_by_planting(checker: Checker) -> None:
     """
     try:
         for index in (checker.table("concept_embeds_weights") < 1.0).nonzero().flatten().tolist():
-            if not checker.judge(checker.table("concept_embeds")[index : index + 1]).blocked:
+            if checker.margins(checker.table("concept_embeds")[index : index + 1]).max() <= 0:
                 raise ProofFailed(f"concept {index} does not block itself")
-        if checker.judge(_unlike(checker.table("concept_embeds"))).blocked:
+        if checker.margins(_unlike(checker.table("concept_embeds"))).max() > 0:
             raise ProofFailed("it blocks what is unlike every concept")
-        rows = [checker.embed(_open(name)) for name in ("blocked.png", "plain.png")]
-        for row in rows:
-            checker.judge(row)
-        if torch.equal(*rows):
+        rows = checker.embed([_open(name) for name in ("blocked.png", "plain.png")])
+        checker.margins(rows)
+        if torch.equal(rows[0], rows[1]):
             raise ProofFailed("it sees no difference between two pictures")
     except (ValueError, RuntimeError, OSError) as error:
         raise ProofFailed(f"it failed its proof ({one_line(error)})") from error
@@ -203,5 +218,6 @@ def _open(name: str) -> Image.Image:
         return file.convert("RGB")
 
 
-def _cosines(embedding: Tensor, concepts: Tensor) -> Tensor:
-    return functional.cosine_similarity(embedding, concepts)
+def _cosines(embeddings: Tensor, concepts: Tensor) -> Tensor:
+    """Return the cosines of (pictures, features) with (concepts, features), (pictures, concepts)."""
+    return functional.cosine_similarity(embeddings[:, None], concepts[None], dim=2)

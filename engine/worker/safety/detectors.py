@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -24,8 +25,11 @@ class Detector(Protocol):
     def name(self) -> str:
         """Short name for reasons and logs."""
 
-    def look(self, picture: Image.Image) -> Finding:
-        """Judge one RGB picture. Any exception counts as an error of the gate, never as a pass."""
+    def look(self, views: Sequence[Image.Image]) -> Finding:
+        """Judge one picture by its square RGB views, of which any may speak against it.
+
+        Any exception counts as an error of the gate, never as a pass.
+        """
 
 
 class DetectorSilent(Exception):
@@ -54,7 +58,7 @@ class TimedDetector:
         """The detector's name."""
         return self._detector.name
 
-    def look(self, picture: Image.Image) -> Finding:
+    def look(self, views: Sequence[Image.Image]) -> Finding:
         """Ask the detector, once it has answered whoever else asks.
 
         Raises:
@@ -62,13 +66,13 @@ class TimedDetector:
             Exception: whatever the detector raised.
         """
         with self._lock:
-            return self._look(picture)
+            return self._look(views)
 
-    def _look(self, picture: Image.Image) -> Finding:
+    def _look(self, views: Sequence[Image.Image]) -> Finding:
         if self._busy is not None and self._busy.is_alive():
             raise DetectorSilent("still busy with an earlier picture")
         answers: list[Finding | BaseException] = []
-        self._busy = threading.Thread(target=self._ask, args=(picture, answers), name=self.name, daemon=True)
+        self._busy = threading.Thread(target=self._ask, args=(views, answers), name=self.name, daemon=True)
         self._busy.start()
         self._busy.join(self._timeout_s)
         if not answers:
@@ -78,8 +82,8 @@ class TimedDetector:
             raise answer
         return answer
 
-    def _ask(self, picture: Image.Image, answers: list[Finding | BaseException]) -> None:
+    def _ask(self, views: Sequence[Image.Image], answers: list[Finding | BaseException]) -> None:
         try:
-            answers.append(self._detector.look(picture))
+            answers.append(self._detector.look(views))
         except BaseException as error:
             answers.append(error)

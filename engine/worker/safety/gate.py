@@ -16,6 +16,7 @@ from engine.encoding import JPEG, Wrapping, decode_picture, encode_picture
 from engine.worker.faults import one_line
 from engine.worker.images import compose_grid, to_picture
 from engine.worker.safety.detectors import Detector, Finding, TimedDetector
+from engine.worker.safety.views import square_views
 
 TIMEOUT_S = 60.0
 PLAIN = Wrapping()
@@ -41,10 +42,12 @@ class SafetyGate:
     Args:
         floor: the classifier under every model.
         checker: the model's own safety checker.
+        side: of the largest square that the model draws natively, in pixels; larger ones are looked at in parts, too.
         timeout_s: how long a detector may take over one picture.
     """
 
-    def __init__(self, floor: Detector, checker: Detector, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(self, floor: Detector, checker: Detector, side: int, timeout_s: float = TIMEOUT_S) -> None:
+        self._side = side
         self._detectors = (TimedDetector(floor, timeout_s), TimedDetector(checker, timeout_s))
 
     def review(self, pixels: Tensor, latents: Tensor, wrapping: Wrapping = PLAIN) -> Review:
@@ -64,7 +67,8 @@ class SafetyGate:
 
     def judge(self, picture: Image.Image) -> Review:
         """Judge a picture that was handed in, RGB. Nothing is minted: it does not leave the worker."""
-        findings = [_ask(detector, picture) for detector in self._detectors]
+        views = square_views(picture, self._side)
+        findings = [_ask(detector, views) for detector in self._detectors]
         blocks = [finding for finding in findings if finding.verdict is Verdict.BLOCK]
         errors = [finding for finding in findings if finding.verdict is not Verdict.ALLOW]
         for finding in (*blocks, *errors):
@@ -101,9 +105,9 @@ def _checked_picture(pixels: Tensor, latents: Tensor) -> Image.Image:
     return picture
 
 
-def _ask(detector: TimedDetector, picture: Image.Image) -> Review:
+def _ask(detector: TimedDetector, views: Sequence[Image.Image]) -> Review:
     try:
-        finding = detector.look(picture.copy())
+        finding = detector.look([view.copy() for view in views])
         if not isinstance(finding, Finding) or not isinstance(finding.blocked, bool):
             raise TypeError(f"answered {finding!r}")
     except Exception as error:

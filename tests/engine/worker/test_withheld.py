@@ -44,8 +44,8 @@ def plant(
         from engine.catalog import Source
 
         checker = load_checker(Source(folder=tiny_folder), device, None)
-        wanted = checker.embed(picture)
-        nearest = max(float(torch.cosine_similarity(wanted, checker.embed(other))) for other in others)
+        wanted = checker.embed([picture])
+        nearest = max(float(torch.cosine_similarity(wanted, checker.embed([other]))) for other in others)
         assert nearest < 0.99999
 
         def change(tensors: dict[str, Tensor]) -> None:

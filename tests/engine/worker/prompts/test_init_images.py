@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +57,7 @@ class Opinion:
     def __init__(self, blocked: bool) -> None:
         self.blocked = blocked
 
-    def look(self, picture: Image.Image) -> Finding:
+    def look(self, views: Sequence[Image.Image]) -> Finding:
         return Finding(self.blocked, "told so" if self.blocked else "")
 
 
@@ -86,7 +86,7 @@ PHOTOGRAPH, MASK = file_of(photograph()), file_of(left_half())
 
 
 def allowing(model: LoadedModel) -> LoadedModel:
-    return replace(model, gate=SafetyGate(Opinion(False), Opinion(False)))
+    return replace(model, gate=SafetyGate(Opinion(False), Opinion(False), 512))
 
 
 def request(recipe: Recipe, *inputs: bytes) -> GenerationRequest:
@@ -240,13 +240,13 @@ def test_only_what_is_around_a_placed_picture_and_what_its_mask_has_light_may_ch
 
 def test_a_picture_that_is_placed_is_judged_without_what_is_around_it(make_family: Callable[[str], Family]) -> None:
     class Seeing(Opinion):
-        def look(self, picture: Image.Image) -> Finding:
-            seen.append(picture)
-            return super().look(picture)
+        def look(self, views: Sequence[Image.Image]) -> Finding:
+            seen.extend(views)
+            return super().look(views)
 
     seen: list[Image.Image] = []
     family = make_family("sd1")
-    model = replace(family.model, gate=SafetyGate(Seeing(False), Opinion(False)))
+    model = replace(family.model, gate=SafetyGate(Seeing(False), Opinion(False), 512))
     recipe = replace(family.recipe, init_image=around(panned(SIDE, SIDE, "left")))
     begin_job(request(recipe, PHOTOGRAPH), model)
     assert [np.asarray(picture).tobytes() for picture in seen] == [np.asarray(photograph()).tobytes()]
@@ -266,11 +266,11 @@ def test_a_picture_that_the_gate_does_not_allow_is_not_used(
     make_family: Callable[[str], Family], blocked: bool
 ) -> None:
     class Broken(Opinion):
-        def look(self, picture: Image.Image) -> Finding:
+        def look(self, views: Sequence[Image.Image]) -> Finding:
             raise RuntimeError("out of order")
 
     model = make_family("sd1").model
-    gate = SafetyGate(Opinion(False), Opinion(True) if blocked else Broken(False))
+    gate = SafetyGate(Opinion(False), Opinion(True) if blocked else Broken(False), 512)
     recipe = replace(make_family("sd1").recipe, init_image=InitImage(sha(PHOTOGRAPH), 0.5))
     with pytest.raises(InputWithheld) as withheld:
         begin_job(request(recipe, PHOTOGRAPH), replace(model, gate=gate))
@@ -323,7 +323,7 @@ def test_a_missing_file_and_a_mask_of_another_size_are_refused(make_family: Call
 
 
 def test_a_picture_that_was_handed_in_is_judged_and_never_minted() -> None:
-    review = SafetyGate(Opinion(False), Opinion(False)).judge(photograph())
+    review = SafetyGate(Opinion(False), Opinion(False), 512).judge(photograph())
     assert (review.verdict, review.image) == (Verdict.ALLOW, None)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,7 +28,7 @@ class Scripted:
     answer: Any = PASS
     name: str = "scripted"
 
-    def look(self, picture: Image.Image) -> Any:
+    def look(self, views: Sequence[Image.Image]) -> Any:
         if isinstance(self.answer, BaseException):
             raise self.answer
         return self.answer
@@ -40,7 +41,7 @@ class Hanging:
     released: threading.Event
     name: str = "hanging"
 
-    def look(self, picture: Image.Image) -> Finding:
+    def look(self, views: Sequence[Image.Image]) -> Finding:
         self.released.wait(GUARD_S)
         return Finding(False)
 
@@ -50,8 +51,9 @@ class Painting:
 
     name = "painting"
 
-    def look(self, picture: Image.Image) -> Finding:
-        picture.paste((0, 0, 0), (0, 0, *picture.size))
+    def look(self, views: Sequence[Image.Image]) -> Finding:
+        for view in views:
+            view.paste((0, 0, 0), (0, 0, *view.size))
         return Finding(False)
 
 
@@ -60,7 +62,7 @@ def pixels(height: int = 16, width: int = 24, seed: int = 0) -> Tensor:
 
 
 def gate(floor: Any = None, checker: Any = None, timeout_s: float = 30.0) -> SafetyGate:
-    return SafetyGate(floor or Scripted(), checker or Scripted(), timeout_s)
+    return SafetyGate(floor or Scripted(), checker or Scripted(), 64, timeout_s)
 
 
 def gate_with(place: str, detector: Any, timeout_s: float = 30.0) -> SafetyGate:

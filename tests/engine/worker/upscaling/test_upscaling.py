@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -172,10 +172,10 @@ class Opinion:
     def __init__(self, widest: int) -> None:
         self.widest = widest
 
-    def look(self, picture: Image.Image) -> Any:
+    def look(self, views: Sequence[Image.Image]) -> Any:
         from engine.worker.safety.detectors import Finding
 
-        return Finding(picture.width > self.widest, "too wide")
+        return Finding(max(view.width for view in views) > self.widest, "too wide")
 
 
 @pytest.mark.parametrize("name", ["two", "latent"])
