@@ -22,7 +22,6 @@ from engine.worker.buckets import RowRules
 from engine.worker.device import Device
 from engine.worker.faults import one_line
 from engine.worker.loras import Loras
-from engine.worker.previews import LatentColours, read_latent_colours
 from engine.worker.safety import Checker, ProofFailed, SafetyGate, read_checker
 from engine.worker.single_file import load_single_file
 from engine.worker.weights import modules_of
@@ -40,7 +39,6 @@ class LoadedModel:
         pipeline: its `StableDiffusionPipeline` or `StableDiffusionXLPipeline`, without safety checker: the gate has it,
             out of the pipeline's reach.
         gate: judges every picture of this model.
-        colours: how its latents look.
         rules: which numbers of rows its UNet takes.
         exact: whether a picture must not depend on them.
         where: the device that draws, also while no part of the pipeline is there.
@@ -52,7 +50,6 @@ class LoadedModel:
 
     pipeline: Any
     gate: SafetyGate
-    colours: LatentColours
     rules: RowRules
     exact: bool
     where: torch.device
@@ -67,13 +64,12 @@ class Parts:
     """A model's files, loaded: not ready to draw, because nothing is proven of them yet.
 
     Args:
-        pipeline, colours: as in `LoadedModel`.
+        pipeline: as in `LoadedModel`.
         checker: its safety checker.
     """
 
     pipeline: Any
     checker: Checker
-    colours: LatentColours
 
     def modules(self) -> tuple[Module, ...]:
         """Return everything that has weights."""
@@ -92,14 +88,13 @@ def load_parts(entry: ModelEntry, device: Device) -> Parts:
         try:
             checker = read_checker(entry.safety_checker, device)
             pipeline = load_pipeline(entry, device)
-            colours = read_latent_colours(entry.source.folder, entry.info.family)
         except ProofFailed as error:
             raise ModelUnavailable(model, f"its safety checker cannot be trusted: {error}") from error
         except Exception as error:
             _log.exception("%s could not be loaded", model)
             raise ModelUnavailable(model, one_line(error)) from error
         _log.info("loaded %s in %.1f s", model, time.monotonic() - started)
-    return Parts(pipeline, checker, colours)
+    return Parts(pipeline, checker)
 
 
 def load_pipeline(entry: ModelEntry, device: Device) -> Any:

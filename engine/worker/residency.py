@@ -252,7 +252,6 @@ class Models:
         model = LoadedModel(
             pipeline=parts.pipeline,
             gate=SafetyGate(self._floor, parts.checker, resident.entry.info.native_side),
-            colours=parts.colours,
             rules=RowRules(unet, self._device.rows, exact, compiled),
             exact=exact,
             where=self._device.where,

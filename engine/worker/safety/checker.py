@@ -28,6 +28,8 @@ from engine.worker.safety.proof import ProofFailed, prove
 
 UNUSED = 2.0
 """Threshold of an empty concept slot: a cosine never reaches it."""
+PREVIEW_MARGIN = 0.02
+"""By how much a preview must stay under each threshold, a difference of cosines."""
 _SPECIAL_CARE = 0.01
 _BATCH = 16
 """Views that go through the tower together; more take turns."""
@@ -52,8 +54,8 @@ class Checker:
         """What has its weights."""
         return self._model
 
-    def look(self, views: Sequence[Image.Image]) -> Finding:
-        """Block a picture if a view is closer to a concept than the concept's threshold allows.
+    def look(self, views: Sequence[Image.Image], unfinished: bool = False) -> Finding:
+        """Block a picture if a view is closer to a concept than the concept's threshold allows; a preview, if nearly.
 
         Raises:
             ValueError: an embedding is missing or not finite.
@@ -63,7 +65,7 @@ class Checker:
             raise ValueError(f"{len(embeddings)} embeddings came of {len(views)} views")
         worst = self.margins(embeddings).max(dim=1)
         concept = int(worst.indices[worst.values.argmax()])
-        if worst.values.max() > 0:
+        if worst.values.max() > (-PREVIEW_MARGIN if unfinished else 0):
             return Finding(True, f"concept {concept} by {float(worst.values.max()):.2f}")
         return Finding(False)
 
