@@ -249,7 +249,7 @@ class Loop:
             return
         assert job.previews is not None
         unfinished = [expected_latents(drawing) for drawing in job.drawings]
-        self._ask_review(partial(job.previews.look, job.step, unfinished), job, self._shown)
+        self._ask_review(partial(job.previews.look, job.step, unfinished, shown=job.look_is_shown), job, self._shown)
 
     def _shown(self, job: Job, preview: Preview | None) -> None:
         if preview is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,22 +14,29 @@ from engine.api import Preview, ReviewedImage
 from engine.worker.batch import Drawing
 from engine.worker.safety import SafetyGate
 
-_LOOKS = 8
+_LOOKS = (0.1, 0.3, 0.4, 0.6, 0.7)
+"""After which shares of its steps an image is looked at."""
+_FIRST_SHOWN = 0.3
 _LARGEST_LATENTS = 32
 """Rows or columns of latents that a preview is decoded from at most; larger ones are averaged down to that."""
 
 
 def preview_due(step: int, steps: int) -> bool:
-    """Say whether to look at an image after `step` of its `steps`: not in the first fifth, and not in the last."""
-    first, every = -(-steps // 5), -(-steps // _LOOKS)
-    return step < steps and first <= step <= steps - steps / 5 and (step - first) % every == 0
+    """Say whether to look at an image after `step` of its `steps`."""
+    return step < steps and step in {math.ceil(share * steps) for share in _LOOKS}
+
+
+def may_be_shown(step: int, steps: int) -> bool:
+    """Say whether what is seen after `step` may be shown; earlier looks only hold back what begins suspiciously."""
+    return step >= _FIRST_SHOWN * steps
 
 
 class Previews:
     """The previews of one job. Owned by the desk that reviews.
 
-    People see what an image will be before a detector does. So a picture waits until the next look, which shows more,
-    has passed the gate too. An image that was held back once is not shown again before it is finished.
+    People see what an image will be before a detector does, and a detector may see it early and then for a while not.
+    So images are looked at from the first tenth of their steps on, a picture waits until the next look, which shows
+    more, has passed the gate too, and an image that was held back once is not shown again before it is finished.
 
     Args:
         images: of the job.
@@ -48,17 +56,18 @@ class Previews:
         """Whether there is nothing more to look at."""
         return all(self._held_back)
 
-    def look(self, step: int, unfinished: Sequence[Tensor]) -> Preview | None:
+    def look(self, step: int, unfinished: Sequence[Tensor], *, shown: bool = True) -> Preview | None:
         """Look at a job's unfinished images, and return what may be shown now; None for nothing new.
 
         Args:
             step: of the job.
             unfinished: what `expected_latents` gave for each image.
+            shown: whether what is seen now may be shown later.
         """
         seen = [None if held else self._review(each) for held, each in zip(self._held_back, unfinished, strict=True)]
         self._held_back = [image is None for image in seen]
         agreed = [image if later else None for image, later in zip(self._waiting, seen, strict=True)]
-        before, self._waiting, self._step = self._step, seen, step
+        before, self._waiting, self._step = self._step, seen if shown else [None] * len(seen), step
         if any(agreed):
             self._shown = True
             return Preview(before, self._together(agreed))

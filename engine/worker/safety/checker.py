@@ -28,8 +28,10 @@ from engine.worker.safety.proof import ProofFailed, prove
 
 UNUSED = 2.0
 """Threshold of an empty concept slot: a cosine never reaches it."""
-PREVIEW_MARGIN = 0.02
-"""By how much a preview must stay under each threshold, a difference of cosines."""
+PREVIEW_MARGIN, POCKET_PREVIEW_MARGIN = 0.02, 0.3
+"""By how much a preview must stay under each threshold, a difference of cosines. Pocket's is measured: its allowed
+pictures stay 0.4 below at all steps, and what is blocked in the end comes nearer early on, for a step at least. The
+public checker's thresholds are that narrow that it could not take as much; its own is a guess."""
 _SPECIAL_CARE = 0.01
 _BATCH = 16
 """Views that go through the tower together; more take turns."""
@@ -41,12 +43,14 @@ class Checker:
     Args:
         model: the loaded checker.
         processor: prepares pictures for its vision tower.
+        preview_margin: by how much a preview must stay under each threshold.
     """
 
     name = "checker"
 
-    def __init__(self, model: Any, processor: Any) -> None:
+    def __init__(self, model: Any, processor: Any, preview_margin: float = PREVIEW_MARGIN) -> None:
         self._model = model
+        self._preview_margin = preview_margin
         self._processor = processor
 
     @property
@@ -65,7 +69,7 @@ class Checker:
             raise ValueError(f"{len(embeddings)} embeddings came of {len(views)} views")
         worst = self.margins(embeddings).max(dim=1)
         concept = int(worst.indices[worst.values.argmax()])
-        if worst.values.max() > (-PREVIEW_MARGIN if unfinished else 0):
+        if worst.values.max() > (-self._preview_margin if unfinished else 0):
             return Finding(True, f"concept {concept} by {float(worst.values.max()):.2f}")
         return Finding(False)
 
@@ -172,7 +176,8 @@ def _load(folder: Path, device: Device) -> Checker:
             raise ProofFailed(f"{problem.replace('_', ' ')}: {', '.join(sorted(map(str, names)))}")
     # The class is named because what CLIPImageProcessor stands for depends on which packages are installed.
     processor = CLIPImageProcessorPil.from_dict(json.loads((settings / "preprocessor_config.json").read_text("utf-8")))
-    return Checker(model.to(device.where).eval(), processor)
+    margin = POCKET_PREVIEW_MARGIN if folder == WEIGHTS else PREVIEW_MARGIN
+    return Checker(model.to(device.where).eval(), processor, margin)
 
 
 def _check_tables(checker: Checker) -> None:
