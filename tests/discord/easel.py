@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bot.app import App, open_app
 from bot.client import EaselBot
@@ -15,8 +16,9 @@ from bot.policy import Member as BotMember
 from bot.settings import load_settings
 from engine.executors.fake import FakeExecutor
 from engine.executors.port import Executor
+from tests.discord.interactions import Interaction
 from tests.discord.server import TOKEN, FakeDiscord
-from tests.discord.state import Member, Message
+from tests.discord.state import PATIENCE_S, Member, Message, Version
 
 
 class Clock:
@@ -43,14 +45,14 @@ class Easel:
         self.slept: list[float] = []
         self.app: App
         self.bot: EaselBot
-        self._data_dir = data_dir
+        self.data_dir = data_dir
         self._discord = discord
         self._executors = executors
         self._open = AsyncExitStack()
 
     async def start(self) -> None:
         """Start it, and wait until it is connected."""
-        settings = load_settings({"EASEL_DATA_DIR": str(self._data_dir)})
+        settings = load_settings({"EASEL_DATA_DIR": str(self.data_dir)})
         self.app = await self._open.enter_async_context(
             open_app(settings, sleep=self._sleep, executors=self._executors)
         )
@@ -76,14 +78,16 @@ class Easel:
         await self.start()
 
     async def over(self, message: Message) -> Message:
-        """Wait until the bot has nothing more to do about a message, and return it."""
-        if message.now.buttons:
-            await self.bot.delivery.wait(self.generation_id(message))
+        """Wait until the bot has nothing more to do about a request's message, and return it."""
+        await message.until(lambda it: it.is_deleted or _has_ended(it))
+        if _carries_buttons(message):
+            await asyncio.wait_for(self.bot.delivery.wait(self.job_id(message)), PATIENCE_S)
         return message
 
-    def generation_id(self, message: Message) -> str:
-        """Return the id that the buttons of a message carry."""
-        return str(message.now.buttons[0]["custom_id"].split(":")[2])
+    def job_id(self, message: Message) -> str:
+        """Return the id that the buttons of a message carry, or carried first."""
+        first = next(button for version in message.history for button in version.buttons)
+        return str(first["custom_id"].split(":")[2])
 
     def member(self, member: Member) -> BotMember:
         """Return a member as the use cases see them."""
@@ -103,6 +107,19 @@ async def _ended(task: asyncio.Task[None]) -> None:
     await asyncio.gather(task, return_exceptions=True)
 
 
+def _carries_buttons(message: Message) -> bool:
+    return any(version.buttons for version in message.history)
+
+
+def _has_ended(message: Message) -> bool:
+    waited = [_waits(version) for version in message.history]
+    return any(waited) and not waited[-1]
+
+
+def _waits(version: Version) -> bool:
+    return any(button["custom_id"].startswith("easel:cancel:") for button in version.buttons)
+
+
 @dataclass
 class Studio:
     """A server with the bot in it, two members and a moderator.
@@ -117,6 +134,15 @@ class Studio:
     ann: Member
     ben: Member
     moderator: Member
+
+    async def finished(self, asked: Interaction) -> Message:
+        """Return the message of an accepted request once nothing more will happen to it."""
+        assert asked.message.reader is None, asked.message.content
+        return await self.easel.over(asked.message)
+
+    async def drawn(self, prompt: str, **options: Any) -> Message:
+        """Use /imagine as Ann, and return its message once nothing more will happen to it."""
+        return await self.finished(await self.discord.command(self.ann, "imagine", prompt=prompt, **options))
 
 
 @asynccontextmanager

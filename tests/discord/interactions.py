@@ -71,7 +71,7 @@ class Interaction:
     def whispers(self) -> list[str]:
         """What only the member was told."""
         told = [self.original, *self.followups]
-        return [each.content for each in told if each is not None and each.reader is not None]
+        return [each.content for each in told if each is not None and each.reader is not None and each.content]
 
     async def until(self, condition: Callable[[Interaction], bool]) -> Interaction:
         """Wait until the interaction is as described."""

@@ -1,4 +1,4 @@
-"""What people do in Discord: type commands, press buttons, fill in forms. Each returns once the bot has answered."""
+"""What people do in Discord: type commands, press buttons, fill in forms."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ TEXT_INPUT, LABEL = 4, 18
 
 
 class Members:
-    """Their ways to act. A channel that is not named is the first of the member's server."""
+    """Their ways to act. A channel that is not named is the first of the member's server.
+
+    Each way returns once the bot has answered; with `is_patient=False` at once, for a bot that is kept from answering.
+    """
 
     state: State
     gateway: Gateway
@@ -24,7 +27,7 @@ class Members:
     payloads: Payloads
 
     async def command(
-        self, member: Member, name: str, *, channel: Channel | None = None, **options: Any
+        self, member: Member, name: str, *, channel: Channel | None = None, is_patient: bool = True, **options: Any
     ) -> Interaction:
         """Use a slash command, as in `command(ann, "admin models deny", model="pocket")`; bytes are an upload."""
         command, path = self._find(name, CHAT_COMMAND)
@@ -32,7 +35,7 @@ class Members:
         declared = path[-1].get("options", ())
         given, resolved = self._options(declared, options, place)
         data = self._data(command, path, given) | ({"resolved": {"attachments": resolved}} if resolved else {})
-        return await self._act(member, place, Kind.COMMAND, data)
+        return await self._act(member, place, Kind.COMMAND, data, is_patient=is_patient)
 
     async def autocomplete(self, member: Member, name: str, option: str, typed: str = "", **options: Any) -> list[str]:
         """Type into an option of a command, and return what the bot offers."""
@@ -51,13 +54,13 @@ class Members:
         data = {"id": command["id"], "name": name, "type": MESSAGE_COMMAND, "target_id": str(message.id)}
         return await self._act(member, message.channel, Kind.COMMAND, data | {"resolved": resolved})
 
-    async def press(self, member: Member, message: Message, button: str) -> Interaction:
+    async def press(self, member: Member, message: Message, button: str, *, is_patient: bool = True) -> Interaction:
         """Press the button with this label or custom_id."""
         found = [each for each in message.now.buttons if button in (each.get("label"), each.get("custom_id"))]
         assert len(found) == 1, f"{button!r} is not one of {message.labels}"
         assert not message.is_deleted, "the message is deleted"
         data = {"component_type": found[0]["type"], "custom_id": found[0]["custom_id"], "id": found[0].get("id", 0)}
-        return await self._act(member, message.channel, Kind.COMPONENT, data, message)
+        return await self._act(member, message.channel, Kind.COMPONENT, data, message, is_patient=is_patient)
 
     async def submit(self, asked: Interaction, values: Mapping[str, str]) -> Interaction:
         """Send off the form that an interaction was answered with.
@@ -73,11 +76,18 @@ class Members:
         return await self._act(asked.member, asked.channel, Kind.FORM, data, asked.source)
 
     async def _act(
-        self, member: Member, channel: Channel, kind: Kind, data: Json, source: Message | None = None
+        self,
+        member: Member,
+        channel: Channel,
+        kind: Kind,
+        data: Json,
+        source: Message | None = None,
+        *,
+        is_patient: bool = True,
     ) -> Interaction:
         interaction = self.interactions.start(member, channel, kind, data, source)
         await self.gateway.dispatch(member.guild, "INTERACTION_CREATE", self.interactions.payload(interaction))
-        return await interaction.until(lambda it: it.answer is not None)
+        return await interaction.until(lambda it: it.answer is not None or not is_patient)
 
     def _find(self, name: str, kind: int) -> tuple[Json, list[Json]]:
         """Return a command, and the way from it to the part of it that is meant."""

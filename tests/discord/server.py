@@ -76,9 +76,9 @@ class FakeDiscord(Faults, Members):
         self.interactions = Interactions(self.state, payloads)
         self.gateway = Gateway(self.state, payloads, f"ws://{place}/socket", TOKEN)
         routes = Routes(self.state, payloads, self.interactions, self.gateway.address, self._shards)
-        api = web.Application(middlewares=[self._handle], client_max_size=MOST_BYTES)
+        api = web.Application(middlewares=[self._handle])
         api.add_routes(routes.table())
-        outer = web.Application()
+        outer = web.Application(client_max_size=MOST_BYTES)
         outer.add_subapp(API, api)
         outer.add_routes(
             [
@@ -100,8 +100,8 @@ class FakeDiscord(Faults, Members):
     def as_discord(self) -> Iterator[None]:
         """Let discord.py take this for Discord, and not really wait where it waits of itself.
 
-        Those are its pauses before it asks again after a 5xx or a 429, before it connects again, and between two shards.
-        They are noted in `pauses`.
+        It waits before it asks again after a 5xx or a 429, before it connects again, and between two shards. How long
+        it would have been is noted in `pauses`.
         """
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("discord.http.Route.BASE", f"{self.address}{API}")

@@ -22,6 +22,8 @@ COMPONENTS_V2 = 1 << 15
 TEXT_CHANNEL, DIRECT_MESSAGE = 0, 1
 BUTTON = 2
 
+FILE_LIMITS = (10 << 20, 10 << 20, 50 << 20, 100 << 20)  # by tier
+
 
 class Changes:
     """Wakes whoever waits for something to be so. Nobody ever sleeps for a while and looks again."""
@@ -77,20 +79,21 @@ class Channel:
 
 @dataclass
 class Guild:
-    """A server. Its limit for files follows from its tier, as Discord's do."""
+    """A server.
+
+    Args:
+        premium_tier: how much it is boosted; the bot reads from it how large files may be.
+        file_limit: how many bytes a file may really have.
+    """
 
     id: int
     name: str
     owner: User
     premium_tier: int = 0
+    file_limit: int = FILE_LIMITS[0]
     roles: list[Role] = field(default_factory=list)
     channels: list[Channel] = field(default_factory=list)
     members: list[Member] = field(default_factory=list)
-
-    @property
-    def file_limit(self) -> int:
-        """How many bytes a file may have."""
-        return {2: 50 << 20, 3: 100 << 20}.get(self.premium_tier, 10 << 20)
 
 
 @dataclass(frozen=True)
@@ -268,7 +271,7 @@ class State:
 
     def new_guild(self, name: str, premium_tier: int = 0) -> Guild:
         """Return a new server with the bot in it. It exists for a bot that connects later."""
-        guild = Guild(self.new_id(), name, self.owner, premium_tier)
+        guild = Guild(self.new_id(), name, self.owner, premium_tier, FILE_LIMITS[premium_tier])
         usual = discord.Permissions(view_channel=True, send_messages=True, use_application_commands=True)
         guild.roles.append(Role(guild.id, "@everyone", usual.value))
         self.guilds[guild.id] = guild
@@ -313,9 +316,14 @@ class State:
         self.changes.tell()
         return message
 
+    def posts(self, channel: Channel | None = None) -> list[Message]:
+        """Return what everyone sees, in one channel or in all, oldest first."""
+        public = (each for each in self.messages.values() if not each.is_deleted and each.reader is None)
+        return [each for each in public if channel in (None, each.channel)]
+
     def file_limit(self, channel: Channel) -> int:
         """Return how many bytes a file may have in a channel."""
-        return self.guilds[channel.guild_id].file_limit if channel.guild_id else 10 << 20
+        return self.guilds[channel.guild_id].file_limit if channel.guild_id else FILE_LIMITS[0]
 
     def file(self, attachment_id: int) -> Attachment | None:
         """Return a file that is on a message now, or that a member handed in."""
