@@ -124,8 +124,9 @@ def _waits(version: Version) -> bool:
 class Studio:
     """A server with the bot in it, two members and a moderator.
 
-    Attributes:
+    Args:
         worker: the bot's only worker.
+        faults_are_expected: whether there may be errors in the log.
     """
 
     discord: FakeDiscord
@@ -134,6 +135,7 @@ class Studio:
     ann: Member
     ben: Member
     moderator: Member
+    faults_are_expected: bool = False
 
     async def finished(self, asked: Interaction) -> Message:
         """Return the message of an accepted request once nothing more will happen to it."""

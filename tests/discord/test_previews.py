@@ -47,6 +47,7 @@ async def deleted(studio: Studio, message: Message) -> None:
 
 async def ledger_breaks(studio: Studio, message: Message) -> None:
     """Let the bot fail at what it cannot foresee."""
+    studio.faults_are_expected = True
     with closing(sqlite3.connect(studio.easel.data_dir / DATABASE_NAME)) as connection, connection:
         connection.execute(
             "CREATE TRIGGER unfinishable BEFORE UPDATE ON jobs WHEN NEW.state = 'finished'"
