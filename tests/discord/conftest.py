@@ -23,9 +23,7 @@ async def discord() -> AsyncIterator[FakeDiscord]:
 
 
 @pytest.fixture
-async def studio(
-    tmp_path: Path, discord: FakeDiscord, caplog: pytest.LogCaptureFixture
-) -> AsyncIterator[Studio]:
+async def studio(tmp_path: Path, discord: FakeDiscord, caplog: pytest.LogCaptureFixture) -> AsyncIterator[Studio]:
     """A server in which the bot has just started. No error may be in its log that the test does not expect."""
     state = discord.state
     guild = state.new_guild("Studio")

@@ -8,6 +8,7 @@ from contextlib import closing
 
 import pytest
 
+from bot.records import JobState
 from bot.storage.schema import DATABASE_NAME
 from engine.api import GenerationFailed
 from engine.executors.fake import Plan
@@ -45,14 +46,24 @@ async def deleted(studio: Studio, message: Message) -> None:
     await studio.easel.app.usecases.deliver.delete(studio.easel.member(studio.ann), studio.easel.job_id(message))
 
 
-async def ledger_breaks(studio: Studio, message: Message) -> None:
-    """Let the bot fail at what it cannot foresee."""
+def unrecordable(studio: Studio, state: JobState) -> None:
+    """Let the ledger fail whenever a job gets into a state."""
     studio.faults_are_expected = True
     with closing(sqlite3.connect(studio.easel.data_dir / DATABASE_NAME)) as connection, connection:
         connection.execute(
-            "CREATE TRIGGER unfinishable BEFORE UPDATE ON jobs WHEN NEW.state = 'finished'"
+            f"CREATE TRIGGER unrecordable BEFORE UPDATE ON jobs WHEN NEW.state = '{state}'"
             " BEGIN SELECT RAISE(ABORT, 'no'); END"
         )
+
+
+async def not_kept(studio: Studio, message: Message) -> None:
+    """Let there be no place for the pictures."""
+    unrecordable(studio, JobState.FINISHED)
+
+
+async def not_tried_again(studio: Studio, message: Message) -> None:
+    """Let the bot fail at what it does not foresee."""
+    unrecordable(studio, JobState.ACCEPTED)
 
 
 # How a request ends: what the worker does, and what happens while it draws.
@@ -64,7 +75,8 @@ ENDS: dict[str, tuple[Plan, Happening]] = {
     "withheld": (Plan(), denied),
     "cancelled": (Plan(), cancelled),
     "deleted": (Plan(), deleted),
-    "a fault of the bot": (Plan(), ledger_breaks),
+    "not kept": (Plan(), not_kept),
+    "a fault of the bot": (Plan(die_at_step=STEP_AFTER_A_PREVIEW + 4), not_tried_again),
 }
 
 
