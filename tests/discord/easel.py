@@ -18,7 +18,8 @@ from engine.executors.fake import FakeExecutor
 from engine.executors.port import Executor
 from tests.discord.interactions import Interaction
 from tests.discord.server import TOKEN, FakeDiscord
-from tests.discord.state import PATIENCE_S, Member, Message, Version
+from tests.discord.state import PATIENCE_S, Message
+from tests.discord.values import Member, Version
 
 
 class Clock:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from tests.discord.state import Json
+from tests.discord.values import Json
 
 
 @dataclass(frozen=True)

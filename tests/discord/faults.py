@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from fnmatch import fnmatchcase
 
-from tests.discord.state import Changes, Json
+from tests.discord.state import Changes
+from tests.discord.values import Json
 
 
 class Fault(Enum):

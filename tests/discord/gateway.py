@@ -15,7 +15,8 @@ import yarl
 from aiohttp import WSMsgType, web
 
 from tests.discord.payloads import Payloads
-from tests.discord.state import Guild, Json, State
+from tests.discord.state import State
+from tests.discord.values import Guild, Json
 
 HEARTBEAT_EVERY_MS = 41_250
 WRONG_TOKEN, UNKNOWN_OP = 4004, 4001
@@ -29,7 +30,6 @@ class Op(IntEnum):
     IDENTIFY = 2
     PRESENCE = 3
     RESUME = 6
-    RECONNECT = 7
     INVALID_SESSION = 9
     HELLO = 10
     HEARTBEAT_ACK = 11
@@ -115,22 +115,12 @@ class Gateway:
         """The address as discord.py keeps it."""
         return yarl.URL(self.address)
 
-    @property
-    def connections(self) -> list[Connection]:
-        """Those that are open and know who they are."""
-        return [each.connection for each in self._sessions.values() if each.connection]
-
     async def dispatch(self, guild: Guild, event: str, data: Json) -> None:
         """Tell the shard of a guild of an event; wait for one that can be told."""
         await self._state.changes.until(lambda: self._session_of(guild) is not None)
         session = self._session_of(guild)
         assert session is not None
         session.dispatch(event, data)
-
-    def tell_all(self, event: str, data: Json) -> None:
-        """Tell every session."""
-        for session in self._sessions.values():
-            session.dispatch(event, data)
 
     def drop(self, *, may_resume: bool = True) -> None:
         """Break all connections. What happens until the bot is back is told when it resumes.

@@ -10,7 +10,8 @@ from enum import IntEnum
 from tests.discord.errors import ALREADY_ACKNOWLEDGED, INVALID_WEBHOOK_TOKEN, UNKNOWN_MESSAGE, UNKNOWN_WEBHOOK
 from tests.discord.exchange import Body
 from tests.discord.payloads import Payloads
-from tests.discord.state import EPHEMERAL, LOADING, Changes, Channel, Json, Member, Message, State, Version
+from tests.discord.state import Changes, Message, State
+from tests.discord.values import EPHEMERAL, LOADING, Channel, Json, Member, Version
 from tests.discord.writing import written
 
 

@@ -8,7 +8,8 @@ from typing import Any
 from tests.discord.gateway import Gateway
 from tests.discord.interactions import Interaction, Interactions, Kind
 from tests.discord.payloads import Payloads
-from tests.discord.state import Attachment, Channel, Json, Member, Message, State, walk
+from tests.discord.state import Message, State
+from tests.discord.values import Attachment, Channel, Json, Member, walk
 
 SUBCOMMAND, GROUP, ATTACHMENT = 1, 2, 11
 CHAT_COMMAND, MESSAGE_COMMAND = 1, 3

@@ -4,19 +4,8 @@ from __future__ import annotations
 
 import discord
 
-from tests.discord.state import (
-    EPHEMERAL,
-    TEXT_CHANNEL,
-    Attachment,
-    Channel,
-    Guild,
-    Json,
-    Member,
-    Message,
-    Role,
-    State,
-    User,
-)
+from tests.discord.state import Message, State
+from tests.discord.values import EPHEMERAL, TEXT_CHANNEL, Attachment, Channel, Guild, Json, Member, Role, User
 
 JOINED = "2026-01-01T00:00:00+00:00"
 

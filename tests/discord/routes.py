@@ -16,7 +16,8 @@ from tests.discord.errors import (
 from tests.discord.exchange import as_json, read_body
 from tests.discord.interactions import Interaction, Interactions
 from tests.discord.payloads import Payloads
-from tests.discord.state import Channel, Message, State
+from tests.discord.state import Message, State
+from tests.discord.values import Channel
 from tests.discord.writing import written
 
 NO_CONTENT = 204

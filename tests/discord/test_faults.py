@@ -81,6 +81,16 @@ async def test_an_answer_that_did_not_get_through_is_made_up_for_by_a_message(st
     assert (await studio.easel.over(message)).pictures
 
 
+async def test_an_answer_that_comes_too_late_is_made_up_for_by_a_message(studio: Studio) -> None:
+    late = await studio.discord.command(studio.ann, "imagine", prompt="a red apple", is_patient=False)
+    studio.discord.interactions.expire_all()
+    await studio.discord.state.changes.until(lambda: bool(studio.discord.state.posts()))
+    (message,) = studio.discord.state.posts()
+
+    assert late.answer is None
+    assert (await studio.easel.over(message)).pictures
+
+
 async def test_an_edit_that_is_asked_to_wait_waits_as_long_as_it_is_told(studio: Studio) -> None:
     asked = await held(studio)
 

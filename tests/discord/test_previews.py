@@ -13,7 +13,8 @@ from bot.storage.schema import DATABASE_NAME
 from engine.api import GenerationFailed
 from engine.executors.fake import Plan
 from tests.discord.easel import Studio
-from tests.discord.state import Message, Version
+from tests.discord.state import Message
+from tests.discord.values import Version
 
 STEP_AFTER_A_PREVIEW = 6
 
@@ -143,6 +144,22 @@ async def test_pictures_take_the_place_of_the_preview(studio: Studio) -> None:
 
     assert len(message.pictures) == 1
     assert message.pictures[0] not in previews
+    assert all(len(version.attachments) <= 1 for version in message.history)
+
+
+async def test_no_message_of_a_series_keeps_a_preview(studio: Studio) -> None:
+    studio.worker.plan = lambda request: Plan(block=frozenset({0}))
+    studio.worker.hold(at_step=STEP_AFTER_A_PREVIEW)
+    offer = await studio.discord.command(studio.ann, "imagine", prompt="a {red, blue} apple", steps=20)
+    pressed = await studio.discord.press(studio.ann, offer.message, offer.message.labels[0])
+    await pressed.until(lambda it: len(it.followups) == 2)
+
+    await pressed.followups[0].until(lambda it: bool(it.pictures))
+    studio.worker.release()
+
+    for message in pressed.followups:
+        await studio.easel.over(message)
+        assert message.pictures == ()
 
 
 async def test_pictures_that_are_too_large_for_the_server_leave_no_preview_either(studio: Studio) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from tests.discord.errors import EMPTY_MESSAGE, TOO_LARGE, invalid_form
 from tests.discord.exchange import Body
-from tests.discord.state import BUTTON, COMPONENTS_V2, Attachment, Json, Version, walk
+from tests.discord.values import BUTTON, COMPONENTS_V2, Attachment, Json, Version, walk
 
 CONTENT_LENGTH = 2000
 LABEL_LENGTH = 80
