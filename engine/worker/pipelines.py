@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from engine.worker.device import Device
 from engine.worker.faults import one_line
 from engine.worker.loras import Loras
 from engine.worker.previews import LatentColours, read_latent_colours
-from engine.worker.safety import Checker, ProofFailed, SafetyGate, read_checker
+from engine.worker.safety import Checker, Identify, Identity, ProofFailed, SafetyGate, identify, read_checker
 from engine.worker.single_file import load_single_file
 from engine.worker.weights import modules_of
 
@@ -68,20 +68,29 @@ class Parts:
 
     Args:
         pipeline, colours: as in `LoadedModel`.
-        checker: its safety checker.
+        checkers: its safety checker, and those that its owner added.
     """
 
     pipeline: Any
-    checker: Checker
+    checkers: tuple[Checker, ...]
     colours: LatentColours
 
     def modules(self) -> tuple[Module, ...]:
         """Return everything that has weights."""
-        return (*modules_of(self.pipeline).values(), self.checker.module)
+        return (*modules_of(self.pipeline).values(), *self.checker_modules())
+
+    def checker_modules(self) -> tuple[Module, ...]:
+        """Return what has the checkers' weights."""
+        return tuple(checker.module for checker in self.checkers)
 
 
-def load_parts(entry: ModelEntry, device: Device) -> Parts:
+def load_parts(entry: ModelEntry, device: Device, identify: Identify = identify) -> Parts:
     """Load a model's files to a device. May be called from any thread: only one loads at a time.
+
+    Args:
+        entry: the model.
+        device: where to.
+        identify: tells what its own safety checker has to be.
 
     Raises:
         ModelUnavailable: they cannot be loaded.
@@ -90,7 +99,7 @@ def load_parts(entry: ModelEntry, device: Device) -> Parts:
     with LOADING:
         started = time.monotonic()
         try:
-            checker = read_checker(entry.safety_checker, device)
+            checkers = tuple(_read_checkers(entry, device, identify))
             pipeline = load_pipeline(entry, device)
             colours = read_latent_colours(entry.source.folder, entry.info.family)
         except ProofFailed as error:
@@ -99,7 +108,16 @@ def load_parts(entry: ModelEntry, device: Device) -> Parts:
             _log.exception("%s could not be loaded", model)
             raise ModelUnavailable(model, one_line(error)) from error
         _log.info("loaded %s in %.1f s", model, time.monotonic() - started)
-    return Parts(pipeline, checker, colours)
+    return Parts(pipeline, checkers, colours)
+
+
+def _read_checkers(entry: ModelEntry, device: Device, identify: Identify) -> Iterator[Checker]:
+    yield read_checker(entry.safety_checker, device, identify(entry.safety_checker))
+    for number, source in enumerate(entry.additional_checkers, 1):
+        try:
+            yield read_checker(source, device, Identity(), f"additional checker {number}")
+        except ProofFailed as error:
+            raise ProofFailed(f"{source.folder}: {error}") from error
 
 
 def load_pipeline(entry: ModelEntry, device: Device) -> Any:
