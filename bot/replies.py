@@ -48,7 +48,7 @@ class Card:
         text: its content.
         image: the picture to attach.
         alt: words for those who cannot see it.
-        keep_image: leave the picture that the message has, if this card brings none.
+        keep_image: leave the picture that the message has; never true of the last card of a job.
     """
 
     text: str
@@ -74,9 +74,14 @@ def waiting(generation: Generation, update: Waiting) -> Card:
     return Card(texts.waiting(generation, update), keep_image=True)
 
 
-def drawing(generation: Generation, update: Drawing) -> Card:
-    """Return the progress, with the newest preview if there is one."""
-    return Card(texts.drawing(generation, update), update.preview, texts.alt_text(generation), keep_image=True)
+def drawing(generation: Generation, update: Drawing, *, new: bool) -> Card:
+    """Return the progress, with its preview.
+
+    Args:
+        new: whether the message does not show that yet; then whatever it shows goes.
+    """
+    picture = update.preview.picture if new and update.preview else None
+    return Card(texts.drawing(generation, update), picture, texts.alt_text(generation), keep_image=not new)
 
 
 def result(parcel: Parcel) -> Card:

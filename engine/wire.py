@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from engine.api import Facts, GenerationRequest, ImageResult, ReviewedImage
+from engine.api import Facts, GenerationRequest, ImageResult, Preview, ReviewedImage
 
 LENGTH = struct.Struct(">I")
 MAX_FRAME_BYTES = 256 * 2**20
@@ -79,7 +79,7 @@ class JobProgress(msgspec.Struct, frozen=True, tag="progress"):
     job_id: str
     step: int
     total: int
-    preview: ReviewedImage | None = None
+    preview: Preview | None = None
 
 
 class JobFinished(msgspec.Struct, frozen=True, tag="finished"):

@@ -80,9 +80,15 @@ def waiting(generation: Generation, update: Waiting) -> str:
 
 
 def drawing(generation: Generation, update: Drawing) -> str:
-    percent = round(100 * update.step / update.total) if update.total else 0
     doing = "Upscaling" if generation.kind is Kind.UPSCALE else "Drawing"
-    return f"{heading(generation)}\n{doing}… {min(percent, 100)} %"
+    lines = [heading(generation), f"{doing}… {_percent(update.step, update.total)}"]
+    if update.preview is not None and update.preview.picture is not None:
+        lines.append(f"-# Preview at {_percent(update.preview.step, update.total)}. The picture will differ.")
+    return "\n".join(lines)
+
+
+def _percent(step: int, total: int) -> str:
+    return f"{min(round(100 * step / total), 100) if total else 0} %"
 
 
 def duration(seconds: float) -> str:

@@ -25,9 +25,9 @@ from engine.api import (
     GenerationFailed,
     GenerationRequest,
     Job,
+    Preview,
     Progress,
     Queued,
-    ReviewedImage,
     Started,
     TooBusy,
 )
@@ -58,11 +58,11 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """`step` of `total` steps are done; step 0 is the start. `preview` comes now and then."""
+    """`step` of `total` steps are done; step 0 is the start. `preview` comes now and then, of an earlier step."""
 
     step: int
     total: int
-    preview: ReviewedImage | None = None
+    preview: Preview | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +202,7 @@ class Draw:
             attempt=generation.attempts + 1,
             accepted_at=generation.accepted_at,
             tenant=f"{generation.place.guild_id}:{generation.user_id}",
+            previews=(await self._store.guilds.policy(generation.place.guild_id)).previews,
             # What is not there any more the engine misses, and says so.
             inputs=tuple(data for data in inputs if data is not None),
             max_file_bytes=max_file_bytes,

@@ -31,7 +31,7 @@ from engine.api.errors import (
     error_classes,
     error_from_data,
 )
-from engine.api.events import FINAL, Cancelled, Event, Failed, Finished, Progress, Queued, Started
+from engine.api.events import FINAL, Cancelled, Event, Failed, Finished, Preview, Progress, Queued, Started
 from engine.api.metadata import Parameters, parameters_of, parameters_text, read_metadata, read_parameters
 from engine.api.models import ModelInfo, SchedulerInfo, Size
 from engine.api.permutations import expand_permutations
@@ -108,6 +108,7 @@ __all__ = [
     "Parameters",
     "Passage",
     "Placement",
+    "Preview",
     "Progress",
     "Prompt",
     "Queued",

@@ -199,9 +199,10 @@ def _entry(path: Path, model: str, table: Any, models_dir: Path) -> ModelEntry:
 
 
 def _additional_checkers(where: str, value: Any, beside: Path, models_dir: Path) -> tuple[Source, ...]:
-    if not isinstance(value, list) or any(not isinstance(each, dict) or set(each) != {"folder"} for each in value):
-        raise CatalogError(f'{where}: additional_checkers must be a list such as [{{ folder = "/models/checker" }}].')
-    return tuple(_source(where, "additional_checkers", each, beside, models_dir) for each in value)
+    match value:
+        case [*tables] if all(isinstance(each, dict) and isinstance(each.get("folder"), str) for each in tables):
+            return tuple(_source(where, "additional_checkers", each, beside, models_dir) for each in tables)
+    raise CatalogError(f'{where}: additional_checkers must be a list such as [{{ folder = "/models/checker" }}].')
 
 
 def _schedulers(where: str, names: Any) -> tuple[SchedulerInfo, ...]:

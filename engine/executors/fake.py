@@ -260,7 +260,7 @@ def _progress(request: GenerationRequest, step: int, previews: bool) -> FromWork
             "job_id": request.job_id,
             "step": step,
             "total": request.recipe.steps_taken,
-            "preview": preview,
+            "preview": {"step": step, "picture": preview},
         }
     )
 

@@ -13,7 +13,7 @@ from engine.worker.buckets import RowShape
 from engine.worker.inputs import read_small_picture, read_start
 from engine.worker.loras import applied
 from engine.worker.pipelines import LoadedModel
-from engine.worker.previews import preview_due
+from engine.worker.previews import Previews, may_be_shown, preview_due
 from engine.worker.prompts import encode_prompts
 from engine.worker.upscaling.enlargement import Enlargement
 from engine.worker.upscaling.upscalers import LoadedUpscaler
@@ -27,22 +27,22 @@ class Job:
         request: what was asked.
         model: what draws it.
         drawings: one per image of the recipe, in its order; none where a picture is made larger.
-        previews: whether to go on showing previews; a withheld one ends them.
+        previews: what may be seen of the images before they are finished; None if nobody wants that.
         started: when it joined the batch, on the monotonic clock in seconds.
         results: of the images that are decoded and judged.
         bucket: rows of the largest UNet call it had a part in.
-        previewed: step of the last preview.
+        looked_at: step of the last look for a preview.
         enlargement: the picture that is made larger; None where something is drawn.
     """
 
     request: GenerationRequest
     model: LoadedModel
     drawings: Sequence[Drawing]
-    previews: bool
+    previews: Previews | None
     started: float
     results: dict[int, ImageResult] = field(default_factory=dict)
     bucket: int = 0
-    previewed: int = 0
+    looked_at: int = 0
     enlargement: Enlargement | None = None
 
     @property
@@ -66,12 +66,17 @@ class Job:
         return len(self.results) == len(self.request.recipe.images)
 
     def preview_due(self) -> bool:
-        """Say, once for each preview, whether the image furthest behind has come to one."""
+        """Say, once for each look, whether the image furthest behind has come to one."""
         step = min(drawing.step for drawing in self.drawings)
-        if not self.previews or step == self.previewed or not preview_due(step, self.drawings[0].steps):
+        if step == self.looked_at or not preview_due(step, self.drawings[0].steps):
             return False
-        self.previewed = step
-        return True
+        self.looked_at = step
+        return self.previews is not None and not self.previews.over
+
+    @property
+    def look_is_shown(self) -> bool:
+        """Whether what the last look sees may be shown."""
+        return may_be_shown(self.looked_at, self.drawings[0].steps)
 
     def images(self) -> tuple[ImageResult, ...]:
         """Return the results in the recipe's order."""
@@ -114,7 +119,8 @@ def begin_job(request: GenerationRequest, model: LoadedModel) -> Job:
     drawings = [
         begin_drawing(pipeline, recipe, seed, conditioning, rule, group, loras.unet, start) for seed in recipe.images
     ]
-    return Job(request, model, drawings, request.previews, time.monotonic())
+    previews = Previews(len(drawings), pipeline.vae, model.gate) if request.previews else None
+    return Job(request, model, drawings, previews, time.monotonic())
 
 
 def begin_enlarging(request: GenerationRequest, model: LoadedModel, upscaler: LoadedUpscaler) -> Job:
@@ -124,4 +130,4 @@ def begin_enlarging(request: GenerationRequest, model: LoadedModel, upscaler: Lo
         BadInput, InputWithheld: it cannot be used.
     """
     enlargement = Enlargement(read_small_picture(request, model.gate), request.recipe, upscaler)
-    return Job(request, model, (), False, time.monotonic(), enlargement=enlargement)
+    return Job(request, model, (), None, time.monotonic(), enlargement=enlargement)

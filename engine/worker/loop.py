@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import torch
 
-from engine.api import EngineError, Facts, GenerationFailed, GenerationRequest, ImageResult, ReviewedImage
+from engine.api import EngineError, Facts, GenerationFailed, GenerationRequest, ImageResult, Preview, ReviewedImage
 from engine.catalog import Catalog
 from engine.wire import (
     Cancel,
@@ -40,7 +40,7 @@ from engine.worker.desk import Desk, open_desk
 from engine.worker.device import Device
 from engine.worker.faults import one_line
 from engine.worker.jobs import Job
-from engine.worker.previews import expected_latents, review_preview
+from engine.worker.previews import expected_latents
 from engine.worker.residency import Models
 from engine.worker.safety import Detector, Identify, ProofFailed, Review, identify, load_floor
 from engine.worker.shares import Shares
@@ -249,13 +249,12 @@ class Loop:
     def _show(self, job: Job) -> None:
         if not job.preview_due() or self._reviews.waiting >= max(1, PREVIEWS_WAITING // len(self._jobs)):
             return
+        assert job.previews is not None
         unfinished = [expected_latents(drawing) for drawing in job.drawings]
-        self._ask_review(partial(review_preview, unfinished, job.model.colours, job.model.gate), job, self._shown)
+        self._ask_review(partial(job.previews.look, job.step, unfinished, shown=job.look_is_shown), job, self._shown)
 
-    def _shown(self, job: Job, preview: ReviewedImage | None) -> None:
-        if preview is None:
-            job.previews = False
-        elif job.previews:
+    def _shown(self, job: Job, preview: Preview | None) -> None:
+        if preview is not None:
             self._send(JobProgress(job.job_id, job.step, job.total, preview))
 
     def _detach(self) -> None:

@@ -22,8 +22,7 @@ from engine.worker.buckets import RowRules
 from engine.worker.device import Device
 from engine.worker.faults import one_line
 from engine.worker.loras import Loras
-from engine.worker.previews import LatentColours, read_latent_colours
-from engine.worker.safety import Checker, Identify, Identity, ProofFailed, SafetyGate, identify, read_checker
+from engine.worker.safety import ANY, Checker, Identify, ProofFailed, SafetyGate, identify, read_checker
 from engine.worker.single_file import load_single_file
 from engine.worker.weights import modules_of
 
@@ -40,7 +39,6 @@ class LoadedModel:
         pipeline: its `StableDiffusionPipeline` or `StableDiffusionXLPipeline`, without safety checker: the gate has it,
             out of the pipeline's reach.
         gate: judges every picture of this model.
-        colours: how its latents look.
         rules: which numbers of rows its UNet takes.
         exact: whether a picture must not depend on them.
         where: the device that draws, also while no part of the pipeline is there.
@@ -52,7 +50,6 @@ class LoadedModel:
 
     pipeline: Any
     gate: SafetyGate
-    colours: LatentColours
     rules: RowRules
     exact: bool
     where: torch.device
@@ -67,13 +64,12 @@ class Parts:
     """A model's files, loaded: not ready to draw, because nothing is proven of them yet.
 
     Args:
-        pipeline, colours: as in `LoadedModel`.
+        pipeline: as in `LoadedModel`.
         checkers: its safety checker, and those that its owner added.
     """
 
     pipeline: Any
     checkers: tuple[Checker, ...]
-    colours: LatentColours
 
     def modules(self) -> tuple[Module, ...]:
         """Return everything that has weights."""
@@ -101,21 +97,20 @@ def load_parts(entry: ModelEntry, device: Device, identify: Identify = identify)
         try:
             checkers = tuple(_read_checkers(entry, device, identify))
             pipeline = load_pipeline(entry, device)
-            colours = read_latent_colours(entry.source.folder, entry.info.family)
         except ProofFailed as error:
             raise ModelUnavailable(model, f"its safety checker cannot be trusted: {error}") from error
         except Exception as error:
             _log.exception("%s could not be loaded", model)
             raise ModelUnavailable(model, one_line(error)) from error
         _log.info("loaded %s in %.1f s", model, time.monotonic() - started)
-    return Parts(pipeline, checkers, colours)
+    return Parts(pipeline, checkers)
 
 
 def _read_checkers(entry: ModelEntry, device: Device, identify: Identify) -> Iterator[Checker]:
     yield read_checker(entry.safety_checker, device, identify(entry.safety_checker))
     for number, source in enumerate(entry.additional_checkers, 1):
         try:
-            yield read_checker(source, device, Identity(), f"additional checker {number}")
+            yield read_checker(source, device, ANY, f"additional checker {number}")
         except ProofFailed as error:
             raise ProofFailed(f"{source.folder}: {error}") from error
 

@@ -1,109 +1,110 @@
-"""Previews: what the latents of an unfinished image would look like, by a linear map instead of the VAE."""
+"""Previews: what an image will be, as its unfinished latents promise; shown only when a later look agrees."""
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from engine.api import ReviewedImage
+from engine.api import Preview, ReviewedImage
 from engine.worker.batch import Drawing
 from engine.worker.safety import SafetyGate
 
-MAX_SIDE = 128
-_PREVIEWS_PER_JOB = 5
-_FILE = "latent_preview.json"
-
-
-@dataclass(frozen=True, slots=True)
-class LatentColours:
-    """A linear map from a latent's four channels to the colour below it, in -1.0 to 1.0.
-
-    Args:
-        weights: (4, 3), red, green and blue of each channel.
-        bias: (3,).
-    """
-
-    weights: Tensor
-    bias: Tensor
-
-
-SD_COLOURS = (
-    ((0.298, 0.207, 0.208), (0.187, 0.286, 0.173), (-0.158, 0.189, 0.264), (-0.184, -0.271, -0.473)),
-    (0.0, 0.0, 0.0),
-)
-"""For Stable Diffusion 1.x and 2.x. Source: keturn, discuss.huggingface.co, "Decoding latents to RGB without
-upscaling", a least-squares fit of scaled latents to pixels."""
-SDXL_COLOURS = (
-    ((0.3651, 0.4232, 0.4341), (-0.2533, -0.0042, 0.1068), (0.1076, 0.1111, -0.0362), (-0.3165, -0.2492, -0.2188)),
-    (0.1084, -0.0175, -0.0011),
-)
-"""For SDXL, whose VAE has other channels. Source: ComfyUI, comfy/latent_formats.py."""
-_COLOURS = {"sd1": SD_COLOURS, "sd2": SD_COLOURS, "sdxl": SDXL_COLOURS}
-
-
-def read_latent_colours(folder: Path, family: str) -> LatentColours:
-    """Return the map in the model folder's `latent_preview.json`, or else its family's.
-
-    Raises:
-        ValueError: the file is there but does not hold {"weights": 4 rows of 3, "bias": 3 numbers}.
-    """
-    weights, bias = _COLOURS[family]
-    if (folder / _FILE).is_file():
-        data = json.loads((folder / _FILE).read_text("utf-8"))
-        weights, bias = data["weights"], data["bias"]
-    colours = LatentColours(torch.tensor(weights, dtype=torch.float32), torch.tensor(bias, dtype=torch.float32))
-    if colours.weights.shape != (4, 3) or colours.bias.shape != (3,):
-        raise ValueError(f"{_FILE} must hold 4 rows of 3 weights and a bias of 3 numbers")
-    return colours
+_LOOKS = (0.1, 0.3, 0.4, 0.6, 0.7)
+"""After which shares of its steps an image is looked at."""
+_FIRST_SHOWN = 0.3
+_LARGEST_LATENTS = 32
+"""Rows or columns of latents that a preview is decoded from at most; larger ones are averaged down to that."""
 
 
 def preview_due(step: int, steps: int) -> bool:
-    """Say whether to show a preview after `step` of an image's `steps`: about five times, never at the end."""
-    return step < steps and step % max(1, -(-steps // _PREVIEWS_PER_JOB)) == 0
+    """Say whether to look at an image after `step` of its `steps`."""
+    return step < steps and step in {math.ceil(share * steps) for share in _LOOKS}
 
 
-def review_preview(unfinished: Sequence[Tensor], colours: LatentColours, gate: SafetyGate) -> ReviewedImage | None:
-    """Return a reviewed picture of a job's unfinished images, or None if the gate does not allow all of it.
+def may_be_shown(step: int, steps: int) -> bool:
+    """Say whether what is seen after `step` may be shown; earlier looks only hold back what begins suspiciously."""
+    return step >= _FIRST_SHOWN * steps
+
+
+class Previews:
+    """The previews of one job. Owned by the desk that reviews.
+
+    People see what an image will be before a detector does, and a detector may see it early and then for a while not.
+    So images are looked at from the first tenth of their steps on, a picture waits until the next look, which shows
+    more, has passed the gate too, and an image that was held back once is not shown again before it is finished.
 
     Args:
-        unfinished: what `expected_latents` gave for each.
-        colours, gate: the model's.
+        images: of the job.
+        vae, gate: the model's.
     """
-    tiles: list[ReviewedImage] = []
-    for latents in unfinished:
-        latents = latents.float().cpu()
-        review = gate.review(preview_pixels(latents, colours), latents)
-        if review.image is None:
-            return None
-        tiles.append(review.image)
-    return tiles[0] if len(tiles) == 1 else gate.compose(tiles)
+
+    def __init__(self, images: int, vae: Any, gate: SafetyGate) -> None:
+        self._vae = vae
+        self._gate = gate
+        self._waiting: list[ReviewedImage | None] = [None] * images
+        self._held_back = [False] * images
+        self._step = 0
+        self._shown = False
+
+    @property
+    def over(self) -> bool:
+        """Whether there is nothing more to look at."""
+        return all(self._held_back)
+
+    def look(self, step: int, unfinished: Sequence[Tensor], *, shown: bool = True) -> Preview | None:
+        """Look at a job's unfinished images, and return what may be shown now; None for nothing new.
+
+        Args:
+            step: of the job.
+            unfinished: what `expected_latents` gave for each image.
+            shown: whether what is seen now may be shown later.
+        """
+        seen = [None if held else self._review(each) for held, each in zip(self._held_back, unfinished, strict=True)]
+        self._held_back = [image is None for image in seen]
+        agreed = [image if later else None for image, later in zip(self._waiting, seen, strict=True)]
+        before, self._waiting, self._step = self._step, seen if shown else [None] * len(seen), step
+        if any(agreed):
+            self._shown = True
+            return Preview(before, self._together(agreed))
+        if self._shown:
+            self._shown = False
+            return Preview(step, None)
+        return None
+
+    def _review(self, latents: Tensor) -> ReviewedImage | None:
+        latents = reduced(latents)
+        return self._gate.review(preview_pixels(self._vae, latents), latents, unfinished=True).image
+
+    def _together(self, images: Sequence[ReviewedImage | None]) -> ReviewedImage:
+        return self._gate.compose(images) if len(images) > 1 else next(image for image in images if image)
+
+
+def reduced(latents: Tensor) -> Tensor:
+    """Return latents, (1, channels, height, width), averaged so that neither side exceeds _LARGEST_LATENTS."""
+    longest = max(latents.shape[-2:])
+    if longest <= _LARGEST_LATENTS:
+        return latents
+    size = [max(1, side * _LARGEST_LATENTS // longest) for side in latents.shape[-2:]]
+    return functional.interpolate(latents, size=size, mode="area")
 
 
 @torch.no_grad()
-def preview_pixels(latents: Tensor, colours: LatentColours) -> Tensor:
-    """Return what finished latents look like, about.
+def preview_pixels(vae: Any, latents: Tensor) -> Tensor:
+    """Return what finished latents look like.
 
     Args:
-        latents: (1, 4, height, width) on the CPU, float32.
-        colours: the model's map.
+        vae: the model's.
+        latents: (1, channels, height, width).
 
     Returns:
-        (3, height, width), about -1.0 to 1.0, the longer side at most MAX_SIDE.
+        (3, height, width) in pixels, about -1.0 to 1.0.
     """
-    pixels = torch.einsum("nchw,cr->nrhw", latents, colours.weights) + colours.bias[:, None, None]
-    scale = MAX_SIDE / max(pixels.shape[-2:])
-    if scale >= 1:
-        pixels = functional.interpolate(pixels, scale_factor=int(scale), mode="bilinear")
-    else:
-        pixels = functional.interpolate(pixels, scale_factor=scale, mode="area")
-    return pixels[0]
+    return vae.decode(latents.to(vae.dtype) / vae.config.scaling_factor, return_dict=False)[0][0]  # type: ignore[no-any-return]
 
 
 @torch.no_grad()

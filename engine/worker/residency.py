@@ -254,7 +254,6 @@ class Models:
             gate=SafetyGate(
                 self._floor, parts.checkers[0], resident.entry.info.native_side, additional=parts.checkers[1:]
             ),
-            colours=parts.colours,
             rules=RowRules(unet, self._device.rows, exact, compiled),
             exact=exact,
             where=self._device.where,

@@ -183,7 +183,7 @@ async def test_a_preview_tells_no_recipe(executor: Executor) -> None:
     heard = await hear_until(executor, JobFinished, draw.request.job_id)
     previews = [message.preview for message in heard if isinstance(message, JobProgress) and message.preview]
     assert previews
-    assert all(read_texts(preview.data) == {} for preview in previews)
+    assert all(preview.picture and read_texts(preview.picture.data) == {} for preview in previews)
 
 
 async def test_files_keep_to_the_limit_of_the_request(executor: Executor) -> None:

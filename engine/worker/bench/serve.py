@@ -15,7 +15,7 @@ from engine.worker.channel import Inbox
 from engine.worker.device import Device
 from engine.worker.loop import draw_until_stopped
 from engine.worker.residency import Models
-from engine.worker.safety import Identity, identify, load_floor
+from engine.worker.safety import ANY, identify, load_floor
 
 
 def serve(
@@ -45,7 +45,7 @@ def serve(
     """
     is_card = device.where.type == "cuda"
     counter = Counter(tally, wait_for_device=is_card and (profile or not contender.is_easel))
-    models = Models(catalog, device, load_floor(), (lambda source: Identity()) if made else identify)
+    models = Models(catalog, device, load_floor(), (lambda source: ANY) if made else identify)
     for info in catalog.infos():
         counter.watch(models.get(info.id).pipeline.unet)
 

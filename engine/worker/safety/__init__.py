@@ -4,10 +4,11 @@ from engine.worker.safety.checker import Checker, load_checker, prove_checker, r
 from engine.worker.safety.detectors import Detector, Finding
 from engine.worker.safety.floor import load_floor
 from engine.worker.safety.gate import Review, SafetyGate
-from engine.worker.safety.identity import Identify, Identity, identify
+from engine.worker.safety.identity import ANY, Identify, Identity, identify
 from engine.worker.safety.proof import ProofFailed
 
 __all__ = [
+    "ANY",
     "Checker",
     "Detector",
     "Finding",

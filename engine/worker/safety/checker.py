@@ -25,7 +25,7 @@ from engine.checkers import Fingerprint, FingerprintError, fixed_pictures, read_
 from engine.worker.device import Device
 from engine.worker.faults import one_line
 from engine.worker.safety.detectors import Finding
-from engine.worker.safety.identity import Identity, check_files
+from engine.worker.safety.identity import ANY, Identity, check_files
 from engine.worker.safety.proof import ProofFailed, prove
 
 UNUSED = 2.0
@@ -48,15 +48,13 @@ class Checker:
         model: the loaded checker.
         processor: prepares pictures for its vision tower.
         expected: what its tower makes of the fixed pictures while it is healthy, (pictures, features).
-        pictures: folder of the proof pictures made for it, if any.
+        identity: what it has to be.
         name: for reasons and logs.
     """
 
-    def __init__(
-        self, model: Any, processor: Any, expected: Tensor, pictures: Path | None = None, name: str = OWN
-    ) -> None:
+    def __init__(self, model: Any, processor: Any, expected: Tensor, identity: Identity = ANY, name: str = OWN) -> None:
         self.name = name
-        self.pictures = pictures
+        self._identity = identity
         self._model = model
         self._processor = processor
         self._expected = expected
@@ -64,12 +62,17 @@ class Checker:
         self._next = 0
 
     @property
+    def pictures(self) -> Path | None:
+        """Folder of the proof pictures made for it, if any."""
+        return self._identity.pictures
+
+    @property
     def module(self) -> Any:
         """What has its weights."""
         return self._model
 
-    def look(self, views: Sequence[Image.Image]) -> Finding:
-        """Block a picture if a view is closer to a concept than the concept's threshold allows.
+    def look(self, views: Sequence[Image.Image], unfinished: bool = False) -> Finding:
+        """Block a picture if a view is closer to a concept than the concept's threshold allows; a preview, if nearly.
 
         Raises:
             ValueError: an embedding is missing or not finite.
@@ -79,7 +82,7 @@ class Checker:
             raise ValueError(f"{len(embeddings)} embeddings came of {len(views)} views")
         worst = self.margins(embeddings).max(dim=1)
         concept = int(worst.indices[worst.values.argmax()])
-        if worst.values.max() > 0:
+        if worst.values.max() > (-self._identity.preview_margin if unfinished else 0):
             return Finding(True, f"concept {concept} by {float(worst.values.max()):.2f}")
         return Finding(False)
 
@@ -178,7 +181,7 @@ def read_checker(source: Source, device: Device, identity: Identity, name: str =
         model, processor = _load(source.folder)
         _check_tables(model)
         expected = _expected(model, processor, identity)
-        return Checker(model.to(device.where, device.dtype), processor, expected, identity.pictures, name)
+        return Checker(model.to(device.where, device.dtype), processor, expected, identity, name)
     except (ProofFailed, torch.AcceleratorError):
         raise
     except Exception as error:

@@ -25,10 +25,14 @@ class Detector(Protocol):
     def name(self) -> str:
         """Short name for reasons and logs."""
 
-    def look(self, views: Sequence[Image.Image]) -> Finding:
+    def look(self, views: Sequence[Image.Image], unfinished: bool = False) -> Finding:
         """Judge one picture by its square RGB views, of which any may speak against it.
 
         Any exception counts as an error of the gate, never as a pass.
+
+        Args:
+            views: of the picture.
+            unfinished: whether it is a preview; those are judged more strictly.
         """
 
 
@@ -58,7 +62,7 @@ class TimedDetector:
         """The detector's name."""
         return self._detector.name
 
-    def look(self, views: Sequence[Image.Image]) -> Finding:
+    def look(self, views: Sequence[Image.Image], unfinished: bool = False) -> Finding:
         """Ask the detector, once it has answered whoever else asks.
 
         Raises:
@@ -66,13 +70,13 @@ class TimedDetector:
             Exception: whatever the detector raised.
         """
         with self._lock:
-            return self._look(views)
+            return self._look(views, unfinished)
 
-    def _look(self, views: Sequence[Image.Image]) -> Finding:
+    def _look(self, views: Sequence[Image.Image], unfinished: bool) -> Finding:
         if self._busy is not None and self._busy.is_alive():
             raise DetectorSilent("still busy with an earlier picture")
         answers: list[Finding | BaseException] = []
-        self._busy = threading.Thread(target=self._ask, args=(views, answers), name=self.name, daemon=True)
+        self._busy = threading.Thread(target=self._ask, args=(views, unfinished, answers), name=self.name, daemon=True)
         self._busy.start()
         self._busy.join(self._timeout_s)
         if not answers:
@@ -82,8 +86,8 @@ class TimedDetector:
             raise answer
         return answer
 
-    def _ask(self, views: Sequence[Image.Image], answers: list[Finding | BaseException]) -> None:
+    def _ask(self, views: Sequence[Image.Image], unfinished: bool, answers: list[Finding | BaseException]) -> None:
         try:
-            answers.append(self._detector.look(views))
+            answers.append(self._detector.look(views, unfinished))
         except BaseException as error:
             answers.append(error)

@@ -15,6 +15,7 @@ from engine.worker.safety.detectors import Detector, Finding
 from engine.worker.safety.proof import ProofFailed, prove
 
 THRESHOLD = 0.5
+PREVIEW_THRESHOLD = 0.3
 _RESIZED, _SEEN = 256, 224
 """Sides, in pixels, of what the classifier's preparation makes of a picture, and of the middle that it keeps."""
 PROOF = Path(__file__).parent / "proof_pictures"
@@ -34,14 +35,14 @@ class Floor:
         self._classifier = classifier
         self._threshold = threshold
 
-    def look(self, views: Sequence[Image.Image]) -> Finding:
-        """Block a picture if a view's probability reaches the threshold.
+    def look(self, views: Sequence[Image.Image], unfinished: bool = False) -> Finding:
+        """Block a picture if a view's probability reaches the threshold, or the lower one of previews.
 
         Raises:
             ValueError: the classifier gave something that is not a probability.
         """
         worst = max(map(self._probability, views))
-        if worst >= self._threshold:
+        if worst >= (min(self._threshold, PREVIEW_THRESHOLD) if unfinished else self._threshold):
             return Finding(True, f"nsfw {worst:.2f}")
         return Finding(False)
 

@@ -58,25 +58,28 @@ class SafetyGate:
         self._side = side
         self._detectors = tuple(TimedDetector(each, timeout_s) for each in (floor, checker, *additional))
 
-    def review(self, pixels: Tensor, latents: Tensor, wrapping: Wrapping = PLAIN) -> Review:
+    def review(
+        self, pixels: Tensor, latents: Tensor, wrapping: Wrapping = PLAIN, *, unfinished: bool = False
+    ) -> Review:
         """Judge one decoded image.
 
         Args:
             pixels: (3, height, width), -1.0 to 1.0, as decoded.
             latents: what it was decoded from, any shape.
             wrapping: how it becomes a file.
+            unfinished: whether it is a preview, which is judged more strictly: it shows less of what it will be.
         """
         try:
             picture = _checked_picture(pixels, latents)
         except Exception as error:
             return _error(f"pixels: {one_line(error)}")
-        review = self.judge(picture)
+        review = self.judge(picture, unfinished=unfinished)
         return Review(Verdict.ALLOW, image=_mint(picture, wrapping)) if review.verdict is Verdict.ALLOW else review
 
-    def judge(self, picture: Image.Image) -> Review:
+    def judge(self, picture: Image.Image, *, unfinished: bool = False) -> Review:
         """Judge a picture that was handed in, RGB. Nothing is minted: it does not leave the worker."""
         views = square_views(picture, self._side)
-        findings = [_ask(detector, views) for detector in self._detectors]
+        findings = [_ask(detector, views, unfinished) for detector in self._detectors]
         blocks = [finding for finding in findings if finding.verdict is Verdict.BLOCK]
         errors = [finding for finding in findings if finding.verdict is not Verdict.ALLOW]
         for finding in (*blocks, *errors):
@@ -84,20 +87,17 @@ class SafetyGate:
             return finding
         return Review(Verdict.ALLOW)
 
-    def compose(self, tiles: Sequence[ReviewedImage], wrapping: Wrapping = PLAIN) -> ReviewedImage:
+    def compose(self, tiles: Sequence[ReviewedImage | None], wrapping: Wrapping = PLAIN) -> ReviewedImage:
         """Return one picture of pictures that this gate allowed, in reading order.
 
         Args:
-            tiles: the pictures.
+            tiles: the pictures, one at least; None for a place that stays empty.
             wrapping: how it becomes a file.
 
         Raises:
             ValueError: a tile's pixels are not those that were allowed.
         """
-        pictures = [decode_picture(tile.data) for tile in tiles]
-        if [_hash(picture) for picture in pictures] != [tile.sha256 for tile in tiles]:
-            raise ValueError("a tile's pixels are not those that were reviewed")
-        return _mint(compose_grid(pictures), wrapping)
+        return _mint(compose_grid([_reviewed_picture(tile) if tile else None for tile in tiles]), wrapping)
 
 
 def _checked_picture(pixels: Tensor, latents: Tensor) -> Image.Image:
@@ -113,9 +113,16 @@ def _checked_picture(pixels: Tensor, latents: Tensor) -> Image.Image:
     return picture
 
 
-def _ask(detector: TimedDetector, views: Sequence[Image.Image]) -> Review:
+def _reviewed_picture(tile: ReviewedImage) -> Image.Image:
+    picture = decode_picture(tile.data)
+    if _hash(picture) != tile.sha256:
+        raise ValueError("a tile's pixels are not those that were reviewed")
+    return picture
+
+
+def _ask(detector: TimedDetector, views: Sequence[Image.Image], unfinished: bool) -> Review:
     try:
-        finding = detector.look([view.copy() for view in views])
+        finding = detector.look([view.copy() for view in views], unfinished)
         if not isinstance(finding, Finding) or not isinstance(finding.blocked, bool):
             raise TypeError(f"answered {finding!r}")
     except Exception as error:

@@ -13,6 +13,10 @@ from engine.pocket import FINGERPRINT, PROOF, WEIGHTS
 from engine.worker.safety.proof import ProofFailed
 
 RECORD = "checker-fingerprint.json"
+PREVIEW_MARGIN, POCKET_PREVIEW_MARGIN = 0.02, 0.3
+"""By how much a preview must stay under each threshold, a difference of cosines. Pocket's is measured: its allowed
+pictures stay 0.4 below at all steps, and what is blocked in the end comes nearer early on, for a step at least. The
+public checker's thresholds are that narrow that it could not take as much; its own is a guess."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +28,18 @@ class Identity:
         pictures: folder of the proof pictures made for it; None when there are none.
         fingerprint: file with what its tower makes of the fixed pictures; None to take what it makes when loaded.
         records: whether that file is written when the checker is loaded for the first time.
+        preview_margin: by how much a preview must stay under each threshold.
     """
 
     files: Mapping[str, str] = field(default_factory=dict)
     pictures: Path | None = None
     fingerprint: Path | None = None
     records: bool = False
+    preview_margin: float = PREVIEW_MARGIN
 
+
+ANY = Identity()
+"""Of a checker that may be any: one that an owner added, or that the bench or a test made."""
 
 Identify = Callable[[Source], Identity]
 
@@ -43,7 +52,8 @@ def identify(source: Source) -> Identity:
     """
     if source == Source(WEIGHTS):
         try:
-            return Identity(read_fingerprint(FINGERPRINT).files, PROOF, FINGERPRINT)
+            files = read_fingerprint(FINGERPRINT).files
+            return Identity(files, PROOF, FINGERPRINT, preview_margin=POCKET_PREVIEW_MARGIN)
         except FingerprintError as error:
             raise ProofFailed(str(error)) from error
     return Identity(PUBLIC_FILES, fingerprint=source.folder / RECORD, records=True)

@@ -7,7 +7,7 @@ from bot.delivery import EDIT_EVERY_S, ProgressCards
 from bot.records import JobState
 from bot.texts import refusals as refusal_texts
 from bot.usecases.draw import Drawing, Waiting
-from engine.api import GenerationFailed
+from engine.api import GenerationFailed, Preview
 from engine.executors.fake import Plan
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ async def test_progress_edits_are_spaced_out(world: World) -> None:
 async def test_a_preview_that_came_too_early_is_shown_with_the_next_edit(world: World) -> None:
     message = await world.drawn()
     generation = await world.generation(message)
-    preview = await world.store.pictures.read(generation.id, 0)
+    preview = Preview(3, await world.store.pictures.read(generation.id, 0))
     cards = ProgressCards(world.clock)
 
     assert cards.card(generation, Drawing(1, 20)) is not None
@@ -95,8 +95,9 @@ async def test_a_preview_that_came_too_early_is_shown_with_the_next_edit(world: 
     card = cards.card(generation, Drawing(9, 20))
 
     assert card is not None
-    assert card.image == preview
+    assert card.image == preview.picture
     assert "45 %" in card.text
+    assert "Preview at 15 %" in card.text
 
 
 async def test_pictures_that_the_gate_blocked_are_missing_with_one_kind_notice(world: World) -> None:

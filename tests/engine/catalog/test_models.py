@@ -223,7 +223,7 @@ def test_entries_keep_the_files_order_and_are_found_by_id(write: Write) -> None:
         ({"prediction_type": '"noise"'}, "prediction_type must be one of epsilon, v_prediction"),
         ({"additional_checkers": '"none"'}, "additional_checkers must be a list such as "),
         ({"additional_checkers": '[{ hub = "a/b" }]'}, "additional_checkers must be a list such as "),
-        ({"additional_checkers": "[{ folder = 3 }]"}, "additional_checkers 3 is no path"),
+        ({"additional_checkers": "[{ folder = 3 }]"}, "additional_checkers must be a list such as "),
     ],
 )
 def test_a_wrong_entry_is_named_with_what_to_change(changes: dict[str, Any], sentence: str, write: Write) -> None:

@@ -27,11 +27,9 @@ licence = "none"
 description = "draws"
 source = {{ folder = "{folder}" }}
 """
-MAY_TAKE_ANY = {
-    "engine/worker/pipelines.py": "those that the owner added",
-    "engine/worker/bench/serve.py": "those of models that are made for the bench",
-    "engine/worker/safety/identity.py": "the two that are known",
-}
+IDENTITIES = "engine/worker/safety/identity.py"
+ADDED, MADE_FOR_THE_BENCH = "engine/worker/pipelines.py", "engine/worker/bench/serve.py"
+MAY_TAKE_ANY = {IDENTITIES, ADDED, MADE_FOR_THE_BENCH, "engine/worker/safety/checker.py"}
 
 
 async def test_a_model_with_another_checker_than_its_own_fails_whatever_was_pulled(
@@ -52,16 +50,27 @@ async def test_a_model_with_another_checker_than_its_own_fails_whatever_was_pull
     assert "config.json is not the file that it should be" in events[-1].error.sentence()
 
 
-def calls(name: str) -> Iterator[tuple[str, ast.Call]]:
-    """Yield each call of a function by its bare name in the bot and the engine, with its file."""
+def trees() -> Iterator[tuple[str, ast.AST]]:
+    """Yield the code of the bot and of the engine, by file."""
     for path in sorted([*(ROOT / "bot").rglob("*.py"), *(ROOT / "engine").rglob("*.py")]):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name:
-                yield path.relative_to(ROOT).as_posix(), node
+        yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text("utf-8"))
+
+
+def named(node: ast.AST, name: str) -> bool:
+    return (isinstance(node, ast.Name) and node.id == name) or (isinstance(node, ast.Attribute) and node.attr == name)
+
+
+def calls(name: str) -> Iterator[tuple[str, ast.Call]]:
+    """Yield each call of a function, with its file."""
+    for file, tree in trees():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and named(node.func, name):
+                yield file, node
 
 
 def test_only_the_bench_takes_any_checker_for_a_models_own() -> None:
-    assert {file for file, _ in calls("Identity")} == set(MAY_TAKE_ANY)
+    assert {file for file, _ in calls("Identity")} == {IDENTITIES}
+    assert {file for file, tree in trees() if any(named(node, "ANY") for node in ast.walk(tree))} == MAY_TAKE_ANY
     assert {file for file, _ in calls("serve")} == {"engine/worker/bench/__main__.py"}
 
 

@@ -57,7 +57,7 @@ class Opinion:
     def __init__(self, blocked: bool) -> None:
         self.blocked = blocked
 
-    def look(self, views: Sequence[Image.Image]) -> Finding:
+    def look(self, views: Sequence[Image.Image], unfinished: bool = False) -> Finding:
         return Finding(self.blocked, "told so" if self.blocked else "")
 
 
@@ -240,9 +240,9 @@ def test_only_what_is_around_a_placed_picture_and_what_its_mask_has_light_may_ch
 
 def test_a_picture_that_is_placed_is_judged_without_what_is_around_it(make_family: Callable[[str], Family]) -> None:
     class Seeing(Opinion):
-        def look(self, views: Sequence[Image.Image]) -> Finding:
+        def look(self, views: Sequence[Image.Image], unfinished: bool = False) -> Finding:
             seen.extend(views)
-            return super().look(views)
+            return super().look(views, unfinished)
 
     seen: list[Image.Image] = []
     family = make_family("sd1")
@@ -266,7 +266,7 @@ def test_a_picture_that_the_gate_does_not_allow_is_not_used(
     make_family: Callable[[str], Family], blocked: bool
 ) -> None:
     class Broken(Opinion):
-        def look(self, views: Sequence[Image.Image]) -> Finding:
+        def look(self, views: Sequence[Image.Image], unfinished: bool = False) -> Finding:
             raise RuntimeError("out of order")
 
     model = make_family("sd1").model

@@ -28,7 +28,7 @@ class Scripted:
     answer: Any = PASS
     name: str = "scripted"
 
-    def look(self, views: Sequence[Image.Image]) -> Any:
+    def look(self, views: Sequence[Image.Image], unfinished: bool = False) -> Any:
         if isinstance(self.answer, BaseException):
             raise self.answer
         return self.answer
@@ -41,7 +41,7 @@ class Hanging:
     released: threading.Event
     name: str = "hanging"
 
-    def look(self, views: Sequence[Image.Image]) -> Finding:
+    def look(self, views: Sequence[Image.Image], unfinished: bool = False) -> Finding:
         self.released.wait(GUARD_S)
         return Finding(False)
 
@@ -51,7 +51,7 @@ class Painting:
 
     name = "painting"
 
-    def look(self, views: Sequence[Image.Image]) -> Finding:
+    def look(self, views: Sequence[Image.Image], unfinished: bool = False) -> Finding:
         for view in views:
             view.paste((0, 0, 0), (0, 0, *view.size))
         return Finding(False)

@@ -173,7 +173,7 @@ class Opinion:
     def __init__(self, widest: int) -> None:
         self.widest = widest
 
-    def look(self, views: Sequence[Image.Image]) -> Any:
+    def look(self, views: Sequence[Image.Image], unfinished: bool = False) -> Any:
         from engine.worker.safety.detectors import Finding
 
         return Finding(max(view.width for view in views) > self.widest, "too wide")
