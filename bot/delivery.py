@@ -166,7 +166,7 @@ class Delivery:
             case JobState.FINISHED:
                 await self._hand_over_pictures(generation, post)
             case JobState.DELETED:
-                await self._take_away(post)
+                await self._take_away(post, again_after_s=RETRY_AFTER_S)
             case JobState.WITHHELD:
                 await self._put_words(post, replies.withheld(generation))
             case JobState.FAILED | JobState.CANCELLED:
@@ -182,10 +182,10 @@ class Delivery:
         except ModelDenied:
             await self._put_words(post, replies.withheld(generation))
         except GenerationDeleted:
-            await self._take_away(post)
+            await self._take_away(post, again_after_s=RETRY_AFTER_S)
         except Undeliverable as error:
             log.warning("Job %s cannot be delivered: %s", generation.id, error)
-            await post.clear()
+            await post.remove()  # what it shows is not how the job ended
             await deliver.failed(generation.id, error.code)
 
     async def _pack(self, generation: Generation) -> Packed:
@@ -201,15 +201,24 @@ class Delivery:
             message = await self._put(post, pack)
         except Undeliverable as error:
             log.warning("Nobody can be told how job %s ended: %s", post.name, error)
-            await post.clear()
+            await post.remove()  # what it shows is not how the job ended
         else:
             if message is None:
                 return
         await self._record(post.name, self._usecases.deliver.told(post.name))
 
-    async def _take_away(self, post: Post) -> None:
-        if await post.remove():
-            await self._record(post.name, self._usecases.deliver.told(post.name))
+    async def _take_away(self, post: Post, *, again_after_s: Sequence[float] = ()) -> None:
+        """Delete a deleted generation's message.
+
+        Args:
+            again_after_s: pauses after which it is tried again; what is not gone then the next start deletes.
+        """
+        for wait_s in (*again_after_s, None):
+            if await post.remove():
+                await self._record(post.name, self._usecases.deliver.told(post.name))
+                return
+            if wait_s is not None:
+                await self._sleep(wait_s)
 
     async def _record(self, name: str, record: Awaitable[None]) -> None:
         """Write down what became of the message; if that cannot be, the next start does the same again."""

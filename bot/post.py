@@ -124,16 +124,6 @@ class Post:
                 raise Undeliverable("refused_by_discord") from error
             raise
 
-    async def clear(self) -> None:
-        """Take a preview off the message whose last card cannot be put on it; if that fails too, delete the message."""
-        if self.message_id is None:
-            return
-        try:
-            await self._channel.get_partial_message(self.message_id).edit(attachments=[], view=None)
-        except NOT_TAKEN as error:
-            log.info("The message of %s cannot be rewritten: %s", self.name, error)
-            await self.remove()
-
     async def remove(self) -> bool:
         """Delete the message if it can be. Returns whether it is gone, or will never be."""
         if self.message_id is None:

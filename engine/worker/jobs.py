@@ -13,7 +13,7 @@ from engine.worker.buckets import RowShape
 from engine.worker.inputs import read_small_picture, read_start
 from engine.worker.loras import applied
 from engine.worker.pipelines import LoadedModel
-from engine.worker.previews import Previews, may_be_shown, preview_due
+from engine.worker.previews import Previews, preview_due
 from engine.worker.prompts import encode_prompts
 from engine.worker.upscaling.enlargement import Enlargement
 from engine.worker.upscaling.upscalers import LoadedUpscaler
@@ -72,11 +72,6 @@ class Job:
             return False
         self.looked_at = step
         return self.previews is not None and not self.previews.over
-
-    @property
-    def look_is_shown(self) -> bool:
-        """Whether what the last look sees may be shown."""
-        return may_be_shown(self.looked_at, self.drawings[0].steps)
 
     def images(self) -> tuple[ImageResult, ...]:
         """Return the results in the recipe's order."""

@@ -38,9 +38,10 @@ from engine.worker.batch import Batch, Drawing, Group, decode, pack
 from engine.worker.channel import Answer, Inbox
 from engine.worker.desk import Desk, open_desk
 from engine.worker.device import Device
+from engine.worker.drafts import Unfinished
 from engine.worker.faults import one_line
 from engine.worker.jobs import Job
-from engine.worker.previews import expected_latents
+from engine.worker.previews import may_be_shown
 from engine.worker.residency import Models
 from engine.worker.safety import Detector, Identify, ProofFailed, Review, identify, load_floor
 from engine.worker.shares import Shares
@@ -250,8 +251,9 @@ class Loop:
         if not job.preview_due() or self._reviews.waiting >= max(1, PREVIEWS_WAITING // len(self._jobs)):
             return
         assert job.previews is not None
-        unfinished = [expected_latents(drawing) for drawing in job.drawings]
-        self._ask_review(partial(job.previews.look, job.step, unfinished, shown=job.look_is_shown), job, self._shown)
+        images = [Unfinished.of(drawing) for drawing in job.drawings]
+        look = partial(job.previews.look, job.step, images, drafts=may_be_shown(job.looked_at, job.drawings[0].steps))
+        self._ask_review(look, job, self._shown)
 
     def _shown(self, job: Job, preview: Preview | None) -> None:
         if preview is not None:

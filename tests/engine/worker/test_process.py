@@ -31,7 +31,7 @@ from engine.wire import (
     frame,
 )
 
-GUARD_S = 120.0
+GUARD_S = 300.0
 
 
 @pytest.fixture

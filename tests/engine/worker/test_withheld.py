@@ -128,11 +128,11 @@ def test_a_picture_is_seen_as_it_comes_along_each_time_with_the_step_it_is_of(
 ) -> None:
     parent.run(Draw(request_for(replace(recipe, steps=20))))
     shown = previews(parent)
-    assert {preview.step for preview in shown} <= {6, 8, 12}
-    assert len({preview.picture.sha256 for preview in shown if preview.picture}) == len(shown) >= 2
+    assert [preview.step for preview in shown] == [10, 14]
+    assert len({preview.picture.sha256 for preview in shown if preview.picture}) == 2
     assert {(preview.picture.width, preview.picture.height) for preview in shown if preview.picture} == {(64, 64)}
     for message in parent.of(JobProgress):
-        assert message.preview is None or message.preview.step < message.step
+        assert message.preview is None or message.preview.step <= message.step
 
 
 def test_several_images_share_one_preview(parent: Any, recipe: Recipe, request_for: Callable[..., Any]) -> None:
