@@ -43,7 +43,7 @@ from engine.worker.faults import one_line
 from engine.worker.jobs import Job
 from engine.worker.previews import may_be_shown
 from engine.worker.residency import Models
-from engine.worker.safety import Detector, ProofFailed, Review, load_floor
+from engine.worker.safety import Detector, Identify, ProofFailed, Review, identify, load_floor
 from engine.worker.shares import Shares
 from engine.worker.steps import advance
 from engine.worker.upscaling.enlargement import Enlargement, Enlarging
@@ -65,6 +65,7 @@ def run_worker(
     inbox: Inbox,
     send: Callable[[FromWorker], None],
     open_floor: Callable[[], Detector] = load_floor,
+    identify: Identify = identify,
 ) -> int:
     """Prove the gate's floor, then draw until told to stop; return the process's exit code.
 
@@ -75,6 +76,7 @@ def run_worker(
         inbox: the parent's messages; None when the parent is gone.
         send: gives the parent a message.
         open_floor: loads and proves the classifier under every gate.
+        identify: tells what a model's own safety checker has to be.
     """
     try:
         floor = open_floor()
@@ -82,7 +84,7 @@ def run_worker(
         send(Unfit(str(error)))
         return 1
     send(Ready(name, device.name, device.threads, device.rows))
-    draw_until_stopped(name, device, Models(catalog, device, floor), inbox, send)
+    draw_until_stopped(name, device, Models(catalog, device, floor, identify), inbox, send)
     return 0
 
 

@@ -11,12 +11,11 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import takewhile
-from pathlib import Path
 
 import torch
 
 from engine.api import GenerationRequest, ImageSeed, ModelInfo, ModelUnavailable, Recipe, UnknownModel
-from engine.catalog import Catalog, ModelEntry, Source
+from engine.catalog import Catalog, ModelEntry
 from engine.worker.buckets import RowRules, work_in_pairs
 from engine.worker.compiler import compile_unet
 from engine.worker.device import Device
@@ -26,7 +25,7 @@ from engine.worker.loras import Loras
 from engine.worker.memory import GB, Memory, card_memory, ram
 from engine.worker.pipelines import LoadedModel, Parts, load_parts
 from engine.worker.profiles import Need, Profile, choose, decode_bytes
-from engine.worker.safety import Detector, ProofFailed, SafetyGate, proof_pictures, prove_checker
+from engine.worker.safety import Detector, Identify, ProofFailed, SafetyGate, identify, prove_checker
 from engine.worker.turns import Turns
 from engine.worker.upscaling.upscalers import Upscalers
 from engine.worker.weights import copy_to, count_bytes, estimate_bytes, modules_of
@@ -71,11 +70,11 @@ class Resident:
 
     @property
     def size_on_device(self) -> int:
-        """Bytes that it takes there: for one that takes turns those of its largest part, and of its checker."""
+        """Bytes that it takes there: for one that takes turns those of its largest part, and of its checkers."""
         if not self.takes_turns:
             return self.size
         parts = modules_of(self.parts.pipeline).values()
-        return max(count_bytes([part]) for part in parts) + count_bytes([self.parts.checker.module])
+        return max(count_bytes([part]) for part in parts) + count_bytes(self.parts.checker_modules())
 
     @property
     def size_in_ram(self) -> int:
@@ -88,11 +87,11 @@ class Resident:
         if self.turns is None:
             return 0
         present = [self.turns.present] if self.turns.present is not None else []
-        return self.size_on_device - count_bytes([*present, self.parts.checker.module])
+        return self.size_on_device - count_bytes([*present, *self.parts.checker_modules()])
 
     def move(self, where: torch.device) -> None:
         """Copy what does not take turns."""
-        copy_to([self.parts.checker.module] if self.takes_turns else self.parts.modules(), where)
+        copy_to(self.parts.checker_modules() if self.takes_turns else self.parts.modules(), where)
 
 
 class Models:
@@ -102,7 +101,7 @@ class Models:
         catalog: which models there are.
         device: what they draw on.
         floor: the proven classifier under every model's gate.
-        proof_pictures: tells where a safety checker's proof pictures are; None when it has none.
+        identify: tells what a model's own safety checker has to be.
         on_device: the device's memory; None to measure it.
         in_ram: memory for models that are not on the device; None to measure it beside a card, and for no such models
             where the device has the same memory.
@@ -113,7 +112,7 @@ class Models:
         catalog: Catalog,
         device: Device,
         floor: Detector,
-        proof_pictures: Callable[[Source], Path | None] = proof_pictures,
+        identify: Identify = identify,
         on_device: Memory | None = None,
         in_ram: Memory | None = None,
     ) -> None:
@@ -121,7 +120,7 @@ class Models:
         self._catalog = catalog
         self._device = device
         self._floor = floor
-        self._proof_pictures = proof_pictures
+        self._identify = identify
         self._on_device = on_device or (card_memory(device.where) if is_card else ram(device.ram_bytes))
         self._in_ram = in_ram or (ram(device.ram_bytes) if is_card else None)
         self._residents: dict[str, Resident] = {}
@@ -139,7 +138,7 @@ class Models:
         if model not in self._residents:
             entry = self._entry(model)
             self._make_room(entry)
-            self.keep(model, load_parts(entry, self._resting_device))
+            self.keep(model, load_parts(entry, self._resting_device, self._identify))
         resident = self._residents[model] = self._residents.pop(model)
         if resident.model is None or not resident.on_device:
             self._bring(resident)
@@ -174,7 +173,7 @@ class Models:
         if not (self._clear_device(size) if self._in_ram is None else self._clear_ram(size)):
             _log.info("%s is not loaded ahead: there is too little memory beside what is drawn", model)
             return None
-        return lambda: load_parts(entry, self._resting_device)
+        return lambda: load_parts(entry, self._resting_device, self._identify)
 
     def keep(self, model: str, parts: Parts) -> None:
         """Take in what was loaded of a model that is not in memory."""
@@ -220,7 +219,8 @@ class Models:
             if not resident.on_device:
                 resident.move(self._device.where)
                 resident.on_device = True
-            prove_checker(resident.parts.checker, self._proof_pictures(resident.entry.safety_checker))
+            for checker in resident.parts.checkers:
+                prove_checker(checker)
             resident.model = resident.model or self._make_ready(resident)
         except Exception as error:
             del self._residents[model]
@@ -251,7 +251,9 @@ class Models:
             compile_unet(unet)
         model = LoadedModel(
             pipeline=parts.pipeline,
-            gate=SafetyGate(self._floor, parts.checker, resident.entry.info.native_side),
+            gate=SafetyGate(
+                self._floor, parts.checkers[0], resident.entry.info.native_side, additional=parts.checkers[1:]
+            ),
             rules=RowRules(unet, self._device.rows, exact, compiled),
             exact=exact,
             where=self._device.where,

@@ -37,18 +37,26 @@ class Review:
 class SafetyGate:
     """Judges every picture of one model. Nothing else mints a ReviewedImage.
 
-    Both detectors must pass a picture; each can only add blocks. Whatever is odd is an ERROR, never an ALLOW.
+    All detectors must pass a picture; each can only add blocks. Whatever is odd is an ERROR, never an ALLOW.
 
     Args:
         floor: the classifier under every model.
         checker: the model's own safety checker.
         side: of the largest square that the model draws natively, in pixels; larger ones are looked at in parts, too.
         timeout_s: how long a detector may take over one picture.
+        additional: safety checkers that the model's owner added.
     """
 
-    def __init__(self, floor: Detector, checker: Detector, side: int, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        floor: Detector,
+        checker: Detector,
+        side: int,
+        timeout_s: float = TIMEOUT_S,
+        additional: Sequence[Detector] = (),
+    ) -> None:
         self._side = side
-        self._detectors = (TimedDetector(floor, timeout_s), TimedDetector(checker, timeout_s))
+        self._detectors = tuple(TimedDetector(each, timeout_s) for each in (floor, checker, *additional))
 
     def review(
         self, pixels: Tensor, latents: Tensor, wrapping: Wrapping = PLAIN, *, unfinished: bool = False

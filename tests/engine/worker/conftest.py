@@ -35,6 +35,7 @@ from engine.worker.pipelines import LoadedModel
 from engine.worker.residency import Models
 from engine.worker.safety import Detector, load_floor
 from engine.worker.steps import advance
+from tests.engine.stand_in_checker import any_checker
 
 SIDE = 64
 
@@ -105,7 +106,7 @@ def make_catalog() -> Callable[..., Catalog]:
 @pytest.fixture(scope="session")
 def tiny(tiny_folder: Path, make_catalog: Callable[..., Catalog], device: Device, floor: Detector) -> LoadedModel:
     """The tiny model as a worker loads it."""
-    return Models(make_catalog(tiny_folder), device, floor).get("tiny")
+    return Models(make_catalog(tiny_folder), device, floor, any_checker).get("tiny")
 
 
 @pytest.fixture(scope="session")
@@ -228,7 +229,10 @@ class Parent:
         for message in messages:
             self.send(message)
         if self.models is None:
-            assert run_worker("cpu-0", self.device, self.catalog, self.inbox, self._hear, lambda: self.floor) == 0
+            assert (
+                run_worker("cpu-0", self.device, self.catalog, self.inbox, self._hear, lambda: self.floor, any_checker)
+                == 0
+            )
         else:
             draw_until_stopped("cpu-0", self.device, self.models, self.inbox, self._hear)
         return self.heard

@@ -31,6 +31,7 @@ from engine.worker.channel import Inbox
 from engine.worker.device import Device
 from engine.worker.loop import run_worker
 from engine.worker.safety import ProofFailed
+from tests.engine.stand_in_checker import any_checker
 
 FOUR = tuple(ImageSeed(seed) for seed in (1, 2, 3, 4))
 
@@ -129,7 +130,7 @@ def test_a_worker_whose_parent_is_gone_ends_without_finishing(
     heard: list[FromWorker] = []
     inbox.put(Draw(request_for(recipe)))
     inbox.put(None)
-    assert run_worker("cpu-0", device, make_catalog(tiny_folder), inbox, heard.append, lambda: floor) == 0
+    assert run_worker("cpu-0", device, make_catalog(tiny_folder), inbox, heard.append, lambda: floor, any_checker) == 0
     assert [type(message) for message in heard] == [Ready]
 
 
@@ -142,7 +143,7 @@ def test_a_worker_whose_floor_fails_its_proof_is_unfit(
     inbox = Inbox()
     heard: list[FromWorker] = []
     inbox.put(None)
-    assert run_worker("cpu-0", device, make_catalog(tiny_folder), inbox, heard.append, failing) == 1
+    assert run_worker("cpu-0", device, make_catalog(tiny_folder), inbox, heard.append, failing, any_checker) == 1
     assert heard == [Unfit("floor did not block blocked.png")]
 
 

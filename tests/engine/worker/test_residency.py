@@ -26,6 +26,7 @@ from engine.worker.pipelines import LoadedModel, load_parts
 from engine.worker.residency import Models, NoRoom
 from engine.worker.safety import Detector
 from engine.worker.weights import copied, copy_to, count_bytes, estimate_bytes
+from tests.engine.stand_in_checker import any_checker
 
 PLENTY = 10**12
 MakeModels = Callable[..., Models]
@@ -53,7 +54,7 @@ def catalog(make_catalog: Callable[..., Catalog], folders: dict[str, Path]) -> C
 @pytest.fixture(scope="session")
 def size(tiny_folder: Path, make_catalog: Callable[..., Catalog], device: Device) -> int:
     """Bytes of the tiny model."""
-    return count_bytes(load_parts(make_catalog(tiny_folder).entries[0], device).modules())
+    return count_bytes(load_parts(make_catalog(tiny_folder).entries[0], device, any_checker).modules())
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ def make_models(catalog: Catalog, device: Device, floor: Detector, size: int) ->
     def make(on_device: float, in_ram: float | None = None, service: Service = "fast") -> Models:
         rooms = [None if many is None else Memory(lambda: PLENTY, 0, int(many * size)) for many in (on_device, in_ram)]
         own = replace(device, service=service)
-        return Models(catalog, own, floor, on_device=rooms[0], in_ram=rooms[1])
+        return Models(catalog, own, floor, any_checker, on_device=rooms[0], in_ram=rooms[1])
 
     return make
 
@@ -143,7 +144,7 @@ def test_models_leave_for_the_reserve_but_it_is_not_worth_a_refusal(
         """What is free of the room for two and a half."""
         return int(2.5 * size) - size * sum(len(names) for models in in_use for names in models.loaded())
 
-    models = Models(catalog, replace(device, service="fast"), floor, on_device=Memory(measure, size))
+    models = Models(catalog, replace(device, service="fast"), floor, any_checker, on_device=Memory(measure, size))
     in_use.append(models)
     models.get("a")
     models.get("b")

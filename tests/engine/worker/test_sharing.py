@@ -38,6 +38,7 @@ from engine.worker.jobs import Job
 from engine.worker.pipelines import LoadedModel
 from engine.worker.residency import Models
 from engine.worker.safety import Detector
+from tests.engine.stand_in_checker import any_checker
 
 NAMES = tuple(SCHEDULERS)
 ENDS = (JobFinished, JobFailed, JobCancelled)
@@ -49,7 +50,7 @@ Draws = Callable[[Sequence[Recipe]], list[Draw]]
 
 @pytest.fixture(scope="module")
 def models(make_catalog: Callable[..., Catalog], tiny_folder: Path, device: Device, floor: Detector) -> Models:
-    return Models(make_catalog(tiny_folder), device, floor)
+    return Models(make_catalog(tiny_folder), device, floor, any_checker)
 
 
 @pytest.fixture
@@ -233,7 +234,7 @@ def test_a_cancel_frees_its_rows_for_the_next_call(
 ) -> None:
     """Seen in the class `fast`, where a call has no rows but those in use."""
     fast = replace(device, service="fast")
-    fast_models = Models(make_catalog(tiny_folder), fast, floor)
+    fast_models = Models(make_catalog(tiny_folder), fast, floor, any_checker)
     events: list[Any] = []
 
     def cancel(message: FromWorker) -> Iterable[ToWorker]:

@@ -21,6 +21,7 @@ from engine.worker.pipelines import LoadedModel
 from engine.worker.residency import Models
 from engine.worker.safety import Detector
 from engine.worker.steps import advance
+from tests.engine.stand_in_checker import any_checker
 
 NAMES = tuple(SCHEDULERS)
 EIGHTS = tuple((NAMES * 2)[first : first + 8] for first in range(0, len(NAMES), 8))
@@ -33,7 +34,7 @@ def model(
     request: Any, make_catalog: Callable[..., Catalog], tiny_folder: Path, floor: Detector
 ) -> Iterator[LoadedModel]:
     """The tiny model, loaded and proven at a number of threads."""
-    yield Models(make_catalog(tiny_folder), open_device("cpu", request.param), floor).get("tiny")
+    yield Models(make_catalog(tiny_folder), open_device("cpu", request.param), floor, any_checker).get("tiny")
     torch.set_num_threads(1)
 
 

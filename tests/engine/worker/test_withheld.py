@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from engine.api import GenerationRequest, ImageSeed, ModelUnavailable, Preview, Recipe, ReviewedImage, Verdict
-from engine.catalog import Catalog
+from engine.catalog import Catalog, Source
 from engine.encoding import decode_picture
 from engine.wire import Draw, FromWorker, JobFailed, JobFinished, JobProgress
 from engine.worker.batch import decode
@@ -22,10 +22,12 @@ from engine.worker.channel import Inbox
 from engine.worker.device import Device
 from engine.worker.jobs import Job
 from engine.worker.loop import run_worker
-from engine.worker.pipelines import LoadedModel
+from engine.worker.pipelines import LoadedModel, load_parts
 from engine.worker.residency import Models
-from engine.worker.safety import Detector, load_checker
+from engine.worker.safety import Detector, Identity, load_checker
 from engine.worker.safety.floor import PROOF
+from engine.worker.weights import estimate_bytes
+from tests.engine.stand_in_checker import any_checker
 
 FOUR = tuple(ImageSeed(seed) for seed in (1, 2, 3, 4))
 Plant = Callable[[Image.Image, Sequence[Image.Image]], Path]
@@ -41,9 +43,7 @@ def plant(
     """Make concept 3 of the copied model's checker one picture and none of the others; give back the folder."""
 
     def do(picture: Image.Image, others: Sequence[Image.Image]) -> Path:
-        from engine.catalog import Source
-
-        checker = load_checker(Source(folder=tiny_folder), device, None)
+        checker = load_checker(Source(folder=tiny_folder), device, Identity())
         wanted = checker.embed([picture])
         nearest = max(float(torch.cosine_similarity(wanted, checker.embed([other]))) for other in others)
         assert nearest < 0.99999
@@ -103,7 +103,7 @@ def test_code_that_takes_the_pipelines_checker_away_changes_nothing(
 ) -> None:
     (result,) = parent.run(Draw(request_for(recipe)))[-1].images
     picture = decode_picture(result.image.data)
-    model = Models(make_catalog(plant(picture, [Image.new("RGB", (64, 64))])), device, floor).get("tiny")
+    model = Models(make_catalog(plant(picture, [Image.new("RGB", (64, 64))])), device, floor, any_checker).get("tiny")
     model.pipeline.safety_checker = None
     model.pipeline.feature_extractor = None
     (drawing,) = denoise(model, recipe).drawings
@@ -182,7 +182,7 @@ def test_a_model_whose_checker_fails_its_proof_is_unavailable_and_the_others_go_
 
     inbox.put(Draw(request_for(replace(recipe, model="bad"), "of-bad")))
     inbox.put(Draw(request_for(recipe, "of-good")))
-    assert run_worker("cpu-0", device, catalog, inbox, hear, lambda: floor) == 0
+    assert run_worker("cpu-0", device, catalog, inbox, hear, lambda: floor, any_checker) == 0
     (failed,) = [message for message in heard if isinstance(message, JobFailed)]
     assert (failed.job_id, failed.code) == ("of-bad", "model_unavailable")
     assert "safety checker cannot be trusted" in failed.data["reason"]
@@ -193,6 +193,50 @@ def test_a_model_whose_checker_fails_its_proof_is_unavailable_and_the_others_go_
 def test_a_checker_with_proof_pictures_must_pass_them_before_its_model_is_used(
     make_catalog: Callable[..., Catalog], tiny_folder: Path, device: Device, floor: Detector
 ) -> None:
-    models = Models(make_catalog(tiny_folder), device, floor, lambda source: PROOF)
+    models = Models(make_catalog(tiny_folder), device, floor, lambda source: Identity(pictures=PROOF))
     with pytest.raises(ModelUnavailable, match=r"cannot be trusted: the checker did not block blocked\.png"):
         models.get("tiny")
+
+
+def with_additional(catalog: Catalog, folder: Path) -> Catalog:
+    (entry,) = catalog.entries
+    return Catalog((replace(entry, additional_checkers=(Source(folder),)),))
+
+
+def test_what_an_additional_checker_blocks_is_withheld(
+    parent: Any, make_parent: Callable[..., Any], plant: Plant, recipe: Recipe, request_for: Callable[..., Any]
+) -> None:
+    request = request_for(replace(recipe, images=FOUR[:2]), previews=False)
+    allowed = pictures([result.image for result in parent.run(Draw(request))[-1].images])
+    strict = make_parent(parent.catalog.entries[0].source.folder)
+    strict.catalog = with_additional(strict.catalog, plant(allowed[0], allowed[1:]))
+    finished = strict.run(Draw(request))[-1]
+    assert [result.verdict for result in finished.images] == [Verdict.BLOCK, Verdict.ALLOW]
+    assert finished.images[0].reason.startswith("additional checker 1: concept 3 by ")
+
+
+def test_a_model_whose_additional_checker_is_damaged_is_not_drawn_with(
+    make_catalog: Callable[..., Catalog],
+    tiny_folder: Path,
+    edit_checker: Callable[[Callable[[dict[str, Tensor]], Any]], Path],
+    device: Device,
+    floor: Detector,
+) -> None:
+    folder = edit_checker(lambda tensors: tensors["concept_embeds_weights"].fill_(2.0))
+    catalog = with_additional(make_catalog(tiny_folder), folder)
+    with pytest.raises(ModelUnavailable) as raised:
+        Models(catalog, device, floor, any_checker).get("tiny")
+    reason = f"its safety checker cannot be trusted: {folder}: no concept can ever be reached"
+    assert raised.value.to_data()["reason"] == reason
+
+
+def test_memory_is_counted_with_additional_checkers(
+    make_catalog: Callable[..., Catalog], tiny_folder: Path, copied_folder: Path, device: Device
+) -> None:
+    alone = make_catalog(tiny_folder)
+    (entry,) = with_additional(alone, copied_folder).entries
+    more = estimate_bytes(entry, device) - estimate_bytes(alone.entries[0], device)
+    parts = load_parts(entry, device, any_checker)
+    added = parts.checkers[1].module
+    assert more == sum(parameter.nbytes for parameter in added.parameters()) > 0
+    assert added in parts.modules()

@@ -17,17 +17,16 @@ from torch import Tensor
 
 from engine.api import Verdict
 from engine.catalog import Source
-from engine.pocket import WEIGHTS
 from engine.worker.device import Device
-from engine.worker.safety import Detector, Finding, ProofFailed, SafetyGate, load_checker, proof_pictures
+from engine.worker.safety import Detector, Finding, Identity, ProofFailed, SafetyGate, load_checker
 from engine.worker.safety.checker import Checker, prove_by_planting
 from engine.worker.safety.floor import PROOF
 
 Edit = Callable[[Callable[[dict[str, Tensor]], Any]], Path]
 
 
-def load(folder: Path, device: Device, proof: Path | None = None) -> Checker:
-    return load_checker(Source(folder=folder), device, proof)
+def load(folder: Path, device: Device, pictures: Path | None = None) -> Checker:
+    return load_checker(Source(folder=folder), device, Identity(pictures=pictures))
 
 
 def noise(seed: int) -> Image.Image:
@@ -169,11 +168,6 @@ def test_a_checker_that_comes_with_proof_pictures_is_proven_on_them(
     assert load(folder, device, PROOF).look([Image.open(PROOF / "blocked.png").convert("RGB")]).blocked
 
 
-def test_the_pocket_models_checker_is_proven_on_pictures() -> None:
-    assert proof_pictures(Source(folder=WEIGHTS)) == WEIGHTS.parent / "proof"
-    assert proof_pictures(Source(folder=Path("/elsewhere"))) is None
-
-
 @pytest.mark.parametrize(("always", "reason"), [(False, "concept 0 does not block itself"), (True, "unlike every")])
 def test_a_checker_that_always_says_the_same_fails_its_proof(always: bool, reason: str, checker: Checker) -> None:
     class Constant(Checker):
@@ -181,7 +175,7 @@ def test_a_checker_that_always_says_the_same_fails_its_proof(always: bool, reaso
             return torch.full((len(embeddings), 1), 1.0 if always else -1.0)
 
     with pytest.raises(ProofFailed, match=reason):
-        prove_by_planting(Constant(checker._model, checker._processor))
+        prove_by_planting(Constant(checker._model, checker._processor, checker._expected))
 
 
 @pytest.mark.parametrize(

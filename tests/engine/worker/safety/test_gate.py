@@ -173,3 +173,21 @@ def test_a_grid_refuses_a_tile_whose_pixels_were_exchanged() -> None:
     assert second is not None
     with pytest.raises(ValueError, match="not those that were reviewed"):
         tested.compose([first, replace(second, sha256=first.sha256)])
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict"),
+    [(Finding(True, "spirits"), Verdict.BLOCK), (RuntimeError("broken"), Verdict.ERROR), (PASS, Verdict.ALLOW)],
+    ids=repr,
+)
+def test_an_additional_checker_looks_besides_the_models_own(answer: Any, verdict: Verdict) -> None:
+    added = [Scripted(), Scripted(answer, "additional checker 2")]
+    review = SafetyGate(Scripted(), Scripted(), 64, additional=added).review(pixels(), LATENTS)
+    assert review.verdict is verdict
+    assert review.reason.startswith("additional checker 2: " if verdict is not Verdict.ALLOW else "")
+
+
+def test_an_additional_checker_cannot_pass_what_the_models_own_blocks() -> None:
+    own = Scripted(Finding(True, "concept 3"), "checker")
+    review = SafetyGate(Scripted(), own, 64, additional=[Scripted()]).review(pixels(), LATENTS)
+    assert (review.verdict, review.reason) == (Verdict.BLOCK, "checker: concept 3")
