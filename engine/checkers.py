@@ -66,7 +66,7 @@ def write_fingerprint(file: Path, fingerprint: Fingerprint) -> None:
         "embeddings": [[round(number, _DIGITS) for number in row] for row in fingerprint.embeddings],
     }
     written = file.with_name(f"{file.name}.{os.getpid()}")
-    written.write_text(json.dumps(data, indent=1) + "\n", "utf-8")
+    written.write_text(json.dumps(data) + "\n", "utf-8")
     os.replace(written, file)
 
 
