@@ -40,6 +40,7 @@ from engine.worker.desk import Desk, open_desk
 from engine.worker.device import Device
 from engine.worker.faults import one_line
 from engine.worker.jobs import Job
+from engine.worker.kept import ProofFile
 from engine.worker.previews import expected_latents, review_preview
 from engine.worker.residency import Models
 from engine.worker.safety import Detector, ProofFailed, Review, load_floor
@@ -64,6 +65,7 @@ def run_worker(
     inbox: Inbox,
     send: Callable[[FromWorker], None],
     open_floor: Callable[[], Detector] = load_floor,
+    proof_file: ProofFile | None = None,
 ) -> int:
     """Prove the gate's floor, then draw until told to stop; return the process's exit code.
 
@@ -74,6 +76,7 @@ def run_worker(
         inbox: the parent's messages; None when the parent is gone.
         send: gives the parent a message.
         open_floor: loads and proves the classifier under every gate.
+        proof_file: keeps which numbers of rows were proven; None to prove them each time.
     """
     try:
         floor = open_floor()
@@ -81,7 +84,7 @@ def run_worker(
         send(Unfit(str(error)))
         return 1
     send(Ready(name, device.name, device.threads, device.rows))
-    draw_until_stopped(name, device, Models(catalog, device, floor), inbox, send)
+    draw_until_stopped(name, device, Models(catalog, device, floor, proof_file=proof_file), inbox, send)
     return 0
 
 
@@ -143,6 +146,8 @@ class Loop:
     def _drain(self) -> bool:
         """Take all messages that are there, waiting for one when there is nothing to draw. Return whether to go on."""
         while not self._busy() or not self._inbox.empty():
+            if not self._jobs and self._inbox.empty():
+                self._admission.use_idle_time()
             if not self._take(self._inbox.get()):
                 return False
         return True
