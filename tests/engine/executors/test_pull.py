@@ -25,7 +25,7 @@ source = { hub = "owner/model" }
 safety_checker = { hub = "owner/checker" }
 """
 CHECKER_FILES = ("config.json", "model.safetensors", "preprocessor_config.json")
-GUARD_S = 60
+GUARD_S = 600
 
 
 @pytest.fixture
