@@ -50,6 +50,8 @@ class Admission:
         self._waiting: list[GenerationRequest] = []
         self._fetching: set[str] = set()
         self._held = 0
+        self._may_prove = False
+        self._proves = False
         self._told = Loaded((), ())
 
     @property
@@ -107,6 +109,18 @@ class Admission:
             _log.warning("%s was not loaded ahead: %s", model, outcome)
         self._fetching.discard(model)
         self._try_again()
+
+    def use_idle_time(self) -> None:
+        """Have one call more made of what is to be proven, unless a job is on its way, or a model.
+
+        The desk has one such call at most, so that a job never waits for more.
+        """
+        if self._may_prove and not (self._proves or self._coming or self._fetching):
+            self._proves = True
+            self._prepares.ask(self._models.prove, self._proved, _unexpected)
+
+    def _proved(self, went_on: bool) -> None:
+        self._proves, self._may_prove = False, went_on
 
     def _try_again(self) -> None:
         waiting, self._waiting = self._waiting, []
@@ -187,6 +201,7 @@ class Admission:
 
         def opened(answer: tuple[Callable[[], None], Loaded]) -> None:
             tell(answer[1])
+            self._may_prove = True
             answer[0]()
 
         self._prepares.ask(watched, opened, _unexpected)

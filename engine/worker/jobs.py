@@ -92,7 +92,7 @@ class Job:
 
 
 def begin_job(request: GenerationRequest, model: LoadedModel) -> Job:
-    """Check and encode what was handed in, encode the prompts, prove the images' size if it is new, begin the images.
+    """Check and encode what was handed in, encode the prompts, begin the images.
 
     Raises:
         BadInput, InputWithheld: what was handed in cannot be used.
@@ -108,8 +108,7 @@ def begin_job(request: GenerationRequest, model: LoadedModel) -> Job:
         conditioning = encode_prompts(pipeline, recipe, model.exact, inversions).to(model.where)
     height, width = (side // pipeline.vae_scale_factor for side in (recipe.height, recipe.width))
     shape = RowShape.of(pipeline.unet.config.in_channels, height, width, conditioning)
-    with applied(loras.unet):
-        rule = model.rules.get(shape, tuple(use.name for use in recipe.loras))
+    rule = model.rules.get(shape, recipe.loras, loras.unet)
     group = Group(recipe.model, height, width, shape.tokens, recipe.loras)
     drawings = [
         begin_drawing(pipeline, recipe, seed, conditioning, rule, group, loras.unet, start) for seed in recipe.images

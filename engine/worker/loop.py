@@ -41,6 +41,7 @@ from engine.worker.device import Device
 from engine.worker.drafts import Unfinished
 from engine.worker.faults import one_line
 from engine.worker.jobs import Job
+from engine.worker.kept import ProofFile
 from engine.worker.previews import may_be_shown
 from engine.worker.residency import Models
 from engine.worker.safety import Detector, Identify, ProofFailed, Review, identify, load_floor
@@ -66,6 +67,7 @@ def run_worker(
     send: Callable[[FromWorker], None],
     open_floor: Callable[[], Detector] = load_floor,
     identify: Identify = identify,
+    proof_file: ProofFile | None = None,
 ) -> int:
     """Prove the gate's floor, then draw until told to stop; return the process's exit code.
 
@@ -77,6 +79,7 @@ def run_worker(
         send: gives the parent a message.
         open_floor: loads and proves the classifier under every gate.
         identify: tells what a model's own safety checker has to be.
+        proof_file: keeps which numbers of rows were proven; None to prove them each time.
     """
     try:
         floor = open_floor()
@@ -84,7 +87,7 @@ def run_worker(
         send(Unfit(str(error)))
         return 1
     send(Ready(name, device.name, device.threads, device.rows))
-    draw_until_stopped(name, device, Models(catalog, device, floor, identify), inbox, send)
+    draw_until_stopped(name, device, Models(catalog, device, floor, identify, proof_file=proof_file), inbox, send)
     return 0
 
 
@@ -146,6 +149,8 @@ class Loop:
     def _drain(self) -> bool:
         """Take all messages that are there, waiting for one when there is nothing to draw. Return whether to go on."""
         while not self._busy() or not self._inbox.empty():
+            if not self._jobs and self._inbox.empty():
+                self._admission.use_idle_time()
             if not self._take(self._inbox.get()):
                 return False
         return True

@@ -18,10 +18,10 @@ from engine.api import Inversion, ModelUnavailable
 from engine.catalog import ModelEntry, Source
 from engine.catalog.contents import Contents, check_family, inspect
 from engine.settings import MemoryProfile
-from engine.worker.buckets import RowRules
 from engine.worker.device import Device
 from engine.worker.faults import one_line
 from engine.worker.loras import Loras
+from engine.worker.proofs import RowRules
 from engine.worker.safety import ANY, Checker, Identify, ProofFailed, SafetyGate, identify, read_checker
 from engine.worker.single_file import load_single_file
 from engine.worker.weights import modules_of

@@ -8,23 +8,27 @@ from __future__ import annotations
 
 import gc
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import takewhile
+from typing import Any
 
 import torch
 
 from engine.api import GenerationRequest, ImageSeed, ModelInfo, ModelUnavailable, Recipe, UnknownModel
 from engine.catalog import Catalog, ModelEntry
-from engine.worker.buckets import RowRules, work_in_pairs
+from engine.worker.buckets import work_in_pairs
 from engine.worker.compiler import compile_unet
 from engine.worker.device import Device
 from engine.worker.faults import one_line
 from engine.worker.jobs import begin_job
+from engine.worker.kept import KeptProofs, ProofFile
 from engine.worker.loras import Loras
 from engine.worker.memory import GB, Memory, card_memory, ram
 from engine.worker.pipelines import LoadedModel, Parts, load_parts
 from engine.worker.profiles import Need, Profile, choose, decode_bytes
+from engine.worker.proofs import MOST_WORK, RowRules
 from engine.worker.safety import Detector, Identify, ProofFailed, SafetyGate, identify, prove_checker
 from engine.worker.turns import Turns
 from engine.worker.upscaling.upscalers import Upscalers
@@ -105,6 +109,7 @@ class Models:
         on_device: the device's memory; None to measure it.
         in_ram: memory for models that are not on the device; None to measure it beside a card, and for no such models
             where the device has the same memory.
+        proof_file: keeps which numbers of rows were proven; None to prove them each time.
     """
 
     def __init__(
@@ -115,6 +120,7 @@ class Models:
         identify: Identify = identify,
         on_device: Memory | None = None,
         in_ram: Memory | None = None,
+        proof_file: ProofFile | None = None,
     ) -> None:
         is_card = device.where.type == "cuda"
         self._catalog = catalog
@@ -123,6 +129,7 @@ class Models:
         self._identify = identify
         self._on_device = on_device or (card_memory(device.where) if is_card else ram(device.ram_bytes))
         self._in_ram = in_ram or (ram(device.ram_bytes) if is_card else None)
+        self._proof_file = proof_file
         self._residents: dict[str, Resident] = {}
         self.upscalers = Upscalers(catalog.upscalers, device, self._claim_beside)
 
@@ -179,6 +186,11 @@ class Models:
         """Take in what was loaded of a model that is not in memory."""
         entry, size = self._entry(model), count_bytes(parts.modules())
         self._residents[model] = Resident(entry, parts, size, on_device=self._in_ram is None)
+
+    def prove(self) -> bool:
+        """Make one call of what is still to be proven of the models on the device. Return whether there was one."""
+        ready = [each.model for each in self._residents.values() if each.on_device and each.model is not None]
+        return any(model.rules.prove() for model in reversed(ready))
 
     def loaded(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return the models that can be drawn with at once, and those that are in memory but not ready."""
@@ -254,7 +266,7 @@ class Models:
             gate=SafetyGate(
                 self._floor, parts.checkers[0], resident.entry.info.native_side, additional=parts.checkers[1:]
             ),
-            rules=RowRules(unet, self._device.rows, exact, compiled),
+            rules=self._rules(resident.entry, unet, profile, compiled),
             exact=exact,
             where=self._device.where,
             inversions=resident.entry.inversions,
@@ -264,6 +276,15 @@ class Models:
         )
         begin_job(GenerationRequest(usual_recipe(resident.entry.info), "first", 1, 0.0, ""), model)
         return model
+
+    def _rules(self, entry: ModelEntry, unet: Any, profile: Profile, compiled: bool) -> RowRules:
+        """Return the rules of a UNet. A compiler's kernels are its own, so that of those nothing is kept."""
+        exact, file = self._device.service == "exact", self._proof_file
+        kept = None
+        if file and exact and not compiled:
+            kept = KeptProofs.of(file, entry.info.revision, unet, self._device, profile.name)
+        most_work = math.inf if self._device.where.type == "cuda" else MOST_WORK
+        return RowRules(unet, self._device.rows, exact, compiled, kept, most_work)
 
     def _claim_device(self, model: str, size: int) -> None:
         """Make room on the device, or raise why there is none. The reserve is not worth a refusal."""
@@ -351,7 +372,7 @@ class Models:
 
 
 def usual_recipe(info: ModelInfo) -> Recipe:
-    """Return a recipe of the model's defaults: preparing it proves what most jobs will need."""
+    """Return a recipe of the model's defaults: preparing it begins to prove what most jobs will need."""
     return Recipe(
         model=info.id,
         model_revision=info.revision,

@@ -44,7 +44,7 @@ INFO = load_catalog(SETTINGS.models_file, SETTINGS.models_dir).infos()[0]
 RECIPE = Recipe(INFO.id, INFO.revision, "a red apple", "", 64, 64, 3, 4.5, "Euler", (ImageSeed(7),))
 LONG = replace(RECIPE, steps=60)
 NUMBERS = count(1)
-GUARD_S = 120
+GUARD_S = 600
 
 
 @dataclass(frozen=True)

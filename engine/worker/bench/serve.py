@@ -36,7 +36,7 @@ def serve(
         contender: in which way.
         name: of this worker.
         device: what it draws on; its class of service is the contender's.
-        catalog: the models; all are loaded before the worker is ready.
+        catalog: the models; all are loaded, and their rows proven, before the worker is ready.
         inbox: the parent's messages.
         send: gives the parent a message.
         tally: takes the counts.
@@ -46,8 +46,11 @@ def serve(
     is_card = device.where.type == "cuda"
     counter = Counter(tally, wait_for_device=is_card and (profile or not contender.is_easel))
     models = Models(catalog, device, load_floor(), (lambda source: ANY) if made else identify)
-    for info in catalog.infos():
-        counter.watch(models.get(info.id).pipeline.unet)
+    loaded = [models.get(info.id) for info in catalog.infos()]
+    while contender.is_easel and models.prove():
+        pass  # it is not idle time that is measured, and an idle contender must not disturb the others
+    for model in loaded:
+        counter.watch(model.pipeline.unet)
 
     def send_counted(message: FromWorker) -> None:
         if isinstance(message, JobFinished):

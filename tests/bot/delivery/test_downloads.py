@@ -33,7 +33,7 @@ sizes = [{ name = "square", width = 64, height = 64 }]
 size_step = 8
 min_side = 64
 """
-GUARD_S = 300
+GUARD_S = 600
 LARGE = "unet/diffusion_pytorch_model-00001-of-00002.safetensors"
 PERCENT = re.compile(r"The model is being downloaded, ([1-9][0-9]?) %")
 

@@ -24,6 +24,8 @@ from engine.api import (
 from engine.dispatch.jobs import EngineJob
 from engine.wire import JobProgress, decode_from_worker
 
+GUARD_S = 600.0
+
 
 @pytest.fixture
 def job() -> EngineJob:
@@ -45,7 +47,7 @@ def preview() -> Preview:
 
 
 async def read(job: EngineJob) -> list[Event]:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(GUARD_S):
         return [event async for event in job]
 
 

@@ -19,6 +19,7 @@ from engine.executors.fake import PREVIEW_EVERY_STEPS, FakeExecutor, Plan, Start
 from engine.executors.port import WorkerGone
 from engine.wire import Draw, FromWorker, JobFailed, JobFinished, JobProgress, JobStarted, Loaded, Prefetch
 
+GUARD_S = 600.0
 RECIPE = Recipe("pocket", "1", "a red apple", "", 64, 96, 8, 4.5, "Euler", tuple(map(ImageSeed, range(4))))
 
 
@@ -35,7 +36,7 @@ async def started(plan: Plan | None = None) -> FakeExecutor:
 async def hear(fake: FakeExecutor, count: int) -> list[FromWorker]:
     """Return the next messages about jobs."""
     heard: list[FromWorker] = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(GUARD_S):
         while len(heard) < count:
             message = await fake.receive()
             if not isinstance(message, Loaded):
@@ -154,7 +155,7 @@ async def test_it_tells_which_models_are_ready_and_which_are_near() -> None:
     told = []
     for message in (draw(replace(RECIPE, model="a")), Prefetch("b"), draw(replace(RECIPE, model="b"))):
         fake.send(message)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(GUARD_S):
             while not isinstance(heard := await fake.receive(), Loaded):
                 pass
         told.append(heard)

@@ -24,7 +24,7 @@ licence = "open"
 description = "draws"
 source = { hub = "owner/model" }
 """
-GUARD_S = 60
+GUARD_S = 600
 
 
 @pytest.fixture

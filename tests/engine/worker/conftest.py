@@ -110,6 +110,19 @@ def tiny(tiny_folder: Path, make_catalog: Callable[..., Catalog], device: Device
 
 
 @pytest.fixture(scope="session")
+def begin_proven() -> Callable[[GenerationRequest, LoadedModel], Job]:
+    """Begin a job, with its rows proven as after a worker's idle time."""
+
+    def begin(request: GenerationRequest, model: LoadedModel) -> Job:
+        job = begin_job(request, model)
+        while model.rules.prove():
+            pass
+        return job
+
+    return begin
+
+
+@pytest.fixture(scope="session")
 def stock(tiny_folder: Path) -> Callable[..., Any]:
     """Draw a recipe's first image with the stock pipeline on the tiny model; give back the picture."""
     return stock_pipeline(tiny_folder)
@@ -192,11 +205,13 @@ def image() -> Callable[..., Drawing]:
 
 
 @pytest.fixture(scope="session")
-def denoise(request_for: Callable[..., GenerationRequest]) -> Callable[[LoadedModel, Recipe], Job]:
+def denoise(
+    request_for: Callable[..., GenerationRequest], begin_proven: Callable[[GenerationRequest, LoadedModel], Job]
+) -> Callable[[LoadedModel, Recipe], Job]:
     """Take a recipe's images through all their steps; give back the job, which has no results yet."""
 
     def do(model: LoadedModel, recipe: Recipe) -> Job:
-        job = begin_job(request_for(recipe), model)
+        job = begin_proven(request_for(recipe), model)
         while batch := pack(job.drawings, 16, {}):
             advance(batch)
         return job

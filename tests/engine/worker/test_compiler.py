@@ -15,11 +15,11 @@ from diffusers import UNet2DConditionModel
 from engine.api import GenerationRequest, ImageSeed, Recipe
 from engine.catalog import Catalog
 from engine.worker.batch import pack
-from engine.worker.buckets import RowRules
 from engine.worker.compiler import CompilerMissing, check_compiler, compile_unet
 from engine.worker.device import Device
 from engine.worker.jobs import begin_job
 from engine.worker.pipelines import LoadedModel, load_parts
+from engine.worker.proofs import RowRules
 from engine.worker.steps import advance
 from tests.engine.stand_in_checker import any_checker
 

@@ -51,7 +51,7 @@ def test_a_result_tells_how_it_was_made(parent: Any, recipe: Recipe, request_for
     facts = parent.run(Draw(request_for(recipe)))[-1].facts
     assert (facts.worker, facts.device, facts.threads, facts.dtype) == ("cpu-0", "cpu", 1, "float32")
     assert {"diffusers", "torch", "transformers"} == {package for package, _ in facts.versions}
-    assert 0 < facts.seconds < 60
+    assert facts.seconds > 0
     assert (facts.service, facts.bucket) == ("exact", 2)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from engine.api import Recipe
+from engine.api import ImageSeed, Recipe
 from engine.settings import default_models_file
 from engine.wire import (
     LENGTH,
@@ -31,7 +31,7 @@ from engine.wire import (
     frame,
 )
 
-GUARD_S = 300.0
+GUARD_S = 600.0
 
 
 @pytest.fixture
@@ -81,6 +81,33 @@ async def test_a_worker_yields_to_the_bot_draws_ignores_an_interrupt_and_ends_on
         finally:
             if process.returncode is None:
                 process.kill()
+
+
+async def test_what_a_worker_proved_in_idle_time_is_there_when_it_is_started_again(
+    models: Path, recipe: Recipe, request_for: Callable[..., Any]
+) -> None:
+    four = Draw(request_for(replace(recipe, images=(ImageSeed(7),) * 4), previews=False))
+
+    async def largest_call(process: Process) -> int:
+        assert process.stdin is not None
+        process.stdin.write(frame(four))
+        while not isinstance(message := await hear(process), JobFinished):
+            pass
+        return message.facts.bucket
+
+    async with asyncio.timeout(GUARD_S):
+        first = await start(models)
+        assert await hear(first) == Ready("cpu-0", "cpu", 1, 16)
+        assert await largest_call(first) == 2
+        while not (models.parent / "models" / "proven-rows.json").exists():
+            await largest_call(first)  # it is idle between two jobs
+        proven = await largest_call(first)
+        assert proven > 2
+        await first.communicate(frame(Stop()))
+        second = await start(models)
+        assert await hear(second) == Ready("cpu-0", "cpu", 1, 16)
+        assert await largest_call(second) == proven
+        await second.communicate(frame(Stop()))
 
 
 async def test_a_worker_ends_when_its_parent_is_gone(models: Path) -> None:

@@ -19,13 +19,13 @@ from engine.catalog import Catalog
 from engine.settings import MemorySetting, Service
 from engine.wire import Draw, JobFinished
 from engine.worker.batch import decode
-from engine.worker.buckets import RowRules
 from engine.worker.device import Device
 from engine.worker.images import to_picture
 from engine.worker.jobs import Job, begin_job
 from engine.worker.memory import Memory
 from engine.worker.pipelines import LoadedModel, load_parts
 from engine.worker.profiles import BALANCED, HIGH, LOW, Need, Profile, choose, decode_bytes
+from engine.worker.proofs import RowRules
 from engine.worker.residency import Models
 from engine.worker.safety import Detector
 from engine.worker.turns import Turns

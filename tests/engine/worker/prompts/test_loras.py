@@ -16,12 +16,12 @@ from torch.nn import Conv2d, Linear
 from engine.api import ImageSeed, Lora, LoraUnavailable, LoraUse, Recipe, UnknownLora
 from engine.catalog import Catalog
 from engine.worker.batch import pack
-from engine.worker.buckets import RowRules
 from engine.worker.compiler import compile_unet
 from engine.worker.device import Device
 from engine.worker.jobs import begin_job
 from engine.worker.loras import LoraError, Loras, applied, read_lora
 from engine.worker.pipelines import LoadedModel
+from engine.worker.proofs import RowRules
 from engine.worker.residency import Models
 from engine.worker.safety import Detector
 from tests.engine.stand_in_checker import any_checker

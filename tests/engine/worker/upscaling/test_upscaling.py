@@ -119,7 +119,7 @@ def test_others_are_drawn_while_a_picture_is_made_larger(worker: Any, enlarge: E
 
     def waits(module: Any, inputs: Any) -> None:
         if isinstance(module, RrdbNet):
-            drawn.get(timeout=60)
+            drawn.get(timeout=600)
 
     def listener(message: FromWorker) -> Iterable[ToWorker]:
         if isinstance(message, JobStarted) and message.job_id == "larger":
