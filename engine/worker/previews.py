@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -18,6 +19,8 @@ _DRAFTS = (0.5, 0.7)
 """After which shares of its steps an image is looked at without being shown, and shown as a draft."""
 _LARGEST_LATENTS = 32
 """Rows or columns of latents that a preview is decoded from at most; larger ones are averaged down to that."""
+
+_log = logging.getLogger(__name__)
 
 
 def preview_due(step: int, steps: int) -> bool:
@@ -85,7 +88,10 @@ class Previews:
 
     def _review(self, image: Draftable, draft: bool) -> ReviewedImage | None:
         latents = reduced(image.draft() if draft else image.expected())
-        return self._gate.review(preview_pixels(self._vae, latents), latents, unfinished=draft).image
+        review = self._gate.review(preview_pixels(self._vae, latents), latents, unfinished=draft)
+        if review.fault is not None:
+            _log.warning("an image has no more previews, since one could not be judged: %s", review.reason)
+        return review.image
 
     def _together(self, images: Sequence[ReviewedImage | None]) -> ReviewedImage:
         return self._gate.compose(images) if len(images) > 1 else next(image for image in images if image)

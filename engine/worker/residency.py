@@ -26,7 +26,14 @@ from engine.worker.loras import Loras
 from engine.worker.memory import GB, Memory, card_memory, ram
 from engine.worker.pipelines import LoadedModel, Parts, load_parts
 from engine.worker.profiles import Need, Profile, choose, decode_bytes
-from engine.worker.safety import Detector, ProofFailed, SafetyGate, proof_pictures, prove_checker
+from engine.worker.safety import (
+    Detector,
+    ProofFailed,
+    SafetyGate,
+    TimedDetector,
+    proof_pictures,
+    prove_checker,
+)
 from engine.worker.turns import Turns
 from engine.worker.upscaling.upscalers import Upscalers
 from engine.worker.weights import copy_to, count_bytes, estimate_bytes, modules_of
@@ -120,7 +127,7 @@ class Models:
         is_card = device.where.type == "cuda"
         self._catalog = catalog
         self._device = device
-        self._floor = floor
+        self._floor = TimedDetector(floor)
         self._proof_pictures = proof_pictures
         self._on_device = on_device or (card_memory(device.where) if is_card else ram(device.ram_bytes))
         self._in_ram = in_ram or (ram(device.ram_bytes) if is_card else None)
@@ -251,7 +258,7 @@ class Models:
             compile_unet(unet)
         model = LoadedModel(
             pipeline=parts.pipeline,
-            gate=SafetyGate(self._floor, parts.checker, resident.entry.info.native_side),
+            gate=SafetyGate(self._floor, TimedDetector(parts.checker), resident.entry.info.native_side),
             rules=RowRules(unet, self._device.rows, exact, compiled),
             exact=exact,
             where=self._device.where,
