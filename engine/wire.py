@@ -105,8 +105,18 @@ class JobCancelled(msgspec.Struct, frozen=True, tag="cancelled"):
     job_id: str
 
 
+class Leaving(msgspec.Struct, frozen=True, tag="leaving"):
+    """Worker to engine: a detector hung over a picture of this job, and the worker ends itself.
+
+    The job's own last message may still come. Its other jobs had no part in this.
+    """
+
+    job_id: str
+    reason: str
+
+
 ToWorker = Draw | Cancel | Prefetch | Stop
-FromWorker = Ready | Unfit | Loaded | JobStarted | JobProgress | JobFinished | JobFailed | JobCancelled
+FromWorker = Ready | Unfit | Loaded | JobStarted | JobProgress | JobFinished | JobFailed | JobCancelled | Leaving
 
 _encoder = msgspec.msgpack.Encoder()
 _to_worker = msgspec.msgpack.Decoder(ToWorker)

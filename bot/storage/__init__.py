@@ -97,7 +97,7 @@ class Store:
         """
         if generation.state not in _WITHOUT_BUTTONS:
             return
-        blocked = isinstance(generation.error, InputWithheld) and generation.error.blocked
+        blocked = isinstance(generation.error, InputWithheld)
         try:
             await self.inputs.forget_job(generation.id, self._clock(), whoever_needs_them=blocked)
         except StorageError as error:

@@ -159,27 +159,18 @@ CANCELLED = "Cancelled. It does not count towards your pictures for today."
 NOTHING_TO_SHOW = "Nothing was drawn."
 
 
-def some_blocked(blocked: int, count: int) -> str:
-    verb = "was" if blocked == 1 else "were"
-    return f"{blocked} of {count} pictures {verb} held back by the safety checker. Reroll to try other seeds."
+def blocked(number: int, count: int) -> str:
+    if number == count:
+        what = "This picture was" if count == 1 else f"All {count} pictures were"
+        return f"{what} held back by the safety checker. It is careful and can be wrong: try Reroll, or other words."
+    verb = "was" if number == 1 else "were"
+    return f"{number} of {count} pictures {verb} held back by the safety checker. Reroll to try other seeds."
 
 
-def some_not_judged(errors: int, count: int) -> str:
-    verb = "was" if errors == 1 else "were"
-    return (
-        f"{errors} of {count} pictures {verb} held back because the safety checker had a fault. "
-        "That is not about your prompt; Reroll to try again."
-    )
-
-
-def all_blocked(count: int) -> str:
-    what = "This picture was" if count == 1 else f"All {count} pictures were"
-    return f"{what} held back by the safety checker. It is careful and can be wrong: try Reroll, or other words."
-
-
-def all_not_judged(count: int) -> str:
-    what = "this picture" if count == 1 else "these pictures"
-    return f"The safety checker had a fault and could not look at {what}, so nothing is shown. Please try Reroll."
+def gone(number: int, count: int) -> str:
+    if number == count:
+        return "This picture is no longer here." if count == 1 else "These pictures are no longer here."
+    return f"{number} of {count} pictures {'is' if number == 1 else 'are'} no longer here. Reroll draws new ones."
 
 
 def ended_badly(generation: Generation, reason: str) -> str:

@@ -13,6 +13,7 @@ from engine.worker.desk import Desk
 from engine.worker.jobs import Job, begin_enlarging, begin_job
 from engine.worker.pipelines import LoadedModel, Parts
 from engine.worker.residency import Models, NoRoom
+from engine.worker.safety import DetectorHung
 
 Result = TypeVar("Result")
 
@@ -172,6 +173,8 @@ class Admission:
             self.left(request)
 
     def _failed(self, request: GenerationRequest, error: Exception) -> None:
+        if isinstance(error, DetectorHung):
+            self._refuse(request.job_id, error)  # also if nobody wants the job any more: the worker ends
         if self._coming.get(request.job_id) is not request:
             return
         if isinstance(error, NoRoom):

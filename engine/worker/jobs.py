@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import version
 
-from engine.api import GenerationRequest, ImageResult, ReviewedImage, Verdict
+from engine.api import Facts, Fault, GenerationRequest, ImageResult, ReviewedImage, Verdict
 from engine.encoding import Wrapping
 from engine.worker.batch import Drawing, Group, begin_drawing
 from engine.worker.buckets import RowShape
+from engine.worker.device import Device
 from engine.worker.inputs import read_small_picture, read_start
 from engine.worker.loras import applied
 from engine.worker.pipelines import LoadedModel
@@ -17,6 +19,8 @@ from engine.worker.previews import Previews, preview_due
 from engine.worker.prompts import encode_prompts
 from engine.worker.upscaling.enlargement import Enlargement
 from engine.worker.upscaling.upscalers import LoadedUpscaler
+
+_VERSIONED = ("diffusers", "torch", "transformers")
 
 
 @dataclass(slots=True, eq=False)
@@ -81,6 +85,39 @@ class Job:
         """Return the pictures that the gate let pass, in the recipe's order."""
         return [result.image for result in self.images() if result.image and result.verdict is Verdict.ALLOW]
 
+    def widen(self, index: int) -> bool:
+        """Have an image that is not finite decoded once more in float32, if that may help; tell whether it may."""
+        if not self.drawings or self.drawings[index].wide:
+            return False
+        drawing = self.drawings[index]
+        drawing.wide = self.model.wide.may_help(drawing.latents)
+        return drawing.wide
+
+    def give_up(self, fault: Fault, reason: str) -> None:
+        """Let the images that are not judged yet end with a fault; those that are stay as they are."""
+        for index in range(len(self.request.recipe.images)):
+            self.results.setdefault(index, ImageResult(index, Verdict.ERROR, reason, fault=fault))
+
+    def grid(self) -> ReviewedImage | None:
+        """Return the pictures that the gate let pass as one; None for fewer than two."""
+        allowed = self.allowed()
+        return self.model.gate.compose(allowed, self.grid_wrapping) if len(allowed) > 1 else None
+
+    def facts(self, worker: str, device: Device) -> Facts:
+        """Return how it was drawn, by which worker, on what."""
+        return Facts(
+            worker=worker,
+            device=device.name,
+            threads=device.threads,
+            dtype=str(device.dtype).removeprefix("torch."),
+            versions=tuple((package, version(package)) for package in _VERSIONED),
+            seconds=time.monotonic() - self.started,
+            service=device.service,
+            bucket=self.bucket,
+            memory=self.model.memory,
+            compiled=self.model.compiled,
+        )
+
     def wrapping(self, index: int) -> Wrapping:
         """Return how an image becomes a file."""
         return Wrapping(self.request.recipe, index, self.request.max_file_bytes)
@@ -95,7 +132,8 @@ def begin_job(request: GenerationRequest, model: LoadedModel) -> Job:
     """Check and encode what was handed in, encode the prompts, begin the images.
 
     Raises:
-        BadInput, InputWithheld: what was handed in cannot be used.
+        BadInput, InputWithheld, InputNotJudged: what was handed in cannot be used.
+        DetectorHung, DetectorLost: a detector hangs.
         UnknownLora, LoraUnavailable: a LoRA cannot be used.
         OutOfRange: the text encoder has no more layers to skip.
     """
@@ -121,7 +159,7 @@ def begin_enlarging(request: GenerationRequest, model: LoadedModel, upscaler: Lo
     """Check what is to be made larger.
 
     Raises:
-        BadInput, InputWithheld: it cannot be used.
+        BadInput, InputWithheld, InputNotJudged, DetectorHung, DetectorLost: as in `begin_job`.
     """
     enlargement = Enlargement(read_small_picture(request, model.gate), request.recipe, upscaler)
     return Job(request, model, (), None, time.monotonic(), enlargement=enlargement)

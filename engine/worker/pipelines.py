@@ -25,6 +25,7 @@ from engine.worker.proofs import RowRules
 from engine.worker.safety import ANY, Checker, Identify, ProofFailed, SafetyGate, identify, read_checker
 from engine.worker.single_file import load_single_file
 from engine.worker.weights import modules_of
+from engine.worker.wide import WideDecoding
 
 _log = logging.getLogger(__name__)
 LOADING = threading.Lock()
@@ -42,6 +43,7 @@ class LoadedModel:
         rules: which numbers of rows its UNet takes.
         exact: whether a picture must not depend on them.
         where: the device that draws, also while no part of the pipeline is there.
+        wide: whether what its VAE decodes to NaN is worth another try.
         inversions: files of the textual inversions that it understands.
         loras: what may change it.
         memory: its memory profile.
@@ -53,6 +55,7 @@ class LoadedModel:
     rules: RowRules
     exact: bool
     where: torch.device
+    wide: WideDecoding
     inversions: Mapping[Inversion, Path] = field(default_factory=dict)
     loras: Loras = field(default_factory=Loras)
     memory: MemoryProfile = "high"

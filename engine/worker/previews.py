@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -12,12 +13,15 @@ from torch.nn import functional
 
 from engine.api import Preview, ReviewedImage
 from engine.worker.safety import SafetyGate
+from engine.worker.wide import decoded
 
 _FIRST_LOOK = 0.1
 _DRAFTS = (0.5, 0.7)
 """After which shares of its steps an image is looked at without being shown, and shown as a draft."""
 _LARGEST_LATENTS = 32
 """Rows or columns of latents that a preview is decoded from at most; larger ones are averaged down to that."""
+
+_log = logging.getLogger(__name__)
 
 
 def preview_due(step: int, steps: int) -> bool:
@@ -85,7 +89,10 @@ class Previews:
 
     def _review(self, image: Draftable, draft: bool) -> ReviewedImage | None:
         latents = reduced(image.draft() if draft else image.expected())
-        return self._gate.review(preview_pixels(self._vae, latents), latents, unfinished=draft).image
+        review = self._gate.review(preview_pixels(self._vae, latents), latents, unfinished=draft)
+        if review.fault is not None:
+            _log.warning("an image has no more previews, since one could not be judged: %s", review.reason)
+        return review.image
 
     def _together(self, images: Sequence[ReviewedImage | None]) -> ReviewedImage:
         return self._gate.compose(images) if len(images) > 1 else next(image for image in images if image)
@@ -111,4 +118,4 @@ def preview_pixels(vae: Any, latents: Tensor) -> Tensor:
     Returns:
         (3, height, width) in pixels, about -1.0 to 1.0.
     """
-    return vae.decode(latents.to(vae.dtype) / vae.config.scaling_factor, return_dict=False)[0][0]  # type: ignore[no-any-return]
+    return decoded(vae, latents)[0]

@@ -29,10 +29,11 @@ from engine.worker.memory import GB, Memory, card_memory, ram
 from engine.worker.pipelines import LoadedModel, Parts, load_parts
 from engine.worker.profiles import Need, Profile, choose, decode_bytes
 from engine.worker.proofs import MOST_WORK, RowRules
-from engine.worker.safety import Detector, Identify, ProofFailed, SafetyGate, identify, prove_checker
+from engine.worker.safety import Detector, Identify, ProofFailed, SafetyGate, TimedDetector, identify, prove_checker
 from engine.worker.turns import Turns
 from engine.worker.upscaling.upscalers import Upscalers
 from engine.worker.weights import copy_to, count_bytes, estimate_bytes, modules_of
+from engine.worker.wide import WideDecoding
 
 _RAM = torch.device("cpu")
 
@@ -125,7 +126,7 @@ class Models:
         is_card = device.where.type == "cuda"
         self._catalog = catalog
         self._device = device
-        self._floor = floor
+        self._floor = TimedDetector(floor)
         self._identify = identify
         self._on_device = on_device or (card_memory(device.where) if is_card else ram(device.ram_bytes))
         self._in_ram = in_ram or (ram(device.ram_bytes) if is_card else None)
@@ -263,12 +264,11 @@ class Models:
             compile_unet(unet)
         model = LoadedModel(
             pipeline=parts.pipeline,
-            gate=SafetyGate(
-                self._floor, parts.checkers[0], resident.entry.info.native_side, additional=parts.checkers[1:]
-            ),
+            gate=SafetyGate(self._floor, *map(TimedDetector, parts.checkers), side=resident.entry.info.native_side),
             rules=self._rules(resident.entry, unet, profile, compiled),
             exact=exact,
             where=self._device.where,
+            wide=WideDecoding(parts.pipeline.vae, resident.entry.info.id),
             inversions=resident.entry.inversions,
             loras=Loras(resident.entry.loras, exact),
             memory=profile.name,

@@ -10,7 +10,7 @@ import pytest
 
 from bot.records import JobState
 from bot.storage.schema import DATABASE_NAME
-from engine.api import GenerationFailed
+from engine.api import Fault, GenerationFailed
 from engine.executors.fake import Plan
 from tests.discord.easel import Studio
 from tests.discord.state import Message
@@ -30,6 +30,11 @@ async def previewed(studio: Studio) -> Message:
 
 async def nothing(studio: Studio, message: Message) -> None:
     """Let the worker end it."""
+
+
+async def logged(studio: Studio, message: Message) -> None:
+    """Let the worker end it with an error in the log."""
+    studio.faults_are_expected = True
 
 
 async def denied(studio: Studio, message: Message) -> None:
@@ -70,7 +75,8 @@ async def not_tried_again(studio: Studio, message: Message) -> None:
 # How a request ends: what the worker does, and what happens while it draws.
 ENDS: dict[str, tuple[Plan, Happening]] = {
     "blocked": (Plan(block=frozenset({0})), nothing),
-    "not judged": (Plan(errors=frozenset({0})), nothing),
+    "not judged": (Plan(faults={0: Fault.DETECTOR_BROKE}), logged),
+    "a detector hung": (Plan(hang_at_picture=0), logged),
     "failed": (Plan(fail=GenerationFailed("out of memory")), nothing),
     "its worker died": (Plan(die_at_step=STEP_AFTER_A_PREVIEW + 4), nothing),
     "withheld": (Plan(), denied),

@@ -15,7 +15,7 @@ from PIL import Image
 from engine.api import Preview
 from engine.encoding import decode_picture
 from engine.worker.previews import Previews, may_be_shown, preview_due, reduced
-from engine.worker.safety import Finding, SafetyGate
+from engine.worker.safety import Finding, SafetyGate, TimedDetector
 from engine.worker.seeds import seeded
 
 
@@ -99,7 +99,7 @@ class Standing:
 
 
 def previews(images: int = 1) -> Previews:
-    return Previews(images, Straight(), SafetyGate(Minding(), Minding(), 64))
+    return Previews(images, Straight(), SafetyGate(TimedDetector(Minding()), TimedDetector(Minding()), side=64))
 
 
 def tiles(preview: Preview | None) -> list[float | None]:

@@ -95,7 +95,7 @@ def make_family(tiny: LoadedModel, recipe: Recipe) -> Callable[[str], Family]:
             ours, stock = _pipeline(name), _pipeline(name)
             work_in_pairs(ours.unet)
             rules = RowRules(ours.unet, 16, exact=True)
-            model = LoadedModel(ours, tiny.gate, rules, exact=True, where=tiny.where)
+            model = LoadedModel(ours, tiny.gate, rules, exact=True, where=tiny.where, wide=tiny.wide)
             made[name] = Family(model, stock, replace(recipe, model=name))
         return made[name]
 

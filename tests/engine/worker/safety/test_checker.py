@@ -15,10 +15,10 @@ from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor
 
-from engine.api import Verdict
+from engine.api import Fault, Verdict
 from engine.catalog import Source
 from engine.worker.device import Device
-from engine.worker.safety import Detector, Finding, Identity, ProofFailed, SafetyGate, load_checker
+from engine.worker.safety import Detector, Finding, Identity, ProofFailed, SafetyGate, TimedDetector, load_checker
 from engine.worker.safety.checker import Checker, prove_by_planting
 from engine.worker.safety.floor import PROOF
 
@@ -195,14 +195,15 @@ def test_an_embedding_that_is_not_a_finite_row_is_an_error(embedding: Tensor, ch
 
 
 def test_a_checker_damaged_after_its_proof_is_an_error_of_the_gate(checker: Checker, floor: Detector) -> None:
-    gate = SafetyGate(floor, checker, 64)
+    gate = SafetyGate(TimedDetector(floor), TimedDetector(checker), side=64)
     pixels = torch.rand(3, 64, 64, generator=torch.Generator().manual_seed(1)) * 2 - 1
     assert gate.review(pixels, torch.zeros(1)).verdict is Verdict.ALLOW
     checker._model.visual_projection.weight.data.fill_(float("nan"))
-    assert gate.review(pixels, torch.zeros(1)).verdict is Verdict.ERROR
+    assert gate.review(pixels, torch.zeros(1)).fault is Fault.DETECTOR_BROKE
 
 
 def test_concepts_damaged_after_the_proof_are_an_error_of_the_gate(checker: Checker, floor: Detector) -> None:
     checker._model.concept_embeds.data[3] = float("nan")
     pixels = torch.rand(3, 64, 64, generator=torch.Generator().manual_seed(1)) * 2 - 1
-    assert SafetyGate(floor, checker, 64).review(pixels, torch.zeros(1)).verdict is Verdict.ERROR
+    gate = SafetyGate(TimedDetector(floor), TimedDetector(checker), side=64)
+    assert gate.review(pixels, torch.zeros(1)).fault is Fault.DETECTOR_BROKE
