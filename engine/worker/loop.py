@@ -38,6 +38,7 @@ from engine.worker.desk import Desk, open_desk
 from engine.worker.device import Device
 from engine.worker.drafts import Unfinished
 from engine.worker.failures import ends_worker, last_words
+from engine.worker.faults import one_line
 from engine.worker.jobs import Job
 from engine.worker.kept import ProofFile
 from engine.worker.previews import may_be_shown
@@ -354,7 +355,7 @@ class Loop:
             work: looks at it.
             job: whose it is.
             take: takes what is said.
-            final: whether the job ends if a detector hangs over it: over a preview it does not.
+            final: whether the job ends if that fails: with a preview it does not.
         """
 
         def if_alive(result: Result) -> None:
@@ -364,6 +365,9 @@ class Loop:
         def fail(error: Exception) -> None:
             if isinstance(error, DetectorHung):
                 self._end_hung(job, error, final)
+            elif not final and not ends_worker(error):
+                _log.warning("job %s has no more previews: %s", job.job_id, one_line(error))
+                job.previews = None
             elif self._is_alive(job):
                 self._fail(job, error)
 

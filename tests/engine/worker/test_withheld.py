@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -157,6 +158,30 @@ def test_an_unfinished_picture_that_the_gate_stops_is_not_shown_and_the_final_ve
     strict.run(Draw(request))
     assert not any(preview.picture for preview in previews(strict))
     assert [result.verdict for result in strict.heard[-1].images] == [Verdict.ALLOW]
+
+
+def test_a_preview_that_cannot_be_made_costs_no_picture(
+    parent: Any,
+    make_catalog: Callable[..., Catalog],
+    tiny_folder: Path,
+    device: Device,
+    floor: Detector,
+    recipe: Recipe,
+    request_for: Callable[..., Any],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail_beside_the_steps(*_: Any) -> None:
+        if threading.current_thread().name == "reviews":
+            raise torch.OutOfMemoryError("no room for a draft")
+
+    parent.models = Models(make_catalog(tiny_folder), device, floor, any_checker)
+    parent.models.get("tiny").pipeline.unet.register_forward_pre_hook(fail_beside_the_steps)
+    finished = parent.run(Draw(request_for(replace(recipe, steps=20))))[-1]
+    assert [result.verdict for result in finished.images] == [Verdict.ALLOW]
+    assert previews(parent) == []
+    assert [record.getMessage() for record in caplog.records if "previews" in record.getMessage()] == [
+        "job job-1 has no more previews: OutOfMemoryError: no room for a draft"
+    ]
 
 
 def test_a_model_whose_checker_fails_its_proof_is_unavailable_and_the_others_go_on(
