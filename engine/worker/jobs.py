@@ -85,6 +85,14 @@ class Job:
         """Return the pictures that the gate let pass, in the recipe's order."""
         return [result.image for result in self.images() if result.image and result.verdict is Verdict.ALLOW]
 
+    def widen(self, index: int) -> bool:
+        """Have an image that is not finite decoded once more in float32, if that may help; tell whether it may."""
+        if not self.drawings or self.drawings[index].wide:
+            return False
+        drawing = self.drawings[index]
+        drawing.wide = self.model.wide.may_help(drawing.latents)
+        return drawing.wide
+
     def give_up(self, fault: Fault, reason: str) -> None:
         """Let the images that are not judged yet end with a fault; those that are stay as they are."""
         for index in range(len(self.request.recipe.images)):

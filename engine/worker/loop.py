@@ -326,6 +326,9 @@ class Loop:
         return True
 
     def _reviewed(self, index: int, job: Job, review: Review) -> None:
+        if review.fault is Fault.NOT_FINITE and job.widen(index):
+            self._decode(job, index, job.drawings[index])
+            return
         job.results[index] = ImageResult(index, review.verdict, review.reason, review.image, review.fault)
         if not job.finished:
             return

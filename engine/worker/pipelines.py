@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,11 @@ from engine.api import Inversion, ModelUnavailable
 from engine.catalog import ModelEntry, Source
 from engine.catalog.contents import Contents, check_family, inspect
 from engine.settings import MemoryProfile
+from engine.worker.buckets import RowRules
 from engine.worker.device import Device
 from engine.worker.faults import one_line
 from engine.worker.loras import Loras
-from engine.worker.proofs import RowRules
-from engine.worker.safety import ANY, Checker, Identify, ProofFailed, SafetyGate, identify, read_checker
+from engine.worker.safety import Checker, ProofFailed, SafetyGate, read_checker
 from engine.worker.single_file import load_single_file
 from engine.worker.weights import modules_of
 from engine.worker.wide import WideDecoding
@@ -68,28 +68,19 @@ class Parts:
 
     Args:
         pipeline: as in `LoadedModel`.
-        checkers: its safety checker, and those that its owner added.
+        checker: its safety checker.
     """
 
     pipeline: Any
-    checkers: tuple[Checker, ...]
+    checker: Checker
 
     def modules(self) -> tuple[Module, ...]:
         """Return everything that has weights."""
-        return (*modules_of(self.pipeline).values(), *self.checker_modules())
-
-    def checker_modules(self) -> tuple[Module, ...]:
-        """Return what has the checkers' weights."""
-        return tuple(checker.module for checker in self.checkers)
+        return (*modules_of(self.pipeline).values(), self.checker.module)
 
 
-def load_parts(entry: ModelEntry, device: Device, identify: Identify = identify) -> Parts:
+def load_parts(entry: ModelEntry, device: Device) -> Parts:
     """Load a model's files to a device. May be called from any thread: only one loads at a time.
-
-    Args:
-        entry: the model.
-        device: where to.
-        identify: tells what its own safety checker has to be.
 
     Raises:
         ModelUnavailable: they cannot be loaded.
@@ -98,7 +89,7 @@ def load_parts(entry: ModelEntry, device: Device, identify: Identify = identify)
     with LOADING:
         started = time.monotonic()
         try:
-            checkers = tuple(_read_checkers(entry, device, identify))
+            checker = read_checker(entry.safety_checker, device)
             pipeline = load_pipeline(entry, device)
         except ProofFailed as error:
             raise ModelUnavailable(model, f"its safety checker cannot be trusted: {error}") from error
@@ -106,16 +97,7 @@ def load_parts(entry: ModelEntry, device: Device, identify: Identify = identify)
             _log.exception("%s could not be loaded", model)
             raise ModelUnavailable(model, one_line(error)) from error
         _log.info("loaded %s in %.1f s", model, time.monotonic() - started)
-    return Parts(pipeline, checkers)
-
-
-def _read_checkers(entry: ModelEntry, device: Device, identify: Identify) -> Iterator[Checker]:
-    yield read_checker(entry.safety_checker, device, identify(entry.safety_checker))
-    for number, source in enumerate(entry.additional_checkers, 1):
-        try:
-            yield read_checker(source, device, ANY, f"additional checker {number}")
-        except ProofFailed as error:
-            raise ProofFailed(f"{source.folder}: {error}") from error
+    return Parts(pipeline, checker)
 
 
 def load_pipeline(entry: ModelEntry, device: Device) -> Any:

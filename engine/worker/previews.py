@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from engine.api import Preview, ReviewedImage
 from engine.worker.safety import SafetyGate
+from engine.worker.wide import decoded
 
 _FIRST_LOOK = 0.1
 _DRAFTS = (0.5, 0.7)
@@ -117,4 +118,4 @@ def preview_pixels(vae: Any, latents: Tensor) -> Tensor:
     Returns:
         (3, height, width) in pixels, about -1.0 to 1.0.
     """
-    return vae.decode(latents.to(vae.dtype) / vae.config.scaling_factor, return_dict=False)[0][0]  # type: ignore[no-any-return]
+    return decoded(vae, latents)[0]

@@ -37,6 +37,7 @@ from engine.worker.safety import (
 from engine.worker.turns import Turns
 from engine.worker.upscaling.upscalers import Upscalers
 from engine.worker.weights import copy_to, count_bytes, estimate_bytes, modules_of
+from engine.worker.wide import WideDecoding
 
 _RAM = torch.device("cpu")
 
@@ -262,6 +263,7 @@ class Models:
             rules=RowRules(unet, self._device.rows, exact, compiled),
             exact=exact,
             where=self._device.where,
+            wide=WideDecoding(parts.pipeline.vae, resident.entry.info.id),
             inversions=resident.entry.inversions,
             loras=Loras(resident.entry.loras, exact),
             memory=profile.name,
