@@ -100,7 +100,7 @@ def test_a_detector_that_hangs_is_no_verdict_but_the_end_of_its_worker(place: st
 
     tested = gate_with(place, TimedDetector(Hanging(name="hanging"), 0.01))
     with pytest.raises(DetectorHung, match=r"the hanging gave no answer in 0\.01 s"):
-        tested.review(pixels(), LATENTS)
+        tested.review(pixels(16, 16), LATENTS)
     with pytest.raises(DetectorLost):
         tested.judge(Image.new("RGB", (8, 8)))
     released.set()
