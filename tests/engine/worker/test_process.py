@@ -99,8 +99,8 @@ async def test_what_a_worker_proved_in_idle_time_is_there_when_it_is_started_aga
         first = await start(models)
         assert await hear(first) == Ready("cpu-0", "cpu", 1, 16)
         assert await largest_call(first) == 2
-        while not (models.parent / "models" / "proven-rows.json").exists():
-            await largest_call(first)  # it is idle between two jobs
+        while not (models.parent / "models" / "proven-rows.json").exists():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
         proven = await largest_call(first)
         assert proven > 2
         await first.communicate(frame(Stop()))
