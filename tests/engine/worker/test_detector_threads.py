@@ -16,6 +16,7 @@ from engine.worker.pipelines import load_parts
 from engine.worker.residency import Models
 from engine.worker.safety import Detector
 from engine.worker.weights import count_bytes
+from tests.engine.stand_in_checker import any_checker
 
 GUARD_S = 60.0
 PLENTY = 10**12
@@ -26,9 +27,9 @@ def test_a_checker_has_one_thread_until_its_model_leaves_memory_and_the_floor_on
 ) -> None:
     (entry,) = make_catalog(tiny_folder).entries
     catalog = Catalog(tuple(replace(entry, info=replace(entry.info, id=name)) for name in "ab"))
-    room_for_one = int(1.5 * count_bytes(load_parts(entry, device).modules()))
+    room_for_one = int(1.5 * count_bytes(load_parts(entry, device, any_checker).modules()))
     fast = replace(device, service="fast")
-    models = Models(catalog, fast, floor, on_device=Memory(lambda: PLENTY, 0, room_for_one))
+    models = Models(catalog, fast, floor, any_checker, on_device=Memory(lambda: PLENTY, 0, room_for_one))
     picture, others = Image.new("RGB", (64, 64), (90, 120, 150)), set(threading.enumerate())
 
     def threads(name: str) -> list[threading.Thread]:

@@ -21,6 +21,7 @@ from engine.worker.device import Device
 from engine.worker.loop import run_worker
 from engine.worker.safety import DetectorLost, Finding, TimedDetector
 from engine.worker.safety.floor import PROOF
+from tests.engine.stand_in_checker import any_checker
 
 FOUR = tuple(ImageSeed(seed) for seed in (1, 2, 3, 4))
 GUARD_S = 60.0
@@ -98,7 +99,8 @@ def run(make_catalog: Callable[..., Catalog], tiny_folder: Path, device: Device)
 
         for request in requests:
             inbox.put(Draw(request))
-        return Outcome(run_worker("cpu-0", device, make_catalog(tiny_folder), inbox, hear, lambda: floor), heard)
+        catalog = make_catalog(tiny_folder)
+        return Outcome(run_worker("cpu-0", device, catalog, inbox, hear, lambda: floor, any_checker), heard)
 
     return do
 
