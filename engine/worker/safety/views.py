@@ -10,8 +10,9 @@ from itertools import product
 
 from PIL import Image
 
-OVERLAP = 0.75
-"""Share of a square that the next one shows again: a thing that two squares would cut stands whole in one between."""
+OVERLAP, CLOSE_OVERLAP = 0.75, 0.5
+"""Share of a square that the next one shows again, so that a thing which two squares cut stands whole in one between; the
+second where squares are smaller than the picture is both wide and high, whose things are rather too large for them."""
 _PADDING = (255, 255, 255)
 
 
@@ -27,13 +28,14 @@ def square_views(picture: Image.Image, side: int) -> list[Image.Image]:
     tile = min(short, side)
     if long == tile:
         return [picture]
-    corners = product(_starts(picture.height, tile), _starts(picture.width, tile))
+    overlap = OVERLAP if tile == short else CLOSE_OVERLAP
+    corners = product(_starts(picture.height, tile, overlap), _starts(picture.width, tile, overlap))
     return [_padded(picture), *(picture.crop((x, y, x + tile, y + tile)) for y, x in corners)]
 
 
-def _starts(length: int, tile: int) -> list[int]:
-    """Return where tiles begin that cover a length evenly, each overlapping the next by OVERLAP at least."""
-    gaps = math.ceil((length - tile) / (tile * (1 - OVERLAP)))
+def _starts(length: int, tile: int, overlap: float) -> list[int]:
+    """Return where tiles begin that cover a length evenly, each overlapping the next by that share at least."""
+    gaps = math.ceil((length - tile) / (tile * (1 - overlap)))
     return [round((length - tile) * index / gaps) for index in range(gaps + 1)] if gaps else [0]
 
 
