@@ -11,8 +11,8 @@ from itertools import product
 from PIL import Image
 
 OVERLAP, CLOSE_OVERLAP = 0.75, 0.5
-"""Share of a square that the next one shows again, so that a thing which two squares cut stands whole in one between; the
-second where squares are smaller than the picture is both wide and high, whose things are rather too large for them."""
+"""Share of a square that the next one shows again, so that a thing which two squares cut stands whole in one between.
+The second is for squares smaller than both sides of the picture, whose things are rather too large for them."""
 _PADDING = (255, 255, 255)
 
 
