@@ -186,6 +186,19 @@ def test_a_model_waits_in_ram_and_comes_back_without_its_files_as_the_same_model
     assert draw(before, recipe) == picture
 
 
+def test_a_safety_checker_that_was_damaged_while_its_model_waited_in_ram_does_not_come_back(
+    make_models: MakeModels,
+) -> None:
+    models = make_models(1, in_ram=3)
+    models.get("a")
+    models.get("b")
+    (checker,) = models._residents["a"].parts.checkers
+    checker.module.visual_projection.weight.data.normal_()
+    with pytest.raises(ModelUnavailable, match="its safety checker cannot be trusted"):
+        models.get("a")
+    models.get("b")
+
+
 def test_the_ram_has_its_own_budget_and_the_oldest_leaves_it_first(make_models: MakeModels) -> None:
     models = make_models(1, in_ram=1)
     for name in "abc":
