@@ -174,12 +174,12 @@ def _bad_prompt(error: api.BadPrompt) -> str:
     if error.reason == "empty":
         return refusal_texts.PROMPT_EMPTY
     if error.reason == "too_long":
-        return refusal_texts.prompt_too_long(error.length, error.limit)
+        return refusal_texts.text_too_long(error.part, error.length, error.limit)
     if error.reason == "unreadable":
         return refusal_texts.PROMPT_UNREADABLE
     if error.reason == "permutations":
         return refusal_texts.too_many_permutations(error.limit)
-    return refusal_texts.PROMPT_FORBIDDEN
+    return refusal_texts.PROMPT_FORBIDDEN if error.part == "prompt" else refusal_texts.NEGATIVE_FORBIDDEN
 
 
 def _bad_input(error: api.BadInput) -> str:

@@ -14,8 +14,21 @@ PROMPT_UNREADABLE = "This prompt holds characters that are no text. Please type 
 PROMPT_FORBIDDEN = "This prompt asks for something that is never drawn here. Please try something else."
 
 
-def prompt_too_long(length: int, limit: int) -> str:
-    return f"A prompt may have {limit} characters, and this one has {length}. Please shorten it."
+NEGATIVE_FORBIDDEN = (
+    "With this negative prompt, the prompt asks for something that is never drawn here. Please leave words for clothes "
+    "and for grown-ups out of it."
+)
+
+
+def text_too_long(part: str, length: int, limit: int) -> str:
+    """Say what was too long: what was typed, or what became of it."""
+    if part.startswith("whole "):
+        part = part.removeprefix("whole ")
+        return (
+            f"With the words of style, model, LoRAs and server, the {part} has {length} characters, and at most "
+            f"{limit} are drawn. Please shorten it, or leave some of these out."
+        )
+    return f"A {part} may have {limit} characters, and this one has {length}. Please shorten it."
 
 
 def too_many_permutations(limit: int) -> str:
