@@ -32,6 +32,9 @@ ADMIN_NEGATIVE_SET = "Add words to the negative prompt of every new request"
 ADMIN_NEGATIVE_CLEAR = "Add nothing to negative prompts any more"
 ADMIN_NEGATIVE_SHOW = "Show what is added to negative prompts"
 ADMIN_NEGATIVE_WORDS = "Words with commas between, such as: text, watermark"
+ADMIN_CHANNELS = "Where pictures are drawn and shown"
+ADMIN_CHANNELS_AGE_RESTRICTED = "Draw and show pictures in age-restricted channels only, or in all channels"
+ADMIN_CHANNELS_ONLY = "On: in age-restricted channels only; off: in all"
 ADMIN_LOG = "Show the last ten changes of these settings"
 
 LIMIT_OPTIONS = {
@@ -93,6 +96,14 @@ def negative(words: str) -> str:
     if not words:
         return NEGATIVE_NONE
     return f"Every new request here also has this in its negative prompt: {inert(words, 700)}"
+
+
+ON, OFF = "on", "off"
+AGE_RESTRICTED_ONLY = (
+    "From now on pictures are drawn and shown in age-restricted channels only. Pictures still in the queue for others "
+    "are not posted."
+)
+ALL_CHANNELS = "Pictures are drawn and shown in all channels in which members may use commands."
 
 
 LOG_EMPTY = "Nothing has been changed yet."

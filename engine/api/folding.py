@@ -61,7 +61,7 @@ _UNSEEN = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\uffa0\ufe00-\ufe0f\U000e0100-\U000e01ef]"
 )
 _APOSTROPHES = frozenset("'\u2019\u02bc\u00b4`")
-_JOINERS = frozenset("\u200c\u200d")
+_JOINERS = frozenset("\u200c\u200d\ufe0e\ufe0f")
 
 # A letter, and the Latin one that it is taken for.
 _LOOK_LATIN = """

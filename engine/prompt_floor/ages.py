@@ -66,13 +66,15 @@ _YEARS = {
     "zh": "岁, 歲",
 }
 # What before a number makes it one.
-_AGED = "aged, age, ages, age of, im alter von, à l'âge de, edad, idade, età, leeftijd, wiek, возраст*, yaş, 年齢"
+_AGED = """just turned, aged, age, ages, age of, im alter von, à l'âge de, edad, idade, età, leeftijd, wiek,
+    возраст*, yaş, 年齢"""
 _UNDER = """under, below, younger than, less than, unter, sous, moins de, menos de, menor de, menores de, meno di,
     onder, poniżej, младше, до, not yet"""
-_PERSONS = """woman, man, women, men, model, female, male, lady, person, daughter, son, sister, brother, girl, girls,
-    boy, boys, lass, lad, frau, mann, mädchen, junge, schüler*, femme, homme, fille, garçon, mujer, hombre, chica,
-    chico, muchacha, muchacho, mulher, homem, garota, garoto, rapariga, rapaz, donna, uomo, ragazza, ragazzo,
-    vrouw, meisje, jongen, kobieta, dziewczyn*, женщина, девушк*, kadın, kız"""
+_PERSONS = """nude, naked, topless, nude at, naked at, she is, he is, she s, he s, who is, woman, man, women, men,
+    model, female, male, lady, person, daughter, son, sister, brother, girl, girls, boy, boys, lass, lad, frau,
+    mann, mädchen, junge, schüler*, femme, homme, fille, garçon, mujer, hombre, chica, chico, muchacha, muchacho,
+    mulher, homem, garota, garoto, rapariga, rapaz, donna, uomo, ragazza, ragazzo, vrouw, meisje, jongen, kobieta,
+    dziewczyn*, женщина, девушк*, kadın, kız"""
 
 
 _GRADES = "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth"
@@ -131,13 +133,14 @@ def find_ages(reading: Reading, sexual: Collection[int]) -> Iterator[tuple[str, 
             highest[end] = most
         else:
             persons.add(end)
-    if not (units or highest or persons):
+    if not (units or highest or persons or sexual):
         return
     for start, end, number in (*_whole(_NUMBER.find(reading)), *_digits(reading)):
         if end in units and number < ADULT_AGE:
             yield units[end][1], start, units[end][0]
         elif (start in highest and number <= highest[start]) or (
-            start in persons and _is_bare_age(reading, start, end, number, sexual)
+            (start in persons or _opens(reading, start, end, sexual))
+            and _is_bare_age(reading, start, end, number, sexual)
         ):
             yield "en", start, end
 
@@ -167,11 +170,16 @@ def _belongs_to_number(reading: Reading, place: int) -> bool:
     return place > 0 and gaps[place] in (SOFT, NOTHING) and words[place - 1][-1].isdecimal()
 
 
+def _opens(reading: Reading, start: int, end: int, sexual: Collection[int]) -> bool:
+    """Return whether a text begins with a number alone, and what is sexual."""
+    return start == 0 and end in sexual and reading.gaps[end] == COMMA
+
+
 def _is_bare_age(reading: Reading, start: int, end: int, number: int, sexual: Collection[int]) -> bool:
     """Return whether a number behind a person counts nothing: what follows is a comma, a sexual word, or nothing."""
     if not _YOUNGEST_BARE <= number < ADULT_AGE:
         return False
     word = reading.words[start]
-    if reading.gaps[start] == NOTHING or not (word.isdecimal() or len(word) >= _LONG_WORD):
+    if (start > 0 and reading.gaps[start] == NOTHING) or not (word.isdecimal() or len(word) >= _LONG_WORD):
         return False
     return end == len(reading.words) or reading.gaps[end] == COMMA or end in sexual

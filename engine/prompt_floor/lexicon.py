@@ -31,27 +31,29 @@ def terms(listed: str) -> tuple[str, ...]:
 
 LANGUAGES: Mapping[str, Mapping[str, str]] = {
     "en": {
-        "young": """child, children, childlike, kid, kiddie, kiddo, baby, babie, toddler, infant, newborn,
-            neonate, minor, juvenile, youngster, youngling, underage, underaged, under age, preteen, pre teen,
-            tween, tweenager, teen, teenage, teenaged, teenager, teenie, adolescent, pubescent, prepubescent, pre
-            pubescent, prepubertal, lolita, kindergarten, kindergartener, kindergartner, preschool, preschooler,
-            pre school, nursery school, playschool, schoolgirl, schoolboy, schoolchild, schoolchildren, schoolkid,
-            school girl, school boy, school child, school children, school kid, schoolage, school age, elementary
-            school, elementary schooler, primary school, primary schooler, middle school, middle schooler, junior
-            high, high school, high schooler, highschool, highschooler, grade school, grade schooler, sixth
-            former, barely legal, child bride, girl scout, boy scout, cub scout, baby faced, babyfaced,
-            grandchild, grandchildren, stepchild, stepdaughter, stepson, foster child""",
-        "youth": """girl, boy, lad, lass, lassie, daughter, son, niece, nephew, youth, pupil, girlie,
-            granddaughter, grandson""",
-        "strong": """nude, nudity, naked, nakedness, topless, bottomless, undressed, undressing, undress,
-            undresse, unclothed, unclad, disrobed, disrobing, stripping, stripped naked, strip naked, striptease,
-            stripper, no clothe, no clothing, without clothe, without clothing, without any clothe, without a
-            stitch, wearing nothing, wears nothing, clothes off, clothe off, in the buff, birthday suit, bare
-            bottom, bare bottomed, bare butt, bare ass, bare breast*, barebreasted, skinny dip**, sex, sexual,
-            sexually, sexuali**, erotic**, lewd, lewdly, horny, fetish, bdsm, ecchi, hentai, private part,
-            genital, genitalia, crotch, spread leg, spreading leg, spread her leg, spreading her leg, spreading
-            his leg, legs spread, leg spread, intercourse, making love, make love, fuck, fucked, fucking, cum,
-            anal, rape, raped, raping, boob, tits, pussy, upskirt, cameltoe, molest**, masturbat**, nsfw, x rated""",
+        "young": """child, children, childlike, kid, kiddie, kiddy, junior high, jr high, kiddo, baby, babie,
+            toddler, infant, newborn, neonate, minor, juvenile, youngster, youngling, underage, underaged, under
+            age, preteen, pre teen, tween, tweenager, teen, teenage, teenaged, teenager, teenie, adolescent,
+            pubescent, prepubescent, pre pubescent, prepubertal, lolita, kindergarten, kindergartener,
+            kindergartner, preschool, preschooler, pre school, nursery school, playschool, schoolgirl, schoolboy,
+            schoolchild, schoolchildren, schoolkid, school girl, school boy, school child, school children, school
+            kid, schoolage, school age, elementary school, elementary schooler, primary school, primary schooler,
+            middle school, middle schooler, junior high, high school, high schooler, highschool, highschooler,
+            grade school, grade schooler, sixth former, barely legal, child bride, girl scout, boy scout, cub
+            scout, baby faced, babyfaced, grandchild, grandchildren, stepchild, stepdaughter, stepson, foster
+            child""",
+        "youth": """girl, boy, sophomore, freshman, teeny, lad, lass, lassie, daughter, son, niece, nephew, youth,
+            pupil, girlie, granddaughter, grandson""",
+        "strong": """nude, nudity, nudist, nudism, nudie, naked, nekkid, nakid, nakd, nothing on, au naturel,
+            nakedness, topless, bottomless, undressed, undressing, undress, undresse, unclothed, unclad, disrobed,
+            disrobing, stripping, stripped naked, strip naked, striptease, stripper, no clothe, no clothing,
+            without clothe, without clothing, without any clothe, without a stitch, wearing nothing, wears
+            nothing, clothes off, clothe off, in the buff, birthday suit, bare bottom, bare bottomed, bare butt,
+            bare ass, bare breast*, barebreasted, skinny dip**, sex, sexual, sexually, sexuali**, erotic**, lewd,
+            lewdly, horny, fetish, bdsm, ecchi, hentai, private part, genital, genitalia, crotch, spread leg,
+            spreading leg, spread her leg, spreading her leg, spreading his leg, legs spread, leg spread,
+            intercourse, making love, make love, fuck, fucked, fucking, cum, anal, rape, raped, raping, boob,
+            tits, pussy, upskirt, cameltoe, molest**, masturbat**, nsfw, x rated""",
         "weak": """sexy, seductive, seductively, sensual, sensually, sultry, provocative, provocatively,
             suggestive, suggestively, slutty, kinky, aroused, arousing, bondage, lingerie, panty, pantie,
             underwear, thong, g string, bra, bikini, garter, cleavage, busty, nipple, breasts, twerk, twerking,
@@ -63,17 +65,17 @@ LANGUAGES: Mapping[str, Mapping[str, str]] = {
             lolicon, shota, shotacon, jailbait, pedo, pedophile, pedophilia, paedophile, paedophilia, hentai, nsfw""",
         "things": """statue, statuette, sculpture, bust, bronze, painting, fresco, mural, engraving, woodcut,
             mannequin, dummy, tree, branch, twig, trunk, oak, birch, hedge, hill, hillside, rock, cliff, stone,
-            soil, earth, wall, floor, bulb, lamp, flame, eye, blade, sword, wire, cake, bread, truth, mole rat,
-            rat, chicken, turkey, bird, neck, heel, lipstick, shoe, tight, stocking, nail polish, dress, colour,
-            color, tone, palette, makeup, car, motorcycle, motorbike, bike, bottle, salad, plate, hand, whisky,
-            whiskey, house, wine, rum, cheese, wooden, crane, smell, scent, aroma""",
+            soil, earth, wall, floor, bulb, lamp, flame, snail, slug, eye, blade, sword, wire, cake, bread, truth,
+            mole rat, rat, chicken, turkey, bird, neck, heel, lipstick, shoe, tight, stocking, nail polish, dress,
+            colour, color, tone, palette, makeup, car, motorcycle, motorbike, bike, bottle, salad, plate, hand,
+            whisky, whiskey, house, wine, rum, cheese, wooden, crane, smell, scent, aroma""",
         "harmless": """naked eye, naked truth, cum laude, magna cum, orgy of colour, orgy of color, orgy of light,
-            orgy of flowers, orgy of sound, orgy of blossoms, dildo newfoundland, dildo harbour,
-            field of rape, rape field, rape in bloom, rape seed, rape oil, rape flower, oilseed rape, same
-            sex, both sexes, all sexes, the sexes, unknown sex, sex education, sex chromosome, sex symbol, genital
-            wart, genital herpes, blue tits, great tits, coal tits, pussy willow, pussy cat, horny toad, horny
-            lizard, fetish figure, power fetish, fetish statue, aroused curiosity, bondage of debt, bondage of the
-            past, making love hearts, stripper well, wire stripper, paint stripper, topless mountain, topless car,
+            orgy of flowers, orgy of sound, orgy of blossoms, dildo newfoundland, dildo harbour, field of rape,
+            rape field, rape in bloom, rape seed, rape oil, rape flower, oilseed rape, same sex, both sexes, all
+            sexes, the sexes, unknown sex, sex pistols, sex education, sex chromosome, sex symbol, genital wart,
+            genital herpes, blue tits, great tits, coal tits, pussy willow, pussy cat, horny toad, horny lizard,
+            fetish figure, power fetish, fetish statue, aroused curiosity, bondage of debt, bondage of the past,
+            making love hearts, stripper well, wire stripper, paint stripper, topless mountain, topless car,
             topless tower, bikini atoll, thong sandal, bare bottom line, chicken breast, turkey breast, duck
             breast, breast pocket, breast cancer, breast milk, breast of a hill, minor chord, minor key, minor
             scale, minor third, minor league, minor planet, minor official, minor arcana, minor detail, minor
@@ -91,7 +93,7 @@ LANGUAGES: Mapping[str, Mapping[str, str]] = {
             kleine mädchen, kleinen mädchen*, junges mädchen, jungen mädchen, winziges mädchen, kleiner junge,
             kleinen jungen, kleine jungen, junger bub, bub, buben, knabe*, knäblein, töchterchen, söhnchen,
             vorpubertär*, pubertierend*, halbwüchsig*, mägdelein""",
-        "youth": "mädchen*, maedchen*, mädel*, bursche*, tochter, töchter*, sohn, söhne*",
+        "youth": "mädchen*, maedchen*, mädel*, mädl*, göre*, gör, bursche*, tochter, töchter*, sohn, söhne*",
         "strong": """nackt*, splitternackt*, splitterfasernackt*, nacktheit, nacktfoto*, nacktbild*, unbekleidet*,
             entkleidet*, ausgezogen*, entblößt*, halbnackt*, ohne kleidung, ohne kleider, ohne klamotten, ohne
             anziehsachen, oben ohne, unten ohne, zieht sich aus, ziehen sich aus, sex, sexuell*, sexualisiert*,

@@ -116,6 +116,11 @@ def _listed() -> Iterator[tuple[str, Kind, str]]:
                 endings = KOREAN_ENDINGS if language == "ko" and not term.endswith("*") else ("",)
                 yield from ((language, Kind[name.upper()], term + ending) for ending in endings)
     yield from ((language, Kind.YOUNG, term) for language, term in age_words())
+    for naked in terms("nude, naked, topless, porn, sex"):
+        for who in terms(
+            "child, children, kid, kids, teen, teens, baby, babies, toddler, girl, girls, boy, boys, minor, minors"
+        ):
+            yield from (("en", Kind.EXPLICIT, naked + who), ("en", Kind.EXPLICIT, who + naked))
     small = terms("little, young, small, tiny, wee, petite")
     whom = terms("girl, boy, lad, lass, lassie, daughter, son, sister, brother, one")
     yield from (("en", Kind.YOUNG, f"{size} {who}") for size in small for who in whom)

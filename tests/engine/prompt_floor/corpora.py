@@ -13,7 +13,7 @@ from pathlib import Path
 from engine.api import BadPrompt
 from engine.prompt_floor import check_prompt
 
-_FOLDER = Path(__file__).parent / "corpora"
+_FOLDER = Path(__file__).parent / "corpus"
 _RISKY = "~ "  # before a caption in another language that has a word of the floor in it, innocently
 COMPOSED = 981
 
