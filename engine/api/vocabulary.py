@@ -11,6 +11,7 @@ from engine.api.folding import NOTHING, SOFT, STAR, Reading, fold, with_forms
 
 Value = TypeVar("Value")
 
+_MAY_JOIN = SOFT + NOTHING
 _HEAD = 2  # letters by which stems are looked up
 _MOST_ENDING = 3  # letters that may follow a stem
 _STARRED_LETTERS = range(3, 13)
@@ -64,29 +65,32 @@ class Vocabulary(Generic[Value]):
         begins, stems, chunks = self._begins, self._stems, reading.chunks
         for start, word in enumerate(reading.words):
             if word in begins or word[:_HEAD] in stems:
-                for term, end in self._from(reading, start):
+                for term, end in self._from(reading, start, word):
                     yield Hit(term.value, start, end, chunks[start])
 
-    def _from(self, reading: Reading, start: int) -> Iterator[tuple[_Term[Value], int]]:
-        """Yield the terms that begin with a word, and where they end."""
-        words, gaps = reading.words, reading.gaps
+    def _from(self, reading: Reading, start: int, letters: str) -> list[tuple[_Term[Value], int]]:
+        """Return the terms that begin with a word, and where they end."""
+        words, gaps, begins, stems = reading.words, reading.gaps, self._begins, self._stems
+        end, last = start + 1, len(words)
+        found = [(term, end) for term in self._starred[letters]] if letters in self._starred else []
         parts: list[int] = []
-        end, letters = start + 1, words[start]
-        for term in self._starred.get(letters, ()):
-            yield term, end
         while True:
-            for term in self._terms.get(letters, ()):
-                if term.parts.issuperset(parts):
-                    yield term, end
-            for stem, most, term in self._stems.get(letters[:_HEAD], ()):
-                if letters.startswith(stem) and len(letters) - len(stem) <= most and term.parts.issuperset(parts):
-                    yield term, end
-            if end == len(words) or letters not in self._begins:
-                return
-            if gaps[end] not in (SOFT, NOTHING):
+            begun = letters in begins
+            if begun and letters in self._terms:
+                found += [(term, end) for term in self._terms[letters] if term.parts.issuperset(parts)]
+            if letters[:_HEAD] in stems:
+                found += [(term, end) for term in self._by_stem(letters) if term.parts.issuperset(parts)]
+            if not begun or end == last:
+                return found
+            if gaps[end] not in _MAY_JOIN:
                 parts.append(len(letters))
             letters += words[end]
             end += 1
+
+    def _by_stem(self, letters: str) -> Iterator[_Term[Value]]:
+        for stem, most, term in self._stems[letters[:_HEAD]]:
+            if letters.startswith(stem) and len(letters) - len(stem) <= most:
+                yield term
 
     def _add(self, written: str, value: Value, forms: bool) -> None:
         bare = written.rstrip(STAR)

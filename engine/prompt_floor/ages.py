@@ -51,7 +51,8 @@ _POLISH = """dwu trzy cztero pięcio sześcio siedmio ośmio dziewięcio dziesi�
 
 # What behind a number makes it an age.
 _YEARS = {
-    "en": "year old, years old, yr old, yrs old, yo, y o, years of age, year of age, years, yrs, years young",
+    "en": """year old, year olds, yr, yr old, yr olds, years old, yrs old, yo, y o, years of age, year of age, years,
+        yrs, years young""",
     "de": "jahre alt, jahre, jahren, jährig*, jaehrig*",
     "fr": "ans",
     "es": "años, añitos",
@@ -66,8 +67,9 @@ _YEARS = {
     "zh": "岁, 歲",
 }
 # What before a number makes it one.
-_AGED = """just turned, aged, age, ages, age of, im alter von, à l'âge de, edad, idade, età, leeftijd, wiek,
-    возраст*, yaş, 年齢"""
+_AGED = """girl of, boy of, child of, lad of, lass of, mädchen von, junge von, fille de, garçon de, chica de,
+    chico de, garota de, garoto de, ragazza di, ragazzo di, meisje van, jongen van, just turned, aged, age, ages,
+    age of, im alter von, à l'âge de, edad, idade, età, leeftijd, wiek, возраст*, yaş, 年齢"""
 _UNDER = """under, below, younger than, less than, unter, sous, moins de, menos de, menor de, menores de, meno di,
     onder, poniżej, младше, до, not yet"""
 _PERSONS = """nude, naked, topless, nude at, naked at, she is, he is, she s, he s, who is, woman, man, women, men,
@@ -133,7 +135,7 @@ def find_ages(reading: Reading, sexual: Collection[int]) -> Iterator[tuple[str, 
             highest[end] = most
         else:
             persons.add(end)
-    if not (units or highest or persons or sexual):
+    if not (units or highest or persons or 1 in sexual or 2 in sexual):
         return
     for start, end, number in (*_whole(_NUMBER.find(reading)), *_digits(reading)):
         if end in units and number < ADULT_AGE:

@@ -47,13 +47,13 @@ LANGUAGES: Mapping[str, Mapping[str, str]] = {
         "strong": """nude, nudity, nudist, nudism, nudie, naked, nekkid, nakid, nakd, nothing on, au naturel,
             nakedness, topless, bottomless, undressed, undressing, undress, undresse, unclothed, unclad, disrobed,
             disrobing, stripping, stripped naked, strip naked, striptease, stripper, no clothe, no clothing,
-            without clothe, without clothing, without any clothe, without a stitch, wearing nothing, wears
-            nothing, clothes off, clothe off, in the buff, birthday suit, bare bottom, bare bottomed, bare butt,
-            bare ass, bare breast*, barebreasted, skinny dip**, sex, sexual, sexually, sexuali**, erotic**, lewd,
-            lewdly, horny, fetish, bdsm, ecchi, hentai, private part, genital, genitalia, crotch, spread leg,
-            spreading leg, spread her leg, spreading her leg, spreading his leg, legs spread, leg spread,
-            intercourse, making love, make love, fuck, fucked, fucking, cum, anal, rape, raped, raping, boob,
-            tits, pussy, upskirt, cameltoe, molest**, masturbat**, nsfw, x rated""",
+            without clothe, without clothing, without any clothe, without any clothing, without a stitch, wearing
+            nothing, wears nothing, clothes off, clothe off, in the buff, birthday suit, bare bottom, bare
+            bottomed, bare butt, bare ass, bare breast*, barebreasted, skinny dip**, sex, sexual, sexually,
+            sexuali**, erotic**, lewd, lewdly, horny, fetish, bdsm, ecchi, hentai, private part, genital,
+            genitalia, crotch, spread leg, spreading leg, spread her leg, spreading her leg, spreading his leg,
+            legs spread, leg spread, intercourse, making love, make love, fuck, fucked, fucking, cum, anal, rape,
+            raped, raping, boob, tits, pussy, upskirt, cameltoe, molest**, masturbat**, nsfw, x rated""",
         "weak": """sexy, seductive, seductively, sensual, sensually, sultry, provocative, provocatively,
             suggestive, suggestively, slutty, kinky, aroused, arousing, bondage, lingerie, panty, pantie,
             underwear, thong, g string, bra, bikini, garter, cleavage, busty, nipple, breasts, twerk, twerking,
@@ -89,10 +89,10 @@ LANGUAGES: Mapping[str, Mapping[str, str]] = {
     "de": {
         "young": """=kind, =kinder, =kindes, =kindern, kindlich*, kleinkind*, schulkind*, vorschulkind*,
             kindergartenkind*, krippenkind*, säugling*, neugeboren*, minderjährig*, jugendlich*, teenie, teenager,
-            schulmädchen*, schuljunge*, schülerin*, schüler, schülern, grundschül**, kindfrau*, kleines mädchen*,
-            kleine mädchen, kleinen mädchen*, junges mädchen, jungen mädchen, winziges mädchen, kleiner junge,
-            kleinen jungen, kleine jungen, junger bub, bub, buben, knabe*, knäblein, töchterchen, söhnchen,
-            vorpubertär*, pubertierend*, halbwüchsig*, mägdelein""",
+            schulmädchen*, schuljunge*, schülerin*, schulanfänger*, erstklässler*, schüler, schülern,
+            grundschül**, kindfrau*, kleines mädchen*, kleine mädchen, kleinen mädchen*, junges mädchen, jungen
+            mädchen, winziges mädchen, kleiner junge, kleinen jungen, kleine jungen, junger bub, bub, buben,
+            knabe*, knäblein, töchterchen, söhnchen, vorpubertär*, pubertierend*, halbwüchsig*, mägdelein""",
         "youth": "mädchen*, maedchen*, mädel*, mädl*, göre*, gör, bursche*, tochter, töchter*, sohn, söhne*",
         "strong": """nackt*, splitternackt*, splitterfasernackt*, nacktheit, nacktfoto*, nacktbild*, unbekleidet*,
             entkleidet*, ausgezogen*, entblößt*, halbnackt*, ohne kleidung, ohne kleider, ohne klamotten, ohne
@@ -215,9 +215,9 @@ LANGUAGES: Mapping[str, Mapping[str, str]] = {
         "harmless": "çıplak göz*, çıplak ayak*, çıplak kör fare*, yalınayak",
     },
     "ja": {
-        "young": """子供, 子ども, こども, 少女, 少年, 幼女, 幼児, 女児, 男児, 児童, 女の子, 男の子, 小学生,
-            中学生, 高校生, 女子高生, 園児, 幼稚園, 保育園, 未成年, 赤ちゃん, 赤ん坊, ロリ, ロリータ, ショタ,
-            幼い, 女学生, 女子生徒, 乳児, 思春期, 十代, =jk, =js, =jc""",
+        "young": """子供, 子ども, こども, 少女, 少年, 幼女, 幼児, 女児, 男児, 児童, 女の子, 男の子, 小学, 年生,
+            小学生, 中学生, 高校生, 女子高生, 園児, 幼稚園, 保育園, 未成年, 赤ちゃん, 赤ん坊, ロリ, ロリータ,
+            ショタ, 幼い, 女学生, 女子生徒, 乳児, 思春期, 十代, =jk, =js, =jc""",
         "youth": "娘, 息子, 女子",
         "strong": """裸, ヌード, 脱衣, 脱ぐ, 脱いだ, 脱いで, 服を着ていない, 服なし, トップレス, 性的, 性行為,
             性交, セックス, エロ, エッチ, えっち, わいせつ, 猥褻, 淫ら, 淫行""",

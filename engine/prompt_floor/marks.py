@@ -27,12 +27,21 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Word:
-    """A word of the lexicon. One that is its language's own counts only beside words of that language."""
+    """A word of the lexicon.
+
+    Args:
+        kind: what it is.
+        languages: that have it.
+        own: whether it counts beside words of its language alone.
+        nakedness: whether the young of animals may be so.
+        of_clothes: whether it says nothing about a thing, though it is called so.
+    """
 
     kind: Kind
     languages: frozenset[str]
     own: bool = False
     nakedness: bool = False
+    of_clothes: bool = False
 
 
 class Mark(NamedTuple):
@@ -76,6 +85,8 @@ _STRIPPING = "stripping"
 _TO_PLACES = words("of in at near from to")
 _NAKEDNESS = words("nude naked nudity topless undressed unclothed")
 
+_OF_CLOTHES = frozenset(terms("see through, wet shirt, wet t shirt"))
+
 _STRIPPED = Vocabulary(
     (word, None)
     for word in words("bark paint wallpaper varnish corn husk leave wire cable copper insulation bed floor furniture")
@@ -106,7 +117,7 @@ def _lexicon() -> Iterator[tuple[str, Word]]:
         else:
             shared.setdefault((term, kind), set()).add(language)
     for (term, kind), languages in shared.items():
-        yield term, Word(kind, frozenset(languages), nakedness=term in _NAKEDNESS)
+        yield term, Word(kind, frozenset(languages), False, term in _NAKEDNESS, term in _OF_CLOTHES)
 
 
 def _listed() -> Iterator[tuple[str, Kind, str]]:
@@ -189,6 +200,8 @@ class _Look:
     def _is_of_a_thing(self, hit: Hit[Word], young: Collection[int]) -> bool:
         """Return whether it is a thing that is naked: a nude statue, an arbre nu, stripping bark."""
         words = self._reading.words
+        if hit.value.of_clothes:
+            return False
         end = self._thing_behind(hit.end, _FILLERS)
         if words[hit.start] == _STRIPPING and end is None:
             end = self._stripped_behind(hit.end)

@@ -103,6 +103,8 @@ def find_persons(text: str, readings: tuple[Reading, ...]) -> Iterator[range]:
 
 def _named(reading: Reading) -> Iterator[range]:
     words, gaps, chunks = reading.words, reading.gaps, reading.chunks
+    if _GIVEN.isdisjoint(words):
+        return
     for place in range(len(words) - 1):
         behind = words[place + 1]
         if words[place] not in _GIVEN or gaps[place + 1] == COMMA or len(behind) < 3 or not behind.isalpha():

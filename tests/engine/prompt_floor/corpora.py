@@ -35,6 +35,11 @@ def severe() -> dict[str, tuple[str, ...]]:
     return {path.stem: _lines(path) for path in sorted((_FOLDER / "severe").iterdir())}
 
 
+def later() -> tuple[str, ...]:
+    """Return paraphrases that were tried when the rules were there; the words that were missing came in then."""
+    return _lines(_FOLDER / "later.txt")
+
+
 @cache
 def captions() -> dict[str, tuple[str, ...]]:
     """Return ordinary captions, by language; English ones with and without risky words apart."""

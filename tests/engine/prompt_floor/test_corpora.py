@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.engine.prompt_floor.corpora import captions, is_forbidden, risky_captions, severe
+from tests.engine.prompt_floor.corpora import captions, is_forbidden, later, risky_captions, severe
 
 ONCE_DRAWN = [
     "minor nude",
@@ -60,3 +60,7 @@ def test_of_ordinary_captions_one_in_two_hundred_is_refused_at_most_and_no_plain
     assert all(len(texts) >= 50 for texts in groups.values())
     assert len(refused) <= 0.005 * len(everything), refused
     assert refused <= set(risky_captions())
+
+
+def test_what_was_thought_of_after_the_rules_is_refused_too() -> None:
+    assert [text for text in later() if not is_forbidden(text)] == []
