@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 import time
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from engine.api import MAX_PROMPT_CHARACTERS
 from tests.engine.prompt_floor.corpora import captions, is_forbidden
 
-PLAIN = ", ".join(captions()["en_plain"])
+PLAIN = ", ".join(caption for caption in captions()["en_plain"] if not re.search(r"[0-9]", caption))
 MOST = 5.0
 TRIES = 4
 
@@ -123,4 +124,4 @@ def test_twice_the_text_costs_about_twice_as_much() -> None:
             ratio = cost_s(text) / cost_s(text[: len(text) // 2])
             if ratio <= 3:
                 break
-        assert ratio <= 3, piece
+        assert ratio <= 3, piece[:20]
