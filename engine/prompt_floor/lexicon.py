@@ -119,7 +119,7 @@ LANGUAGES: Mapping[str, Mapping[str, str]] = {
         "things": "statue, sculpture, arbre, branche, ampoule, roche, rocher, mur, tableau, terre, fresque",
         "harmless": """fromage râpé, pieds nus, pied nu, œil nu, mains nues, tête nue, mineur de charbon, mineurs
             de charbon, la mineur, do mineur, ré mineur, mi mineur, si mineur, accord mineur, étude de nu,
-            peinture de nu, statue nue""",
+            peinture de nu""",
     },
     "es": {
         "young": """niña, niño, niñita, niñito, niñez, nena, nene, bebé, =menor, =menores, menor de edad, menores

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from itertools import takewhile
 from typing import NamedTuple
 
 from engine.api.folding import COMMA, Reading
@@ -79,6 +80,7 @@ _ARTICLES = words("the a an some off old")
 # Behind a thing, what says that it shows somebody.
 _SHOWS = words("of as like showing depicting with d de des du di da von van der eines einer ein una un")
 _SHOWN_WITHIN = 4
+_POSSESSIVES = frozenset(("s", "的", "の"))
 _POSTPOSITIVE = frozenset(("fr", "es", "pt", "it"))
 _RELATIONS = words("beside near behind opposite facing fighting watching chasing versus vs")
 _STRIPPING = "stripping"
@@ -160,7 +162,10 @@ class _Look:
         found: dict[Kind, list[Hit[Word]]] = {kind: [] for kind in Kind}
         for hit in _WORDS.find(reading):
             found[hit.value.kind].append(hit)
-        if covered := [(hit.start, hit.end) for hit in found[Kind.HARMLESS] if self._is_one_phrase(hit)]:
+        self._persons = found[Kind.YOUNG] + found[Kind.YOUTH]
+        self._person_starts = {hit.start for hit in self._persons}
+        self._person_ends = {hit.end for hit in self._persons}
+        if covered := [(hit.start, hit.end) for hit in found[Kind.HARMLESS] if self._is_harmless(hit)]:
             found = {kind: _outside(covered, hits) for kind, hits in found.items()}
         self._things: dict[int, int] = {}
         for hit in found[Kind.THINGS]:
@@ -170,11 +175,21 @@ class _Look:
         self._young = found[Kind.YOUNG] + found[Kind.YOUTH]
         self._explicit = bool(found[Kind.EXPLICIT])
 
-    def _is_one_phrase(self, hit: Hit[Word]) -> bool:
-        """Return whether no comma parts a phrase, other than one in the name of a place."""
-        if COMMA not in self._reading.gaps[hit.start + 1 : hit.end]:
+    def _is_harmless(self, hit: Hit[Word]) -> bool:
+        """Return whether a phrase is one, with no comma but in the name of a place, and about nobody young."""
+        if COMMA in self._reading.gaps[hit.start + 1 : hit.end]:
+            return hit.start == 0 or self._reading.words[hit.start - 1] in _TO_PLACES
+        return not self._shows_a_person(hit.start, hit.end)
+
+    def _shows_a_person(self, start: int, end: int) -> bool:
+        """Return whether somebody young is what words show: a child's ..., ... of a child."""
+        words, gaps = self._reading.words, self._reading.gaps
+        if start > 1 and words[start - 1] in _POSSESSIVES and start - 1 in self._person_ends:
             return True
-        return hit.start == 0 or self._reading.words[hit.start - 1] in _TO_PLACES
+        if end == len(words) or gaps[end] == COMMA or words[end] not in _SHOWS:
+            return False
+        phrase = takewhile(lambda place: gaps[place] != COMMA, range(end, min(end + _SHOWN_WITHIN + 1, len(words))))
+        return not self._person_starts.isdisjoint(phrase)
 
     def into(self, marks: Marks) -> None:
         """Add what counts."""
@@ -182,11 +197,10 @@ class _Look:
         self._add_ages()
         if not (self._sexual or self._young):
             return
-        starts = {hit.start for hit in self._young}
         counted: set[tuple[Word, int]] = set()
         for hit in self._sexual:
             where = (hit.value, hit.chunk)
-            if where not in counted and not self._is_of_a_thing(hit, starts):
+            if where not in counted and not self._is_of_a_thing(hit):
                 counted.add(where)
         marks.sexual.update(Mark(word, chunk) for word, chunk in counted)
         marks.young.update(map(self._young_mark, self._young))
@@ -197,7 +211,7 @@ class _Look:
             if self._thing_behind(end, _FILLERS) is None:
                 self._young.append(Hit(_AGES[language], start, end, self._reading.chunks[start]))
 
-    def _is_of_a_thing(self, hit: Hit[Word], young: Collection[int]) -> bool:
+    def _is_of_a_thing(self, hit: Hit[Word]) -> bool:
         """Return whether it is a thing that is naked: a nude statue, an arbre nu, stripping bark."""
         words = self._reading.words
         if hit.value.of_clothes:
@@ -207,14 +221,9 @@ class _Look:
             end = self._stripped_behind(hit.end)
         if end is None and not hit.value.languages.isdisjoint(_POSTPOSITIVE) and hit.start in self._thing_ends:
             end = hit.end if self._reading.gaps[hit.start] != COMMA else None
-        if end is None:
+        if end is None or self._shows_a_person(hit.start, end):
             return False
-        if end == len(words) or self._reading.gaps[end] == COMMA:
-            return True
-        if end in young:
-            return False
-        shows = words[end] in _SHOWS
-        return not (shows and any(place in young for place in range(end, end + _SHOWN_WITHIN + 1)))
+        return end == len(words) or self._reading.gaps[end] == COMMA or end not in self._person_starts
 
     def _thing_behind(self, place: int, fillers: Collection[str]) -> int | None:
         """Return where a thing ends that is named next, or None."""
