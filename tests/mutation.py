@@ -121,8 +121,12 @@ class Mutant:
 
 
 def changes(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    """Change a tree, one thing at a time; yields the line and what was changed, while it is."""
+    """Change a tree, one thing at a time, but no decorators; yields the line and what was changed, while it is."""
+    tops = [top for node in ast.walk(tree) for top in getattr(node, "decorator_list", ())]
+    decorators = {id(node) for top in tops for node in ast.walk(top)}
     for parent in ast.walk(tree):
+        if id(parent) in decorators:
+            continue
         for name, value in list(ast.iter_fields(parent)):
             for place, node in enumerate(value) if isinstance(value, list) else [(None, value)]:
                 if not isinstance(node, ast.AST) or _is_docstring(parent, node):

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 
 import pytest
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 
 from bot.words import BlockedPhrase, examples_of, find_same, has_words, read_phrases
 from bot.words import find_phrase as find_blocked
-from tests.engine.prompt_floor.corpora import lookalikes
+from engine.api import MAX_PROMPT_CHARACTERS
+from tests.engine.prompt_floor.corpora import captions, lookalikes
 
 PHRASE = "greg rutkowski"
 
@@ -238,3 +240,22 @@ def test_a_phrase_is_looked_for_exactly_or_with_its_plurals(forms: bool, caught:
     texts = ["banana", "bananas", "banana's", "bananarama", "ban"]
 
     assert [text for text in texts if find_phrase(["banana"], [text], forms=forms)] == caught
+
+
+@pytest.mark.parametrize(
+    "piece", ["a", "a1 ", "z*bra ", "z e b r a ", "zebr", "zebra ", "\ufdfa", "\u202ea ", "((", "猫"]
+)
+def test_no_prompt_costs_more_than_five_times_as_much_as_plain_text_of_its_length(piece: str) -> None:
+    phrases = [BlockedPhrase(f"{word} {number}") for number in range(20) for word in WORDS]
+    plain = ", ".join(text for text in captions()["en_plain"] if not re.search("[0-9]", text))[:MAX_PROMPT_CHARACTERS]
+    text = (piece * len(plain))[: len(plain)]
+
+    def cost_s(prompt: str) -> float:
+        took = []
+        for _ in range(3):
+            began = time.thread_time()
+            find_blocked(phrases, [prompt])
+            took.append(time.thread_time() - began)
+        return min(took)
+
+    assert min(cost_s(text) / cost_s(plain) for _ in range(4)) <= 5
