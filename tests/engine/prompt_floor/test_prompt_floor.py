@@ -100,6 +100,10 @@ INNOCENT = [
     "kitten, puppy, kid goat",
     "a 16 year old whisky in a glass",
     "adult woman in an evening dress, 45 years old",
+    "nude woman, 18 years old, oil painting",
+    "a nude man aged 18, marble",
+    "nude woman of twenty years",
+    "nude woman over 18",
     "a dress up doll, Middle-earth, a mass, a hitch, Arsenal",
 ]
 
