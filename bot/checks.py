@@ -23,7 +23,14 @@ def member_of(interaction: discord.Interaction) -> Member:
         user_id=interaction.user.id,
         role_ids=frozenset(role.id for role in interaction.user.roles),
         may_moderate=permissions.manage_guild or permissions.administrator,
+        age_restricted=is_age_restricted(interaction.channel),
     )
+
+
+def is_age_restricted(channel: object) -> bool:
+    """Return whether Discord says that a channel is age-restricted; a thread is what its parent is."""
+    is_nsfw = getattr(channel, "is_nsfw", None)
+    return bool(is_nsfw and is_nsfw())
 
 
 def moderator_of(interaction: discord.Interaction) -> Member:

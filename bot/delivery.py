@@ -12,7 +12,7 @@ from typing import Protocol
 import discord
 
 from bot import replies
-from bot.policy import ModelDenied
+from bot.policy import ModelDenied, NotAgeRestricted, WordsBlocked
 from bot.post import Post, Undeliverable
 from bot.records import UNFINISHED, Generation, JobState
 from bot.replies import NOT_TAKEN, TOO_LARGE, Card
@@ -168,19 +168,20 @@ class Delivery:
             case JobState.DELETED:
                 await self._take_away(post, again_after_s=RETRY_AFTER_S)
             case JobState.WITHHELD:
-                await self._put_words(post, replies.withheld(generation))
+                why = await self._usecases.deliver.why_withheld(generation, post.is_age_restricted)
+                await self._put_words(post, replies.withheld(generation, why))
             case JobState.FAILED | JobState.CANCELLED:
                 await self._put_words(post, replies.ended(generation))
 
     async def _hand_over_pictures(self, generation: Generation, post: Post) -> None:
         deliver = self._usecases.deliver
         try:
-            message = await self._put(post, partial(self._pack, generation))
+            message = await self._put(post, partial(self._pack, generation, post))
             if message is not None:
                 attachment_ids = tuple(attachment.id for attachment in message.attachments)
                 await self._record(post.name, deliver.delivered(post.name, message.id, attachment_ids))
-        except ModelDenied:
-            await self._put_words(post, replies.withheld(generation))
+        except (ModelDenied, WordsBlocked, NotAgeRestricted) as why:
+            await self._put_words(post, replies.withheld(generation, why))
         except GenerationDeleted:
             await self._take_away(post, again_after_s=RETRY_AFTER_S)
         except Undeliverable as error:
@@ -188,8 +189,8 @@ class Delivery:
             await post.remove()  # what it shows is not how the job ended
             await deliver.failed(generation.id, error.code)
 
-    async def _pack(self, generation: Generation) -> Packed:
-        parcel = await self._usecases.deliver.prepare(generation.id)
+    async def _pack(self, generation: Generation, post: Post) -> Packed:
+        parcel = await self._usecases.deliver.prepare(generation.id, post.is_age_restricted)
         view = self._buttons.result(generation, [index for index, _ in parcel.pictures])
         return replies.result(parcel), view
 

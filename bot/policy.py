@@ -6,18 +6,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from bot.words import find_phrase
+from bot.words import BlockedPhrase, find_phrase
 from engine.api import MAX_IMAGES, ModelInfo, Recipe
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """Who asks, and where. `may_moderate` is Manage Server, read from Discord at every call."""
+    """Who asks, and where; read from Discord at every call.
+
+    Args:
+        may_moderate: has Manage Server.
+        age_restricted: whether the channel is.
+    """
 
     guild_id: int
     user_id: int
     role_ids: frozenset[int] = frozenset()
     may_moderate: bool = False
+    age_restricted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +71,9 @@ class GuildPolicy:
         denied_models: ids of models nobody here may use.
         default_model: id used when a member names none; None for the catalogue's first allowed one.
         negative_prompt: added to that of every new request; may be empty.
-        blocked_words: phrases that no prompt may hold, as they were typed.
+        blocked_words: phrases that no prompt may hold.
         previews: whether messages show what a picture will be while it is drawn.
+        age_restricted_only: whether pictures are drawn and shown in age-restricted channels alone.
     """
 
     limits: Limits
@@ -74,8 +81,9 @@ class GuildPolicy:
     denied_models: frozenset[str] = frozenset()
     default_model: str | None = None
     negative_prompt: str = ""
-    blocked_words: tuple[str, ...] = ()
+    blocked_words: tuple[BlockedPhrase, ...] = ()
     previews: bool = True
+    age_restricted_only: bool = False
 
 
 class Refusal(Exception):
@@ -100,6 +108,11 @@ class WordsBlocked(Refusal):
     """The prompt holds a phrase that the moderators blocked."""
 
     phrase: str
+
+
+@dataclass(eq=False)
+class NotAgeRestricted(Refusal):
+    """The moderators want pictures in age-restricted channels alone, and this is none."""
 
 
 @dataclass(eq=False)
@@ -207,10 +220,21 @@ def check_words(policy: GuildPolicy, recipes: Iterable[Recipe]) -> None:
         raise WordsBlocked(phrase)
 
 
-def check_another_phrase(policy: GuildPolicy) -> None:
-    """Raise TooManyPhrases if the guild may block no further phrase."""
-    if len(policy.blocked_words) >= MOST_PHRASES:
+def check_more_phrases(policy: GuildPolicy, phrases: Sequence[BlockedPhrase]) -> None:
+    """Raise TooManyPhrases if the guild would block more phrases than it may, with these."""
+    known = {each.text for each in policy.blocked_words}
+    if len(known.union(each.text for each in phrases)) > MOST_PHRASES:
         raise TooManyPhrases(MOST_PHRASES)
+
+
+def check_channel(policy: GuildPolicy, age_restricted: bool) -> None:
+    """Raise NotAgeRestricted if nothing may be drawn or shown in a channel.
+
+    Args:
+        age_restricted: what Discord says of the channel at this moment.
+    """
+    if policy.age_restricted_only and not age_restricted:
+        raise NotAgeRestricted
 
 
 def check_request(limits: Limits, wanted: Sequence[tuple[Recipe, ModelInfo]], usage: Usage) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import discord
 
+from bot.checks import is_age_restricted
 from bot.records import Generation
 from bot.replies import NO_MENTIONS, NOT_TAKEN, Card
 
@@ -61,6 +62,16 @@ class Post:
                 log.info("How large files may be where %s belongs is not known: %s", self.name, error)
                 return discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
         return guild.filesize_limit
+
+    async def is_age_restricted(self) -> bool:
+        """Return whether the channel is age-restricted at this moment; no, if Discord cannot say."""
+        channel: object = self._client.get_channel(self._channel.id)
+        if channel is None:  # a job that is resumed comes before the gateway's word
+            try:
+                channel = await self._client.fetch_channel(self._channel.id)
+            except (*NOT_TAKEN, discord.InvalidData) as error:
+                log.info("Whether the channel of %s is age-restricted is not known: %s", self.name, error)
+        return is_age_restricted(channel)
 
     async def respond(self, card: Card, view: discord.ui.View, *, one_more: bool = False) -> int:
         """Answer the interaction with the message, or make it of the answer it has, and return its id.

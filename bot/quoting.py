@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-import unicodedata
+
+from engine.api.folding import visible
 
 _ZERO_WIDTH_SPACE = "\u200b"
 _MARKDOWN = frozenset("\\*_~`|>[]()#")
 _LIST_MARKS = ("-", "+")
 _ELLIPSIS = "…"
-
-# Format characters that join letters and emoji stay; everything else of category Cf turns or hides text.
-_JOINERS = frozenset("\u200c\u200d")
 
 _INVITE = re.compile(r"(?i)(discord(?:app)?)(?=\s*\.)")
 _SCHEME = re.compile(r"://")
@@ -27,7 +25,7 @@ def inert(text: str, limit: int) -> str:
         text: what a member typed.
         limit: characters of the result, escapes included, at least 1.
     """
-    plain = " ".join(_visible(text).split())
+    plain = " ".join(visible(text).split())
     plain = _INVITE.sub(rf"\1{_ZERO_WIDTH_SPACE}", plain)
     plain = _SCHEME.sub(f":{_ZERO_WIDTH_SPACE}//", plain)
     pieces = [_escaped(character) for character in plain]
@@ -38,15 +36,7 @@ def inert(text: str, limit: int) -> str:
 
 def plain_cut(text: str, limit: int) -> str:
     """Return the visible text on one line in at most `limit` characters, for places where Discord reads no markup."""
-    return _cut(list(" ".join(_visible(text).split())), limit)
-
-
-def _visible(text: str) -> str:
-    return "".join(
-        " " if character.isspace() else character
-        for character in text
-        if character.isspace() or character in _JOINERS or unicodedata.category(character) not in ("Cc", "Cf", "Cs")
-    )
+    return _cut(list(" ".join(visible(text).split())), limit)
 
 
 def _escaped(character: str) -> str:

@@ -131,9 +131,18 @@ def ended(generation: Generation) -> Card:
     return Card(texts.ended_badly(generation, reason or texts.NOTHING_TO_SHOW))
 
 
-def withheld(generation: Generation) -> Card:
-    """Return why finished pictures are not posted."""
-    return Card(texts.ended_badly(generation, refusal_texts.withheld(generation.recipe.model)))
+def withheld(generation: Generation, why: policy.Refusal | None) -> Card:
+    """Return why finished pictures are not posted; `why` is None if what kept them back is gone."""
+    match why:
+        case policy.ModelDenied(model):
+            sentence = refusal_texts.withheld(model)
+        case policy.WordsBlocked(phrase):
+            sentence = word_texts.withheld(phrase)
+        case policy.NotAgeRestricted():
+            sentence = refusal_texts.WITHHELD_BY_CHANNEL
+        case _:
+            sentence = refusal_texts.WITHHELD
+    return Card(texts.ended_badly(generation, sentence))
 
 
 def broken(generation: Generation, reference: str) -> Card:
@@ -179,12 +188,12 @@ def _bad_prompt(error: api.BadPrompt) -> str:
     if error.reason == "empty":
         return refusal_texts.PROMPT_EMPTY
     if error.reason == "too_long":
-        return refusal_texts.prompt_too_long(error.length, error.limit)
+        return refusal_texts.text_too_long(error.part, error.length, error.limit)
     if error.reason == "unreadable":
         return refusal_texts.PROMPT_UNREADABLE
     if error.reason == "permutations":
         return refusal_texts.too_many_permutations(error.limit)
-    return refusal_texts.PROMPT_FORBIDDEN
+    return refusal_texts.PROMPT_FORBIDDEN if error.part == "prompt" else refusal_texts.NEGATIVE_FORBIDDEN
 
 
 def _bad_input(error: api.BadInput) -> str:
@@ -231,6 +240,7 @@ REPLIES: Mapping[type[BaseException], Callable[[Any], str]] = {
     policy.SizeOverLimit: lambda e: refusal_texts.size_over_limit(e.width, e.height, e.limit, e.nearest),
     policy.StepsOverLimit: lambda e: refusal_texts.steps_over_limit(e.asked, e.limit),
     policy.WordsBlocked: lambda e: word_texts.refused(e.phrase),
+    policy.NotAgeRestricted: lambda e: refusal_texts.NOT_AGE_RESTRICTED,
     policy.TooManyPhrases: lambda e: word_texts.too_many(e.limit),
     # the use cases
     refusals.UnknownGeneration: lambda e: texts.UNKNOWN_GENERATION,

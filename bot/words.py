@@ -1,140 +1,99 @@
-"""Find phrases in prompts, whatever they are dressed up in: how a server's blocked words are compared.
+"""The words that a server blocks: how they are written down, and how they are found in prompts.
 
-Letters, digits and the marks that belong to them spell a word, in any case and with or without accents. Whatever else
-there is parts words; the brackets, escapes, weights and LoRA tags of prompts may also vanish inside one. A phrase is
-found where its words stand whole and follow one another, with anything or nothing between them.
+`engine.api.folding` says which disguises are undone. A phrase is found where its words stand whole and follow one
+another, with anything or nothing between them; with forms, simple plurals of its last word count, too.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
-from engine.api import parse_prompt
+from engine.api.folding import STAR, fold, with_forms
+from engine.api.vocabulary import Vocabulary
 
-_PARTS = " "  # stands for what is between two words
-_MAY_VANISH = "("  # stands for what is, or is not
-_RUN = re.compile(rf"[^{_PARTS}{_MAY_VANISH}]+|[{_PARTS}{_MAY_VANISH}]+")
-
-_BRACKETS = frozenset("()[]{}<>\\")
-_WEIGHT_OR_LORA = re.compile(r"<lora:[^<>]*+>|:\s*+[+-]?[0-9.]++\s*+\)")
-_PAUSE = re.compile(r"\bBREAK\b")
-
-# Characters that nobody sees, beside those of the categories Cc, Cf and Me.
-_UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
-# Thai, Lao, Myanmar, Khmer, kana and Chinese characters, between which nobody writes spaces: each may be a word.
-_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
-# Letters that Unicode takes for others, and people do not.
-_SAME = str.maketrans("øłđħŧıаеорсухіѕјһкмтвнαβεικμορτχ", "oldhtiaeopcyxisjhkmtbhabeikmoptx") | str.maketrans(
-    {"æ": "ae", "œ": "oe"}
-)
+_GUILDS_REMEMBERED = 128
+_LISTED = re.compile(r'\s*(?:"([^"]*)"|“([^”]*)”|„([^“”]*)[“”]|«([^»]*)»|([^,]*))\s*(?:,|$)')
+# What may stand around a phrase's last letters and make another word of it; the first that does is the example.
+_OTHER_WORDS = ("{}ish", "un{}", "{}land")
 
 
 @dataclass(frozen=True, slots=True)
-class _Spelling:
-    """A text as it is compared.
+class BlockedPhrase:
+    """A phrase that no prompt of a server may hold.
 
     Args:
-        letters: all words, with nothing between them.
-        edges: places in `letters` where a word may begin or end.
-        parted: those of them where one has to.
+        text: as it was typed.
+        forms: whether plurals of it are blocked, too.
     """
 
-    letters: str
-    edges: frozenset[int]
-    parted: frozenset[int]
+    text: str
+    forms: bool = True
 
-    def same(self, other: _Spelling) -> bool:
-        """Return whether both have the same words."""
-        return (self.letters, self.edges) == (other.letters, other.edges)
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """What a phrase stops besides itself, and what it does not though it looks like it; empty if there is no such."""
+
+    stopped: str
+    let_through: str
+
+
+def read_phrases(typed: str) -> tuple[str, ...]:
+    """Return the phrases of a list with commas between them; quotes keep one with commas in it whole."""
+    found = ("".join(filter(None, match.groups())) for match in _LISTED.finditer(typed))
+    phrases = (" ".join(phrase.strip('"“”„«»').split()) for phrase in found)
+    return tuple(dict.fromkeys(phrase for phrase in phrases if phrase))
 
 
 def has_words(phrase: str) -> bool:
     """Return whether there is anything in a phrase to look for."""
-    return bool(_spelling(phrase).letters)
+    return bool(fold(phrase)[0].words)
 
 
-def find_same(phrases: Iterable[str], phrase: str) -> str | None:
+def find_same(phrases: Iterable[BlockedPhrase], phrase: str) -> BlockedPhrase | None:
     """Return the first of the phrases that is the same as another one, however the two are written."""
-    wanted = _spelling(phrase)
-    return next((each for each in phrases if _spelling(each).same(wanted)), None)
+    wanted = fold(phrase)[0].words
+    return next((each for each in phrases if fold(each.text)[0].words == wanted), None)
 
 
-def find_phrase(phrases: Sequence[str], prompts: Iterable[str]) -> str | None:
-    """Return a phrase that one of the prompts holds, or None. Takes time proportional to the length of each.
+def find_phrase(phrases: Sequence[BlockedPhrase], texts: Iterable[str]) -> str | None:
+    """Return a phrase that one of the texts holds, or None. Takes time in proportion to the length of each.
 
     Args:
         phrases: what is looked for, plain words.
-        prompts: with any syntax.
+        texts: prompts, with any syntax, and other words that decide what is drawn.
     """
     if not phrases:
         return None
-    wanted = [(phrase, _spelling(phrase)) for phrase in phrases]
-    views = [_spelling(view) for prompt in prompts for view in _views(prompt)]
-    return next((phrase for phrase, spelling in wanted if any(_holds(view, spelling) for view in views)), None)
+    vocabularies = _vocabularies(tuple(phrases))
+    readings = (reading for text in texts for reading in fold(text))
+    return next(
+        (hit.value for reading in readings for vocabulary in vocabularies for hit in vocabulary.find(reading)), None
+    )
 
 
-def _views(prompt: str) -> tuple[str, str]:
-    """Return a prompt as the model reads it, and as a person does, who sees two words in `(red:1.2)(fox)`."""
-    parted = _WEIGHT_OR_LORA.sub(_MAY_VANISH, _PAUSE.sub(_PARTS, prompt))
-    return parse_prompt(prompt).text, parted
+def examples_of(phrase: BlockedPhrase) -> Examples:
+    """Return what to tell a moderator about a phrase; tried, so that it is true."""
+    before, _, last = phrase.text.rpartition(" ")
+    plurals = [f"{before} {form}".strip() for form in with_forms(last.lower()) if form != last.lower()]
+    dotted = f"{before} {'.'.join(last)}".strip()
+    stopped = next((text for text in [*plurals[:1], dotted, phrase.text.upper()] if _stops(phrase, text)), "")
+    others = [*plurals[:1], *(f"{before} {other.format(last)}".strip() for other in _OTHER_WORDS)]
+    return Examples(stopped, next((other for other in others if not _stops(phrase, other)), ""))
 
 
-def _holds(text: _Spelling, phrase: _Spelling) -> bool:
-    start = text.letters.find(phrase.letters)
-    while start >= 0:
-        end = start + len(phrase.letters)
-        if start in text.edges and end in text.edges:
-            inside = text.parted.intersection(range(start + 1, end))
-            if all(place - start in phrase.edges for place in inside):
-                return True
-        start = text.letters.find(phrase.letters, start + 1)
-    return False
+def _stops(phrase: BlockedPhrase, text: str) -> bool:
+    return text != phrase.text and find_phrase([phrase], [text]) is not None
 
 
-def _spelling(text: str) -> _Spelling:
-    words: list[str] = []
-    edges, parted = {0}, set()
-    length = 0
-    for run in _RUN.findall(_folded(text)):
-        if run[0] in (_PARTS, _MAY_VANISH):
-            edges.add(length)
-            if _PARTS in run:
-                parted.add(length)
-        else:
-            words.append(run)
-            length += len(run)
-    return _Spelling("".join(words), frozenset(edges | {length}), frozenset(parted))
-
-
-def _folded(text: str) -> str:
-    """Return the text's words in one spelling of each letter, with _PARTS and _MAY_VANISH between them."""
-    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
-    kept = "".join(map(_letter, _UNSEEN.sub("", plain))).translate(_SAME)
-    return _UNSPACED.sub(rf"{_MAY_VANISH}\g<0>{_MAY_VANISH}", unicodedata.normalize("NFC", kept))
-
-
-def _letter(character: str) -> str:
-    """Return what stands for a character of a decomposed text; nothing for an accent."""
-    if character.isalnum():
-        return character
-    if character in _BRACKETS:
-        return _MAY_VANISH
-    category = unicodedata.category(character)
-    if category in ("Cc", "Cf", "Me") and not character.isspace():
-        return ""
-    if category.startswith("M"):
-        return "" if _is_accent(character) else character
-    return _PARTS
-
-
-def _is_accent(mark: str) -> bool:
-    """Return whether a mark may be left out: vowel signs of Indian scripts and the voicing of kana may not.
-
-    By Unicode's combining classes: 1 strikes through, 10 to 36 are the points of Hebrew and Arabic, and from 200 on it
-    is those that stand above or below.
-    """
-    place = unicodedata.combining(mark)
-    return place == 1 or 10 <= place <= 36 or place >= 200
+@lru_cache(maxsize=_GUILDS_REMEMBERED)
+def _vocabularies(phrases: tuple[BlockedPhrase, ...]) -> tuple[Vocabulary[str], ...]:
+    parts = [(forms, [each for each in phrases if each.forms is forms]) for forms in (True, False)]
+    return tuple(
+        Vocabulary(((each.text.strip(f"{STAR} "), each.text) for each in part), forms=forms)
+        for forms, part in parts
+        if part
+    )

@@ -22,6 +22,7 @@ from engine.api.embedded_texts import (
 from engine.api.metadata import embedded_texts
 
 PNG, WEBP, JPEG = "image/png", "image/webp", "image/jpeg"
+JPEG_SEGMENT_BYTES = 65_533
 JPEG_QUALITIES = (95, 90, 80, 65, 50)
 WEBP_MAX_SIDE = 16383
 
@@ -58,6 +59,7 @@ def encode_picture(picture: Image.Image, wrapping: Wrapping) -> tuple[bytes, str
         data = _saved(picture, "WEBP", lossless=True, exif=exif)
         if len(data) <= wrapping.max_bytes:
             return data, WEBP
+    exif = _fitting_exif(texts)
     for quality in JPEG_QUALITIES:
         data = _saved(picture, "JPEG", quality=quality, exif=exif)
         if len(data) <= wrapping.max_bytes:
@@ -79,14 +81,22 @@ def _png(picture: Image.Image, texts: Texts) -> bytes:
 
 
 def _exif(texts: Texts) -> bytes:
-    if not texts:
+    tags = {}
+    if PARAMETERS in texts:
+        tags[USER_COMMENT] = UNICODE_HEAD + texts[PARAMETERS].encode("utf-16-be")
+    if RECIPE in texts:
+        tags[MAKER_NOTE] = RECIPE_HEAD + texts[RECIPE].encode()
+    if not tags:
         return b""
     exif = Image.Exif()
-    exif[EXIF_DIRECTORY] = {
-        USER_COMMENT: UNICODE_HEAD + texts[PARAMETERS].encode("utf-16-be"),
-        MAKER_NOTE: RECIPE_HEAD + texts[RECIPE].encode(),
-    }
+    exif[EXIF_DIRECTORY] = tags
     return exif.tobytes()
+
+
+def _fitting_exif(texts: Texts) -> bytes:
+    """Return what fits into the one segment that a JPEG has for it: all, or the recipe alone, or nothing."""
+    alone = {keyword: text for keyword, text in texts.items() if keyword == RECIPE}
+    return next(exif for exif in map(_exif, (texts, alone, {})) if len(exif) <= JPEG_SEGMENT_BYTES)
 
 
 def _saved(picture: Image.Image, form: str, **options: object) -> bytes:

@@ -96,7 +96,7 @@ def check_recipe(recipe: Recipe, catalog: Catalog, pulls: bool = False) -> None:
         raise UnknownModel(recipe.model, tuple(info.id for info in catalog.infos()))
     _without(_absent(catalog), entry.info).check(recipe)
     check_prompt(recipe.prompt)
-    check_negative_prompt(recipe.negative_prompt)
+    check_negative_prompt(recipe.negative_prompt, recipe.prompt)
     if recipe.model_revision != entry.info.revision:
         reason = f"revision {recipe.model_revision} was asked for, and the catalogue has {entry.info.revision}"
         raise ModelUnavailable(recipe.model, reason)

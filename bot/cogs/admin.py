@@ -18,6 +18,7 @@ from bot.usecases import Usecases
 from bot.usecases.refusals import WrongValue
 
 LOG_LENGTH = 10
+_MATCHES = (word_texts.WITH_FORMS, word_texts.EXACT)
 
 Interaction = discord.Interaction[Any]
 Choices = list[app_commands.Choice[str]]
@@ -33,6 +34,8 @@ class Admin(commands.GroupCog, name="admin", description=texts.ADMIN):
     negative = app_commands.Group(name="negative", description=texts.ADMIN_NEGATIVE)
     previews = app_commands.Group(name="previews", description=texts.ADMIN_PREVIEWS)
     words = app_commands.Group(name="words", description=word_texts.ADMIN_WORDS)
+
+    channels = app_commands.Group(name="channels", description=texts.ADMIN_CHANNELS)
 
     def __init__(self, usecases: Usecases) -> None:
         self._admin = usecases.admin
@@ -141,18 +144,27 @@ class Admin(commands.GroupCog, name="admin", description=texts.ADMIN):
         await replies.tell(interaction, texts.PREVIEWS_OFF)
 
     @words.command(name="block", description=word_texts.ADMIN_WORDS_BLOCK)
-    @app_commands.describe(words=word_texts.ADMIN_WORDS_TO_BLOCK)
-    async def block_words(self, interaction: Interaction, words: str) -> None:
-        """Refuse requests with a phrase in the prompt."""
-        phrase = await self._admin.block_words(moderator_of(interaction), words)
-        await replies.tell(interaction, word_texts.blocked(phrase))
+    @app_commands.describe(words=word_texts.ADMIN_WORDS_TO_BLOCK, match=word_texts.ADMIN_WORDS_MATCH)
+    @app_commands.choices(match=[app_commands.Choice(name=name, value=name) for name in _MATCHES])
+    async def block_words(self, interaction: Interaction, words: str, match: str = word_texts.WITH_FORMS) -> None:
+        """Refuse requests with phrases in the prompt."""
+        phrases = await self._admin.block_words(moderator_of(interaction), words, match == word_texts.WITH_FORMS)
+        await replies.tell(interaction, word_texts.blocked(phrases))
 
     @words.command(name="allow", description=word_texts.ADMIN_WORDS_ALLOW)
     @app_commands.describe(words=word_texts.ADMIN_WORDS_BLOCKED)
     async def allow_words(self, interaction: Interaction, words: str) -> None:
-        """Refuse a phrase no longer."""
-        phrase = await self._admin.allow_words(moderator_of(interaction), words)
-        await replies.tell(interaction, word_texts.allowed(phrase))
+        """Refuse phrases no longer."""
+        phrases = await self._admin.allow_words(moderator_of(interaction), words)
+        await replies.tell(interaction, word_texts.allowed(phrases))
+
+    @words.command(name="test", description=word_texts.ADMIN_WORDS_TEST)
+    @app_commands.describe(prompt=word_texts.ADMIN_WORDS_PROMPT)
+    async def test_words(self, interaction: Interaction, prompt: str) -> None:
+        """Say whether a prompt would be refused for its words."""
+        await replies.tell(
+            interaction, word_texts.tested(await self._admin.test_words(moderator_of(interaction), prompt))
+        )
 
     @allow_words.autocomplete("words")
     async def offer_words(self, interaction: Interaction, current: str) -> Choices:
@@ -160,15 +172,22 @@ class Admin(commands.GroupCog, name="admin", description=texts.ADMIN):
         member = member_of(interaction)
         if not member.may_moderate:
             return []
-        return offer(
-            current, [(phrase, phrase) for phrase in (await self._admin.policy(member.guild_id)).blocked_words]
-        )
+        blocked = (await self._admin.policy(member.guild_id)).blocked_words
+        return offer(current, [(phrase.text, phrase.text) for phrase in blocked])
 
     @words.command(name="list", description=word_texts.ADMIN_WORDS_LIST)
     async def list_words(self, interaction: Interaction) -> None:
         """Show what is blocked."""
         policy = await self._admin.policy(moderator_of(interaction).guild_id)
         await replies.tell(interaction, word_texts.listing(policy.blocked_words))
+
+    @channels.command(name="age_restricted_only", description=texts.ADMIN_CHANNELS_AGE_RESTRICTED)
+    @app_commands.describe(only=texts.ADMIN_CHANNELS_ONLY)
+    @app_commands.choices(only=[app_commands.Choice(name=name, value=name) for name in (texts.ON, texts.OFF)])
+    async def set_age_restricted_only(self, interaction: Interaction, only: str) -> None:
+        """Choose in which channels pictures are drawn and shown."""
+        await self._admin.set_age_restricted_only(moderator_of(interaction), only == texts.ON)
+        await replies.tell(interaction, texts.AGE_RESTRICTED_ONLY if only == texts.ON else texts.ALL_CHANNELS)
 
     @app_commands.command(name="log", description=texts.ADMIN_LOG)
     async def show_log(self, interaction: Interaction) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from bot.policy import GuildPolicy
 from bot.records import LogEntry
 from bot.storage.database import Database, Transaction
+from bot.words import BlockedPhrase
 
 EVERYBODY = 0  # role_id of the limits that hold for every member
 
@@ -32,7 +33,7 @@ class Guilds:
         guild = await transaction.one("SELECT * FROM guilds WHERE guild_id = :guild", values)
         denied = await transaction.all("SELECT model FROM denied_models WHERE guild_id = :guild", values)
         blocked = await transaction.all(
-            "SELECT phrase FROM blocked_words WHERE guild_id = :guild ORDER BY phrase", values
+            "SELECT phrase, forms FROM blocked_words WHERE guild_id = :guild ORDER BY phrase", values
         )
         limits: dict[int, dict[str, int]] = {}
         for row in await transaction.all("SELECT role_id, name, value FROM limits WHERE guild_id = :guild", values):
@@ -44,8 +45,9 @@ class Guilds:
             denied_models=frozenset(row["model"] for row in denied),
             default_model=guild["default_model"] if guild else None,
             negative_prompt=guild["negative_prompt"] if guild else "",
-            blocked_words=tuple(row["phrase"] for row in blocked),
+            blocked_words=tuple(BlockedPhrase(row["phrase"], bool(row["forms"])) for row in blocked),
             previews=self._defaults.previews if guild is None or guild["previews"] is None else bool(guild["previews"]),
+            age_restricted_only=bool(guild["age_restricted_only"]) if guild else False,
         )
 
     async def allow(self, guild_id: int, model: str, entry: LogEntry) -> None:
@@ -103,23 +105,38 @@ class Guilds:
             await _log(transaction, guild_id, entry)
 
     async def block_words(
-        self, guild_id: int, phrase: str, entry: LogEntry, check: Callable[[GuildPolicy], None]
+        self, guild_id: int, phrases: Sequence[BlockedPhrase], entry: LogEntry, check: Callable[[GuildPolicy], None]
     ) -> None:
-        """Keep a phrase out of the guild's prompts, unless `check` raises on the guild's policy of this moment."""
+        """Keep phrases out of the guild's prompts, unless `check` raises on the guild's policy of this moment."""
         async with self._database.write() as transaction:
             check(await self.policy_in(transaction, guild_id))
-            await transaction.run(
-                "INSERT OR IGNORE INTO blocked_words (guild_id, phrase) VALUES (:guild, :phrase)",
-                {"guild": guild_id, "phrase": phrase},
+            await transaction.run_many(
+                """
+                INSERT INTO blocked_words (guild_id, phrase, forms) VALUES (:guild, :phrase, :forms)
+                ON CONFLICT (guild_id, phrase) DO UPDATE SET forms = excluded.forms
+                """,
+                [{"guild": guild_id, "phrase": each.text, "forms": int(each.forms)} for each in phrases],
             )
             await _log(transaction, guild_id, entry)
 
-    async def allow_words(self, guild_id: int, phrase: str, entry: LogEntry) -> None:
-        """Let the guild's prompts hold a phrase again."""
+    async def allow_words(self, guild_id: int, phrases: Sequence[BlockedPhrase], entry: LogEntry) -> None:
+        """Let the guild's prompts hold phrases again."""
+        async with self._database.write() as transaction:
+            await transaction.run_many(
+                "DELETE FROM blocked_words WHERE guild_id = :guild AND phrase = :phrase",
+                [{"guild": guild_id, "phrase": each.text} for each in phrases],
+            )
+            await _log(transaction, guild_id, entry)
+
+    async def set_age_restricted_only(self, guild_id: int, only: bool, entry: LogEntry) -> None:
+        """Set whether pictures are drawn and shown in age-restricted channels alone."""
         async with self._database.write() as transaction:
             await transaction.run(
-                "DELETE FROM blocked_words WHERE guild_id = :guild AND phrase = :phrase",
-                {"guild": guild_id, "phrase": phrase},
+                """
+                INSERT INTO guilds (guild_id, age_restricted_only) VALUES (:guild, :only)
+                ON CONFLICT (guild_id) DO UPDATE SET age_restricted_only = excluded.age_restricted_only
+                """,
+                {"guild": guild_id, "only": int(only)},
             )
             await _log(transaction, guild_id, entry)
 

@@ -35,6 +35,9 @@ ADMIN_NEGATIVE_WORDS = "Words with commas between, such as: text, watermark"
 ADMIN_PREVIEWS = "Whether pictures are seen while they are drawn"
 ADMIN_PREVIEWS_ON = "Show how a picture comes along while it is drawn"
 ADMIN_PREVIEWS_OFF = "Show pictures when they are finished, not before"
+ADMIN_CHANNELS = "Where pictures are drawn and shown"
+ADMIN_CHANNELS_AGE_RESTRICTED = "Draw and show pictures in age-restricted channels only, or in all channels"
+ADMIN_CHANNELS_ONLY = "On: in age-restricted channels only; off: in all"
 ADMIN_LOG = "Show the last ten changes of these settings"
 
 PREVIEWS_ON = "From the next request on, members see how their pictures come along."
@@ -99,6 +102,14 @@ def negative(words: str) -> str:
     if not words:
         return NEGATIVE_NONE
     return f"Every new request here also has this in its negative prompt: {inert(words, 700)}"
+
+
+ON, OFF = "on", "off"
+AGE_RESTRICTED_ONLY = (
+    "From now on pictures are drawn and shown in age-restricted channels only. Pictures still in the queue for others "
+    "are not posted."
+)
+ALL_CHANNELS = "Pictures are drawn and shown in all channels in which members may use commands."
 
 
 LOG_EMPTY = "Nothing has been changed yet."

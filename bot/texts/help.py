@@ -87,7 +87,8 @@ TROUBLE = """\
 - Things appear twice: choose one of the model's own sizes, then Upscale.
 - Unfinished or blurry: more `steps`, at least 20.
 - Nearly right: Vary keeps the picture and changes a little.
-- Held back: the safety checker is careful and can be wrong. Reroll, or use other words."""
+- Held back: the safety checker is careful and can be wrong. Reroll, or use other words.
+- Refused for its words: some things are drawn on no server. For grown-ups, write woman or man, not girl or boy."""
 
 # Topics that need nothing but words.
 PAGES = {"start": START, "prompts": PROMPTS, "syntax": SYNTAX, "settings": SETTINGS, "trouble": TROUBLE}

@@ -11,11 +11,27 @@ from bot.texts import WORD_LENGTH, choices, duration, moment, number, pictures
 
 PROMPT_EMPTY = "The prompt is empty. Describe what you want to see."
 PROMPT_UNREADABLE = "This prompt holds characters that are no text. Please type it again."
-PROMPT_FORBIDDEN = "This prompt asks for something that is never drawn here. Please try something else."
+PROMPT_FORBIDDEN = (
+    "This prompt seems to ask for something that is never drawn here. If it is about grown-ups, write woman or man; "
+    "otherwise please draw something else."
+)
 
 
-def prompt_too_long(length: int, limit: int) -> str:
-    return f"A prompt may have {limit} characters, and this one has {length}. Please shorten it."
+NEGATIVE_FORBIDDEN = (
+    "With this negative prompt, the prompt asks for something that is never drawn here. Please leave words for clothes "
+    "and for grown-ups out of it."
+)
+
+
+def text_too_long(part: str, length: int, limit: int) -> str:
+    """Say what was too long: what was typed, or what became of it."""
+    if part.startswith("whole "):
+        part = part.removeprefix("whole ")
+        return (
+            f"With the words of style, model, LoRAs and server, the {part} has {length} characters, and at most "
+            f"{limit} are drawn. Please shorten it, or leave some of these out."
+        )
+    return f"A {part} may have {limit} characters, and this one has {length}. Please shorten it."
 
 
 def too_many_permutations(limit: int) -> str:
@@ -83,6 +99,15 @@ NO_MODEL_ALLOWED = "This server's moderators have turned off every model, so not
 def model_denied(model: str, allowed: Sequence[str]) -> str:
     instead = f"Use {choices(allowed, 'or')} instead." if allowed else "No other model is left."
     return f"This server's moderators have turned off the model {inert(model, WORD_LENGTH)}. {instead}"
+
+
+NOT_AGE_RESTRICTED = (
+    "This server draws in age-restricted channels only, and this is none. Please go to one, or ask a moderator."
+)
+WITHHELD = "The pictures are not posted: this server's moderators changed meanwhile what is drawn here."
+WITHHELD_BY_CHANNEL = (
+    "The pictures are not posted: this server shows them in age-restricted channels only, and this is none any more."
+)
 
 
 def withheld(model: str) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from bot.policy import (
     LIMIT_NAMES,
@@ -12,19 +12,20 @@ from bot.policy import (
     GuildPolicy,
     Member,
     allowed_models,
-    check_another_phrase,
     check_model,
+    check_more_phrases,
 )
 from bot.records import LogEntry
 from bot.storage import Store
 from bot.usecases.lookup import find_model
-from bot.usecases.prompts import joined, storable
+from bot.usecases.prompts import check_typed, joined, storable
 from bot.usecases.refusals import NotAllowed, NotBlocked, WrongValue
-from bot.words import find_same, has_words
+from bot.words import BlockedPhrase, find_phrase, find_same, has_words, read_phrases
 from engine.api import EngineClient, ModelInfo, parse_prompt
 
 MAX_LOG_ENTRIES = 100
 LONGEST_NEGATIVE = 300
+LONGEST_DETAILS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,34 +106,55 @@ class Admin:
         entry = self._entry(member, "previews", "on" if previews else "off")
         await self._store.guilds.set_previews(member.guild_id, previews, entry)
 
-    async def block_words(self, member: Member, words: str) -> str:
-        """Refuse every new request whose prompt holds a phrase, and return it as it is kept.
+    async def block_words(self, member: Member, words: str, forms: bool = True) -> tuple[BlockedPhrase, ...]:
+        """Refuse every request whose prompt holds a phrase, and return the phrases as they are kept.
 
-        One that is blocked already, however it is written, stays as it is.
+        One that is blocked already, however it is written, keeps its spelling.
+
+        Args:
+            words: phrases with commas between them; quotes keep one whole.
+            forms: whether plurals of them are refused, too.
 
         Raises:
-            WrongValue: there is no word in it, or too much.
+            WrongValue: there is no word in one, or too much.
             TooManyPhrases: the guild has as many as it may.
         """
-        phrase = joined(storable(words))
-        entry = self._entry(member, "block words", phrase)
-        if not has_words(phrase):
-            raise WrongValue("words", phrase, "Write a word or a phrase that is not to be drawn.")
-        if len(phrase) > LONGEST_PHRASE:
-            raise WrongValue("words", phrase, f"A phrase may have {LONGEST_PHRASE} characters; please shorten it.")
-        known = find_same((await self.policy(member.guild_id)).blocked_words, phrase)
-        if known is None:
-            await self._store.guilds.block_words(member.guild_id, phrase, entry, check_another_phrase)
-        return known or phrase
+        typed = read_phrases(storable(words))
+        entry = self._entry(member, "block words", _listed(typed, "" if forms else "exact: "))
+        _check_phrases(typed)
+        known = (await self.policy(member.guild_id)).blocked_words
+        phrases = tuple(replace(find_same(known, text) or BlockedPhrase(text), forms=forms) for text in typed)
+        if not set(phrases) <= set(known):
+            await self._store.guilds.block_words(
+                member.guild_id, phrases, entry, lambda policy: check_more_phrases(policy, phrases)
+            )
+        return phrases
 
-    async def allow_words(self, member: Member, words: str) -> str:
-        """Let prompts hold a phrase again, and return it as it was kept. Raises NotBlocked if there is none such."""
+    async def allow_words(self, member: Member, words: str) -> tuple[BlockedPhrase, ...]:
+        """Let prompts hold phrases again, and return them as they were kept. Raises NotBlocked if one is none such."""
         _check_moderator(member)
-        known = find_same((await self.policy(member.guild_id)).blocked_words, words)
-        if known is None:
-            raise NotBlocked(words)
-        await self._store.guilds.allow_words(member.guild_id, known, self._entry(member, "allow words", known))
-        return known
+        known = (await self.policy(member.guild_id)).blocked_words
+        whole = find_same(known, words)
+        phrases = []
+        for text in [words] if whole else read_phrases(storable(words)) or [words]:
+            phrase = find_same(known, text)
+            if phrase is None:
+                raise NotBlocked(text)
+            phrases.append(phrase)
+        entry = self._entry(member, "allow words", _listed([phrase.text for phrase in phrases]))
+        await self._store.guilds.allow_words(member.guild_id, phrases, entry)
+        return tuple(phrases)
+
+    async def test_words(self, member: Member, prompt: str) -> str | None:
+        """Return a blocked phrase that a prompt holds, or None; nothing is drawn."""
+        _check_moderator(member)
+        check_typed(prompt)
+        return find_phrase((await self.policy(member.guild_id)).blocked_words, [storable(prompt)])
+
+    async def set_age_restricted_only(self, member: Member, only: bool) -> None:
+        """Have pictures drawn and shown in age-restricted channels alone, or in all."""
+        entry = self._entry(member, "age-restricted channels only", "on" if only else "off")
+        await self._store.guilds.set_age_restricted_only(member.guild_id, only, entry)
 
     async def set_limits(self, member: Member, changes: Mapping[str, int], role_id: int | None = None) -> GuildPolicy:
         """Change limits by name, for the guild or for one role, and return the new policy.
@@ -170,6 +192,20 @@ class Admin:
 def _check_moderator(member: Member) -> None:
     if not member.may_moderate:
         raise NotAllowed("moderate")
+
+
+def _check_phrases(phrases: Sequence[str]) -> None:
+    unreadable = next((phrase for phrase in phrases if not has_words(phrase)), None)
+    if not phrases or unreadable is not None:
+        raise WrongValue("words", unreadable or "", "Write words or phrases that are not to be drawn.")
+    for phrase in phrases:
+        if len(phrase) > LONGEST_PHRASE:
+            raise WrongValue("words", phrase, f"A phrase may have {LONGEST_PHRASE} characters; please shorten it.")
+
+
+def _listed(phrases: Sequence[str], before: str = "") -> str:
+    listed = before + ", ".join(phrases)
+    return listed if len(listed) <= LONGEST_DETAILS else f"{listed[: LONGEST_DETAILS - 1]}…"
 
 
 def _check_limits(changes: Mapping[str, int]) -> None:

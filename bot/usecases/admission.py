@@ -11,6 +11,7 @@ from bot.policy import (
     Limits,
     Member,
     Usage,
+    check_channel,
     check_model,
     check_request,
     check_words,
@@ -108,6 +109,7 @@ class Admission:
 
     def _check(self, member: Member, recipes: Sequence[Recipe], policy: GuildPolicy, usage: Usage) -> None:
         models = self._engine.models()
+        check_channel(policy, member.age_restricted)
         for recipe in recipes:
             check_model(policy, recipe.model, models)
         check_words(policy, recipes)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
-from bot.policy import Member, ModelDenied, check_model
+from bot.policy import Member, Refusal, check_channel, check_model, check_words
 from bot.records import Generation, JobState
 from bot.storage import IllegalMove, Store
 from bot.usecases.draw import Draw
@@ -14,6 +14,8 @@ from bot.usecases.hints import Hint, hint_for
 from bot.usecases.lookup import allowed_picture, check_owner, find_for, find_generation
 from bot.usecases.refusals import GenerationDeleted, NoSuchPicture
 from engine.api import EngineClient, Fault, ReviewedImage, Verdict
+
+AskChannel = Callable[[], Awaitable[bool]]
 
 _WITH_PICTURES = frozenset({JobState.FINISHED, JobState.DELIVERED})
 
@@ -41,6 +43,18 @@ class Parcel:
     hint: Hint | None = None
 
 
+async def not_age_restricted() -> bool:
+    """Answer for a channel of which nothing is known."""
+    return False
+
+
+def _said(age_restricted: bool) -> AskChannel:
+    async def answer() -> bool:
+        return age_restricted
+
+    return answer
+
+
 class Deliver:
     """Reads results back for the message that shows them, and records what became of that message."""
 
@@ -49,11 +63,14 @@ class Deliver:
         self._engine = engine
         self._draw = draw
 
-    async def prepare(self, generation_id: str) -> Parcel:
-        """Return the pictures of a finished job, if the policy still allows its model.
+    async def prepare(self, generation_id: str, is_age_restricted: AskChannel = not_age_restricted) -> Parcel:
+        """Return the pictures of a finished job, if the policy still allows its model, its words and its channel.
+
+        Args:
+            is_age_restricted: asks Discord of the channel at this moment.
 
         Raises:
-            ModelDenied: the model was withdrawn meanwhile; the result is withheld for good.
+            ModelDenied, WordsBlocked, NotAgeRestricted: not allowed any more; the result is withheld for good.
             UnknownGeneration, GenerationDeleted: there is nothing to deliver.
             NoSuchPicture: the job has no pictures: it is not over, failed, or was cancelled.
         """
@@ -61,8 +78,8 @@ class Deliver:
         if generation.state is JobState.DELETED:
             raise GenerationDeleted(generation_id)
         try:
-            await self._check_model(generation)
-        except ModelDenied:
+            await self._check_policy(generation, is_age_restricted)
+        except Refusal:
             if generation.state is JobState.FINISHED:
                 await self._store.jobs.withhold(generation_id)
             raise
@@ -107,11 +124,11 @@ class Deliver:
 
         Raises:
             UnknownGeneration, GenerationDeleted: there is no such generation here.
-            ModelDenied: its model was withdrawn.
+            ModelDenied, WordsBlocked, NotAgeRestricted: the policy does not allow its model, words or channel any more.
             NoSuchPicture: there is no such picture, it was blocked or withheld, or its file is past retention.
         """
         generation = await find_for(self._store, member, generation_id)
-        await self._check_model(generation)
+        await self._check_policy(generation, _said(member.age_restricted))
         allowed_picture(generation, index)
         picture = await self._store.pictures.read(generation_id, index)
         if picture is None:
@@ -134,9 +151,20 @@ class Deliver:
         self._draw.stop(generation_id)
         return deleted
 
-    async def _check_model(self, generation: Generation) -> None:
+    async def why_withheld(self, generation: Generation, is_age_restricted: AskChannel) -> Refusal | None:
+        """Return what would withhold a result now; None if nothing would any more."""
+        try:
+            await self._check_policy(generation, is_age_restricted)
+        except Refusal as refusal:
+            return refusal
+        return None
+
+    async def _check_policy(self, generation: Generation, is_age_restricted: AskChannel) -> None:
         policy = await self._store.guilds.policy(generation.place.guild_id)
+        if policy.age_restricted_only:
+            check_channel(policy, await is_age_restricted())
         check_model(policy, generation.recipe.model, self._engine.models())
+        check_words(policy, [generation.recipe])
 
     async def _parcel(self, generation: Generation) -> Parcel:
         pictures = []

@@ -13,7 +13,7 @@ from bot.usecases.admission import Admission, Origin
 from bot.usecases.lookup import find_model
 from bot.usecases.loras import with_loras, with_trigger_words
 from bot.usecases.presets import Preset, preset_scheduler, preset_size, preset_steps
-from bot.usecases.prompts import storable, whole_negative_prompt
+from bot.usecases.prompts import check_typed, storable, whole_negative_prompt
 from bot.usecases.refusals import UnknownStyle
 from bot.usecases.starts import Start
 from engine.api import (
@@ -96,6 +96,7 @@ class Imagine:
 
     async def recipe(self, member: Member, ask: Ask) -> Recipe:
         """Return what `accept` would have drawn. Raises what is wrong with the request, whatever was drawn before."""
+        check_typed(ask.prompt, ask.negative_prompt)
         policy = await self._store.guilds.policy(member.guild_id)
         info = self._model(policy, ask.model)
         worded = self._worded(ask, info, policy)

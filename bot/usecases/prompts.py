@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from engine.api import MAX_TYPED_CHARACTERS, BadPrompt
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -32,6 +34,13 @@ def joined(*parts: str) -> str:
     """Return the parts that are not blank, with commas between them, on one line."""
     on_one_line = (" ".join(part.split()).strip(" ,") for part in parts)
     return ", ".join(part for part in on_one_line if part)
+
+
+def check_typed(prompt: str, negative_prompt: str | None = None) -> None:
+    """Raise BadPrompt ("too_long") if a prompt or negative prompt is longer than a member may type."""
+    for part, text in (("prompt", prompt), ("negative prompt", negative_prompt or "")):
+        if len(text) > MAX_TYPED_CHARACTERS:
+            raise BadPrompt("too_long", len(text), MAX_TYPED_CHARACTERS, part)
 
 
 def storable(text: str) -> str:

@@ -13,6 +13,7 @@ from bot.storage import Store
 from bot.usecases.admission import Admission, Origin
 from bot.usecases.imagine import prompt_for
 from bot.usecases.lookup import drawn_recipe, find_for, find_model, kept_file
+from bot.usecases.prompts import check_typed
 from bot.usecases.starts import check_strength
 from engine.api import (
     PARSER_VERSION,
@@ -67,6 +68,7 @@ class Redraw:
             strength: how much of the picture is drawn anew, MIN_STRENGTH to 1.0.
         """
         check_strength(strength)
+        check_typed(prompt)
         parent, sha256 = await self._find(member, generation_id, index)
         info = self._model(parent)
         text = prompt_for(info, prompt.strip())

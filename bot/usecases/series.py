@@ -11,6 +11,7 @@ from bot.records import Generation, Kind, Place
 from bot.usecases.admission import Admission, Origin
 from bot.usecases.hints import Hint, hint_for
 from bot.usecases.imagine import Ask, Imagine
+from bot.usecases.prompts import check_typed
 from bot.usecases.refusals import AlreadyUnderWay, OfferOver, PictureInSeries
 from engine.api import EngineClient, expand_permutations
 
@@ -65,6 +66,7 @@ class Series:
             PictureInSeries: a picture was handed in, which is not remembered between an offer and its answer.
             Refusal, Refused, Unavailable: what `accept` would raise now.
         """
+        check_typed(ask.prompt, ask.negative_prompt)
         prompts = expand_permutations(ask.prompt, MOST_PROMPTS)
         if len(prompts) == 1:
             return None

@@ -14,7 +14,7 @@ from bot.usecases.prompts import Parts
 from bot.views.asking import draw
 from bot.views.press import Button, Host, pressed
 
-LONGEST_ANSWER = 240  # four of them make one prompt
+LONGEST_ANSWER = 900  # four of them make one prompt
 BUILD_FORM = re.compile("easel:build")
 
 

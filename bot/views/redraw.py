@@ -13,8 +13,8 @@ from bot.texts import inputs as texts
 from bot.usecases.refusals import WrongValue
 from bot.usecases.starts import STRENGTH
 from bot.views.press import GENERATION_ID, INDEX, Button, Host, pressed
+from engine.api import MAX_TYPED_CHARACTERS
 
-PROMPT_LENGTH = 1000
 OVER_FORM = re.compile(rf"easel:over:{GENERATION_ID}:{INDEX}")
 _NUMBER = re.compile(r"\d{0,3}(?:[.,]\d{1,6})?")
 _ROW = 1
@@ -49,7 +49,7 @@ def _form(generation_id: str, index: int, prompt: str) -> discord.ui.Modal:
     form = discord.ui.Modal(title=texts.FORM_TITLE, custom_id=f"easel:over:{generation_id}:{index}")
     paragraph = discord.TextStyle.paragraph
     words: discord.ui.TextInput[Any] = discord.ui.TextInput(
-        custom_id="prompt", style=paragraph, default=prompt[:PROMPT_LENGTH], max_length=PROMPT_LENGTH
+        custom_id="prompt", style=paragraph, default=prompt[:MAX_TYPED_CHARACTERS], max_length=MAX_TYPED_CHARACTERS
     )
     number: discord.ui.TextInput[Any] = discord.ui.TextInput(
         custom_id="strength", default=f"{STRENGTH:g}", max_length=8

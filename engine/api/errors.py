@@ -171,24 +171,28 @@ class OutOfRange(Refused):
 class BadPrompt(Refused):
     """The prompt cannot be drawn.
 
-    `reason`: empty, too_long, unreadable (no valid text), forbidden (anywhere), permutations (over `limit` prompts).
+    `reason`: empty, too_long, unreadable (no valid text), forbidden (on any server), permutations (its braces stand for
+    more than `limit` prompts).
+    `part`: of what: "prompt" and "negative prompt" are what was typed, "whole prompt" and "whole negative prompt" what
+    was made of it.
     """
 
     code = "bad_prompt"
     reason: str
     length: int = 0
     limit: int = 0
+    part: str = "prompt"
 
     def sentence(self) -> str:
         if self.reason == "empty":
             return "The prompt is empty. Describe what you want to see."
         if self.reason == "too_long":
-            return f"The prompt has {self.length} characters; at most {self.limit} are taken."
+            return f"The {self.part} has {self.length} characters; at most {self.limit} are taken."
         if self.reason == "unreadable":
             return "The prompt holds characters that are no text. Type it again."
         if self.reason == "permutations":
             return f"The braces of this prompt stand for more than {self.limit} prompts. Give fewer alternatives."
-        return "This prompt asks for something that is never drawn here."
+        return f"This {self.part} asks for something that is never drawn here."
 
 
 @dataclass(eq=False)

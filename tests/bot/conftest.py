@@ -261,6 +261,12 @@ class World:
         _, usage = await self.usecases.quota.of(self.member(member))
         return usage.today
 
+    def restrict_channel(self, age_restricted: bool) -> None:
+        """Make the channel age-restricted or not, as the gateway would say; simcord's Discord has no such setting."""
+        channel = self.bot.get_channel(self.channel.id)
+        assert isinstance(channel, discord.TextChannel)
+        channel.nsfw = age_restricted
+
     def member(self, actor: MemberActor) -> Member:
         """Return someone without roles as the use cases see them."""
         return Member(self.guild.id, actor.id)

@@ -9,6 +9,7 @@ from bot import texts
 from bot.delivery import EDIT_EVERY_S
 from bot.records import JobState
 from bot.texts import admin as admin_texts
+from bot.texts import refusals as refusal_texts
 
 if TYPE_CHECKING:
     from simcord.results import InteractionResult
@@ -30,6 +31,8 @@ COMMANDS: list[tuple[str, dict[str, Any]]] = [
     ("admin words block", {"words": "fog"}),
     ("admin words allow", {"words": "fog"}),
     ("admin words list", {}),
+    ("admin words test", {"prompt": "fog"}),
+    ("admin channels age_restricted_only", {"only": "on"}),
     ("admin log", {}),
 ]
 
@@ -63,6 +66,7 @@ async def test_a_member_whom_discord_lets_through_is_refused_in_code(
     assert policy.negative_prompt == ""
     assert policy.previews
     assert policy.blocked_words == ()
+    assert not policy.age_restricted_only
     assert policy.role_limits == {}
     assert await moderate(world, "log") == admin_texts.LOG_EMPTY
 
@@ -260,3 +264,24 @@ def let_through(world: World) -> None:
     command = world.env.backend.find_command("admin", world.guild.id, type=1)
     assert command is not None
     world.guild.set_command_permissions(int(command["id"]), {world.ann: True})
+
+
+async def test_where_pictures_are_drawn_follows_the_channels_age_restriction(world: World) -> None:
+    assert await moderate(world, "channels age_restricted_only", only="on") == admin_texts.AGE_RESTRICTED_ONLY
+    assert world.refusal(await world.imagine()) == refusal_texts.NOT_AGE_RESTRICTED
+
+    world.restrict_channel(True)
+    world.worker.hold()
+    waiting = await world.imagine()
+    world.restrict_channel(False)
+    world.worker.release()
+    message = await world.delivered(waiting)
+    assert message.attachments == []
+    assert refusal_texts.WITHHELD_BY_CHANNEL in message.content
+
+    world.restrict_channel(True)
+    assert (await world.drawn()).attachments
+
+    world.restrict_channel(False)
+    assert await moderate(world, "channels age_restricted_only", only="off") == admin_texts.ALL_CHANNELS
+    assert (await world.drawn()).attachments

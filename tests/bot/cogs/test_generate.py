@@ -89,7 +89,7 @@ async def test_what_a_member_sets_wins_over_the_preset(world: World) -> None:
 
 BAD_INPUT: list[tuple[dict[str, Any], list[str]]] = [
     ({"prompt": "   "}, [refusal_texts.PROMPT_EMPTY]),
-    ({"prompt": "x" * 4000}, ["1000", "4000", "shorten it"]),
+    ({"prompt": "x" * 4001}, ["4000", "4001", "shorten it"]),
     ({"size": "100x100"}, ["100x100", "128x128 or 128x192"]),
     ({"size": "4096x4096"}, ["4096x4096", "nearest", "192x128"]),
     ({"size": "256x256"}, ["no side may be over 192", "128x192"]),

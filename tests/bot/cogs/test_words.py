@@ -9,6 +9,7 @@ import pytest
 from bot import texts
 from bot.policy import LONGEST_PHRASE, MOST_PHRASES
 from bot.texts import words as word_texts
+from bot.words import BlockedPhrase
 from tests.bot.cogs.test_admin import let_through, moderate
 
 if TYPE_CHECKING:
@@ -78,13 +79,13 @@ async def test_of_a_series_that_was_offered_before_nothing_is_drawn(world: World
 
 
 @pytest.mark.parametrize("label", ["Reroll", "Vary subtle", "Upscale x2", "Zoom out", "Pan ←"])
-async def test_the_buttons_of_an_old_picture_are_refused_and_show_still_shows_it(world: World, label: str) -> None:
+async def test_the_buttons_of_an_old_picture_are_refused_and_show_is_too(world: World, label: str) -> None:
     single = await world.drawn("a boat by jane doe")
     grid = await world.drawn("a boat by jane doe", count=2)
     await block(world)
 
     assert await refused(world, await world.press(world.ann, single, label)) == REFUSED
-    assert not (await world.press(world.ann, grid, "Show 1")).ephemeral
+    assert await refused(world, await world.press(world.ann, grid, "Show 1")) == REFUSED
 
 
 async def test_a_picture_is_not_drawn_over_after_a_blocked_phrase(world: World) -> None:
@@ -106,15 +107,33 @@ async def test_a_recipe_with_a_blocked_phrase_is_read_and_not_run(world: World) 
     assert await refused(world, await world.press(world.ann, read.response, "Run it")) == REFUSED
 
 
-async def test_what_is_in_the_queue_is_still_drawn(world: World) -> None:
+async def test_what_is_in_the_queue_is_drawn_and_not_posted(world: World) -> None:
     world.worker.hold()
     result = await world.imagine("a boat by jane doe")
 
     said = await block(world)
     world.worker.release()
+    message = await world.delivered(result)
 
-    assert "What is in the queue is still drawn." in said
-    assert (await world.delivered(result)).attachments
+    assert "in the queue with them are not posted" in said
+    assert message.attachments == []
+    assert word_texts.withheld("Jane Doe") in message.content
+
+
+async def test_each_phrase_is_confirmed_with_what_it_stops_and_what_it_does_not(world: World) -> None:
+    said = await block(world, "banana, “greg rutkowski”")
+
+    assert "“banana” also stops “bananas”, and lets “bananaish” through" in said
+    assert "“greg rutkowski” also stops “greg rutkowskis”" in said
+    assert "lets “bananas” through" in await moderate(world, "words block", words="banana", match=word_texts.EXACT)
+    assert "banana (exactly so)" in await moderate(world, "words list")
+
+
+async def test_a_prompt_is_tested_for_blocked_words(world: World) -> None:
+    await block(world)
+
+    assert "“Jane Doe”" in await moderate(world, "words test", prompt="a boat, j.a.n.e doe")
+    assert await moderate(world, "words test", prompt="a boat") == word_texts.tested(None)
 
 
 async def test_allowed_words_are_drawn_again(world: World) -> None:
@@ -133,14 +152,15 @@ async def test_words_that_are_not_blocked_are_named_with_where_to_look(world: Wo
 async def test_the_list_has_every_phrase_and_does_nothing_of_its_own(world: World) -> None:
     await block(world)
     await block(world, "@everyone *x*")
+    await block(world, "cherry, banana")
 
     listing = await moderate(world, "words list")
 
-    assert listing == "Not drawn here:\n@\u200beveryone \\*x\\* · Jane Doe"
+    assert listing == "Not drawn here:\n@\u200beveryone \\*x\\* · Jane Doe · banana · cherry"
 
 
 def test_a_list_without_room_for_all_counts_the_others() -> None:
-    phrases = [f"*{number:03}" + "x" * (LONGEST_PHRASE - 4) for number in range(MOST_PHRASES)]
+    phrases = [BlockedPhrase(f"*{number:03}" + "x" * (LONGEST_PHRASE - 4)) for number in range(MOST_PHRASES)]
 
     listing = word_texts.listing(phrases)
 
@@ -204,3 +224,10 @@ async def test_one_servers_words_are_not_anothers(world: World) -> None:
     result = await elsewhere.add_member(world.ann.user).slash(channel, "imagine", prompt="a boat by jane doe")
 
     assert not result.ephemeral
+
+
+def test_a_confirmation_without_room_for_all_says_so() -> None:
+    said = word_texts.blocked([BlockedPhrase("x" * LONGEST_PHRASE + str(number)) for number in range(MOST_PHRASES)])
+
+    assert len(said) <= texts.MESSAGE_LENGTH
+    assert said.endswith("see /admin words list.")

@@ -14,6 +14,7 @@ from bot.policy import (
     Limits,
     ModelDenied,
     NoModelAllowed,
+    NotAgeRestricted,
     Refusal,
     SizeOverLimit,
     StepsOverLimit,
@@ -22,12 +23,14 @@ from bot.policy import (
     Usage,
     WordsBlocked,
     allowed_models,
+    check_channel,
     check_model,
     check_request,
     check_words,
     choose_model,
     limits_for,
 )
+from bot.words import BlockedPhrase
 from engine.api import ImageSeed, LoraUse, ModelInfo, Recipe, SchedulerInfo, Size
 
 LIMITS = Limits(pictures_per_request=2, pictures_per_day=10, pictures_at_once=4, largest_side=128, most_steps=20)
@@ -112,7 +115,7 @@ def test_a_denied_model_names_those_that_remain() -> None:
 
 
 def test_blocked_words_are_refused_in_what_is_drawn_and_not_in_the_negative_prompt() -> None:
-    policy = GuildPolicy(LIMITS, blocked_words=("fog", "red apple"))
+    policy = GuildPolicy(LIMITS, blocked_words=(BlockedPhrase("fog"), BlockedPhrase("red apple")))
     check_words(policy, [replace(recipe(), prompt="an apple", negative_prompt="fog, red apple")])
     with pytest.raises(WordsBlocked) as refused:
         check_words(policy, [replace(recipe(), prompt="an apple"), replace(recipe(), prompt="a (red:1.2) apple")])
@@ -120,10 +123,17 @@ def test_blocked_words_are_refused_in_what_is_drawn_and_not_in_the_negative_prom
 
 
 def test_a_lora_with_a_blocked_name_is_refused_wherever_it_is_named() -> None:
-    policy = GuildPolicy(LIMITS, blocked_words=("jane doe",))
+    policy = GuildPolicy(LIMITS, blocked_words=(BlockedPhrase("jane doe"),))
     named = replace(recipe(), negative_prompt="<lora:jane_doe_v2:1>", loras=(LoraUse("jane_doe_v2", "1", 1.0),))
     with pytest.raises(WordsBlocked):
         check_words(policy, [named])
+
+
+def test_a_server_that_wants_age_restricted_channels_only_draws_nowhere_else() -> None:
+    check_channel(GuildPolicy(LIMITS), age_restricted=False)
+    check_channel(GuildPolicy(LIMITS, age_restricted_only=True), age_restricted=True)
+    with pytest.raises(NotAgeRestricted):
+        check_channel(GuildPolicy(LIMITS, age_restricted_only=True), age_restricted=False)
 
 
 def test_a_request_at_every_limit_is_allowed() -> None:

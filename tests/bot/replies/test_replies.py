@@ -99,6 +99,20 @@ def test_an_input_that_could_not_be_judged_is_told_by_its_fault_and_as_no_accusa
     assert not any("held back" in str(sentence) or "secret" in str(sentence) for sentence in said)
 
 
+@pytest.mark.parametrize("part", ["prompt", "negative prompt", "whole prompt", "whole negative prompt"])
+def test_what_was_too_long_is_named_and_what_was_made_of_it_told_from_what_was_typed(part: str) -> None:
+    sentence = replies.sentence_for(BadPrompt("too_long", 6100, 6000, part))
+
+    assert sentence is not None
+    assert part.removeprefix("whole ") in sentence
+    assert ("style" in sentence) is part.startswith("whole")
+    assert "6100" in sentence
+
+
+def test_a_negative_prompt_that_is_forbidden_beside_its_prompt_is_named() -> None:
+    assert "negative prompt" in str(replies.sentence_for(BadPrompt("forbidden", part="negative prompt")))
+
+
 def test_numbers_are_said_as_they_were_typed() -> None:
     sentence = replies.sentence_for(OutOfRange("steps", 12345678, 1, 60))
 

@@ -10,6 +10,7 @@ import pytest
 from bot.policy import GuildPolicy, Limits, TooManyPhrases
 from bot.records import LogEntry
 from bot.storage import open_store
+from bot.words import BlockedPhrase
 
 if TYPE_CHECKING:
     from tests.bot.storage.conftest import Ledger
@@ -68,14 +69,15 @@ async def test_the_last_decision_holds(ledger: Ledger) -> None:
 
 async def test_a_blocked_phrase_is_kept_once_and_in_its_guild(ledger: Ledger) -> None:
     guilds = ledger.store.guilds
-    for phrase in ("red apple", "fog", "fog"):
-        await guilds.block_words(11, phrase, ENTRY, lambda policy: None)
+    apple, fog, exact_fog = BlockedPhrase("red apple"), BlockedPhrase("fog"), BlockedPhrase("fog", forms=False)
+    for phrases in ((apple, fog), (exact_fog,)):
+        await guilds.block_words(11, phrases, ENTRY, lambda policy: None)
     await ledger.reopen()
     guilds = ledger.store.guilds
-    assert (await guilds.policy(11)).blocked_words == ("fog", "red apple")
+    assert (await guilds.policy(11)).blocked_words == (exact_fog, apple)
     assert (await guilds.policy(12)).blocked_words == ()
-    await guilds.allow_words(11, "fog", ENTRY)
-    assert (await guilds.policy(11)).blocked_words == ("red apple",)
+    await guilds.allow_words(11, [exact_fog], ENTRY)
+    assert (await guilds.policy(11)).blocked_words == (apple,)
 
 
 async def test_a_phrase_that_the_check_refuses_is_neither_kept_nor_logged(ledger: Ledger) -> None:
@@ -83,9 +85,21 @@ async def test_a_phrase_that_the_check_refuses_is_neither_kept_nor_logged(ledger
         raise TooManyPhrases(len(policy.blocked_words))
 
     with pytest.raises(TooManyPhrases):
-        await ledger.store.guilds.block_words(11, "fog", ENTRY, refuse)
+        await ledger.store.guilds.block_words(11, [BlockedPhrase("fog")], ENTRY, refuse)
     assert (await ledger.store.guilds.policy(11)).blocked_words == ()
     assert await ledger.store.guilds.log(11, 5) == ()
+
+
+async def test_where_pictures_are_drawn_is_kept_for_each_guild(ledger: Ledger) -> None:
+    guilds = ledger.store.guilds
+    assert not (await guilds.policy(11)).age_restricted_only
+    await guilds.set_age_restricted_only(11, True, ENTRY)
+    await ledger.reopen()
+    guilds = ledger.store.guilds
+    assert (await guilds.policy(11)).age_restricted_only
+    assert not (await guilds.policy(12)).age_restricted_only
+    await guilds.set_age_restricted_only(11, False, ENTRY)
+    assert not (await guilds.policy(11)).age_restricted_only
 
 
 async def test_cleared_limits_fall_back_to_what_is_below(ledger: Ledger) -> None:

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bot.policy import LIMIT_RANGES, LONGEST_PHRASE, MOST_PHRASES, Member, ModelDenied, TooManyPhrases, WordsBlocked
+from bot.policy import (
+    LIMIT_RANGES,
+    LONGEST_PHRASE,
+    MOST_PHRASES,
+    Member,
+    ModelDenied,
+    NotAgeRestricted,
+    TooManyPhrases,
+    WordsBlocked,
+)
+from bot.records import JobState
 from bot.usecases import Usecases
 from bot.usecases.refusals import NotAllowed, NotBlocked, WrongValue
-from engine.api import UnknownModel
+from engine.api import BadPrompt, UnknownModel
 
 if TYPE_CHECKING:
     from tests.bot.usecases.conftest import Studio
@@ -26,6 +37,7 @@ CHANGES: dict[str, Act] = {
     "negative prompt": lambda usecases, member: usecases.admin.set_negative_prompt(member, "text"),
     "previews": lambda usecases, member: usecases.admin.set_previews(member, False),
     "no negative prompt": lambda usecases, member: usecases.admin.clear_negative_prompt(member),
+    "channels": lambda usecases, member: usecases.admin.set_age_restricted_only(member, True),
     "words": lambda usecases, member: usecases.admin.block_words(member, "fog"),
     "clear": lambda usecases, member: usecases.admin.clear_role_limits(member, 5),
 }
@@ -165,21 +177,28 @@ async def test_only_moderators_allow_words_again(studio: Studio) -> None:
     await studio.usecases.admin.block_words(studio.moderator, "fog")
     with pytest.raises(NotAllowed):
         await studio.usecases.admin.allow_words(studio.ann, "fog")
-    assert (await studio.usecases.admin.policy(11)).blocked_words == ("fog",)
+    assert await blocked(studio) == ["fog"]
+
+
+async def block(studio: Studio, words: str, forms: bool = True) -> list[str]:
+    return [phrase.text for phrase in await studio.usecases.admin.block_words(studio.moderator, words, forms)]
+
+
+async def blocked(studio: Studio, guild_id: int = 11) -> list[str]:
+    return [phrase.text for phrase in (await studio.usecases.admin.policy(guild_id)).blocked_words]
 
 
 async def test_blocked_words_are_refused_in_their_server_until_they_are_allowed(studio: Studio) -> None:
-    admin = studio.usecases.admin
-    assert await admin.block_words(studio.moderator, "  Red   Apple, ") == "Red Apple"
+    assert await block(studio, "  Red   Apple, ") == ["Red Apple"]
     await studio.reopen()
     admin = studio.usecases.admin
     with pytest.raises(WordsBlocked) as refused:
         await studio.accepted("a red apple")
     assert refused.value.phrase == "Red Apple"
     assert await studio.used() == (0, 0)
-    assert (await admin.policy(12)).blocked_words == ()
+    assert await blocked(studio, 12) == []
 
-    assert await admin.allow_words(studio.moderator, "red-apple") == "Red Apple"
+    assert [phrase.text for phrase in await admin.allow_words(studio.moderator, "red-apple")] == ["Red Apple"]
     await studio.accepted("a red apple")
     assert [(entry.action, entry.details) for entry in await admin.log(studio.moderator)] == [
         ("allow words", "Red Apple"),
@@ -187,16 +206,112 @@ async def test_blocked_words_are_refused_in_their_server_until_they_are_allowed(
     ]
 
 
-async def test_a_phrase_that_is_blocked_already_stays_as_it_is_however_it_is_written(studio: Studio) -> None:
+async def test_several_phrases_are_blocked_and_allowed_at_once_and_quotes_keep_one_whole(studio: Studio) -> None:
+    assert await block(studio, 'banana, cherry, "red, fox"') == ["banana", "cherry", "red, fox"]
+    for prompt in ("a banana", "cherries", "red fox"):
+        with pytest.raises(WordsBlocked):
+            await studio.accepted(prompt)
+
+    await studio.usecases.admin.allow_words(studio.moderator, "cherry, banana")
+    await studio.usecases.admin.allow_words(studio.moderator, "red, fox")
+    assert await blocked(studio) == []
+
+
+async def test_of_several_phrases_all_are_blocked_or_none(studio: Studio) -> None:
+    with pytest.raises(WrongValue):
+        await block(studio, "banana, ?!")
+    await block(studio, ",".join(f"word {number}" for number in range(MOST_PHRASES - 1)))
+    with pytest.raises(TooManyPhrases):
+        await block(studio, "banana, cherry")
+    assert "banana" not in await blocked(studio)
+
+
+async def test_a_phrase_is_blocked_exactly_or_with_its_plurals_and_the_last_choice_counts(studio: Studio) -> None:
+    await block(studio, "banana", forms=False)
+    await studio.accepted("two bananas")
+    await block(studio, "BANANA")
+    assert await blocked(studio) == ["banana"]
+    with pytest.raises(WordsBlocked):
+        await studio.accepted("two bananas")
+
+
+async def test_a_prompt_is_tested_without_being_drawn(studio: Studio) -> None:
     admin = studio.usecases.admin
-    await admin.block_words(studio.moderator, "Café noir")
-    assert await admin.block_words(studio.moderator, "CAFE-NOIR") == "Café noir"
-    assert (await admin.policy(11)).blocked_words == ("Café noir",)
-    assert len(await admin.log(studio.moderator)) == 1
+    await block(studio, "red apple")
+    assert await admin.test_words(studio.moderator, "(RED:1.2)-apples") == "red apple"
+    assert await admin.test_words(studio.moderator, "a green apple") is None
+    with pytest.raises(NotAllowed):
+        await admin.test_words(studio.ann, "a green apple")
+    with pytest.raises(BadPrompt):
+        await admin.test_words(studio.moderator, "x" * 4001)
+    assert await studio.used() == (0, 0)
+
+
+async def test_words_blocked_while_a_job_waits_withhold_its_pictures(studio: Studio) -> None:
+    generation = await studio.drawn("a red apple")
+    await block(studio, "apple")
+    with pytest.raises(WordsBlocked):
+        await studio.usecases.deliver.prepare(generation.id)
+    assert (await studio.get(generation.id)).state is JobState.WITHHELD
+
+
+async def test_a_picture_with_words_blocked_since_is_not_shown_again(studio: Studio) -> None:
+    generation = await studio.drawn("a red apple")
+    await studio.usecases.deliver.delivered(generation.id, 555)
+    await block(studio, "apple")
+    with pytest.raises(WordsBlocked):
+        await studio.usecases.deliver.show(studio.ann, generation.id, 0)
+
+
+async def test_only_age_restricted_channels_are_drawn_in_when_moderators_say_so(studio: Studio) -> None:
+    admin = studio.usecases.admin
+    inside = replace(studio.ann, age_restricted=True)
+    await admin.set_age_restricted_only(studio.moderator, True)
+    with pytest.raises(NotAgeRestricted):
+        await studio.accepted()
+    assert await studio.used() == (0, 0)
+    await studio.accepted(by=inside)
+
+    await admin.set_age_restricted_only(studio.moderator, False)
+    await studio.accepted()
+    assert [(entry.action, entry.details) for entry in await admin.log(studio.moderator)] == [
+        ("age-restricted channels only", "off"),
+        ("age-restricted channels only", "on"),
+    ]
+    with pytest.raises(NotAllowed):
+        await admin.set_age_restricted_only(studio.ann, True)
+
+
+async def test_the_channels_flag_of_the_moment_counts_at_each_click_and_at_delivery(studio: Studio) -> None:
+    async def restricted() -> bool:
+        return True
+
+    inside = replace(studio.ann, age_restricted=True)
+    await studio.usecases.admin.set_age_restricted_only(studio.moderator, True)
+    generation = await studio.drawn(by=inside)
+    other = await studio.drawn(by=inside)
+
+    assert (await studio.usecases.deliver.prepare(generation.id, restricted)).pictures
+    await studio.usecases.deliver.delivered(generation.id, 555)
+    await studio.usecases.deliver.show(inside, generation.id, 0)
+    with pytest.raises(NotAgeRestricted):
+        await studio.usecases.deliver.show(studio.ann, generation.id, 0)
+    with pytest.raises(NotAgeRestricted):
+        await studio.usecases.rework.reroll(studio.ann, studio.place, generation.id)
+    with pytest.raises(NotAgeRestricted):
+        await studio.usecases.deliver.prepare(other.id)
+    assert (await studio.get(other.id)).state is JobState.WITHHELD
+
+
+async def test_a_phrase_that_is_blocked_already_stays_as_it_is_however_it_is_written(studio: Studio) -> None:
+    assert await block(studio, "Café noir") == ["Café noir"]
+    assert await block(studio, "CAFE-NOIR") == ["Café noir"]
+    assert await blocked(studio) == ["Café noir"]
+    assert len(await studio.usecases.admin.log(studio.moderator)) == 1
 
 
 async def test_words_that_are_not_blocked_cannot_be_allowed_and_nothing_is_logged(studio: Studio) -> None:
-    await studio.usecases.admin.block_words(studio.moderator, "red apple")
+    await block(studio, "red apple")
     with pytest.raises(NotBlocked) as refused:
         await studio.usecases.admin.allow_words(studio.moderator, "apple")
     assert refused.value.phrase == "apple"
@@ -206,27 +321,24 @@ async def test_words_that_are_not_blocked_cannot_be_allowed_and_nothing_is_logge
 @pytest.mark.parametrize("words", ["", " , ", "?!", "\u200b", "x" * (LONGEST_PHRASE + 1)])
 async def test_phrases_without_a_word_or_too_long_are_refused_and_not_logged(studio: Studio, words: str) -> None:
     with pytest.raises(WrongValue) as refused:
-        await studio.usecases.admin.block_words(studio.moderator, words)
+        await block(studio, words)
     assert refused.value.hint
-    assert (await studio.usecases.admin.policy(11)).blocked_words == ()
+    assert await blocked(studio) == []
     assert await studio.usecases.admin.log(studio.moderator) == ()
 
 
 async def test_a_phrase_may_be_as_long_as_the_bound_and_one_character_short(studio: Studio) -> None:
-    admin = studio.usecases.admin
-    await admin.block_words(studio.moderator, "x" * LONGEST_PHRASE)
-    await admin.block_words(studio.moderator, "y")
-    assert (await admin.policy(11)).blocked_words == ("x" * LONGEST_PHRASE, "y")
+    await block(studio, "x" * LONGEST_PHRASE)
+    await block(studio, "y")
+    assert await blocked(studio) == ["x" * LONGEST_PHRASE, "y"]
 
 
 async def test_a_server_blocks_no_more_phrases_than_the_bound(studio: Studio) -> None:
-    admin = studio.usecases.admin
-    for number in range(MOST_PHRASES):
-        await admin.block_words(studio.moderator, f"word {number}")
+    await block(studio, ",".join(f"word {number}" for number in range(MOST_PHRASES)))
     with pytest.raises(TooManyPhrases) as refused:
-        await admin.block_words(studio.moderator, "one more")
-    assert refused.value.limit == MOST_PHRASES == len((await admin.policy(11)).blocked_words)
+        await block(studio, "one more")
+    assert refused.value.limit == MOST_PHRASES == len(await blocked(studio))
 
-    await admin.allow_words(studio.moderator, "word 0")
-    await admin.block_words(studio.moderator, "one more")
-    assert "one more" in (await admin.policy(11)).blocked_words
+    await studio.usecases.admin.allow_words(studio.moderator, "word 0")
+    await block(studio, "one more")
+    assert "one more" in await blocked(studio)

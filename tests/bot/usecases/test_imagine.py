@@ -147,7 +147,8 @@ async def test_half_a_surrogate_pair_in_a_prompt_is_replaced(studio: Studio) -> 
     ("options", "error"),
     [
         ({"prompt": "  "}, BadPrompt),
-        ({"prompt": "x" * 4000}, BadPrompt),
+        ({"prompt": "x" * 4001}, BadPrompt),
+        ({"negative_prompt": "x" * 4001}, BadPrompt),
         ({"model": "nosuch"}, UnknownModel),
         ({"scheduler": "nosuch"}, UnknownScheduler),
         ({"width": 100}, InvalidSize),
@@ -173,6 +174,27 @@ async def test_a_wrong_request_is_refused_and_costs_nothing(
         await studio.accepted(**options)
     assert await studio.store.jobs.in_hand() == ()
     assert await studio.used() == (0, 0)
+
+
+async def test_a_typed_prompt_and_what_becomes_of_it_are_bounded_apart_and_named(studio: Studio) -> None:
+    studio.styles = (replace(studio.styles[0], prompt="x" * 3000 + " {prompt}"),)
+    await studio.reopen()
+    await studio.accepted("y" * 2900, style="sketch")
+
+    for prompt, part, length in (("y" * 4001, "prompt", 4001), ("y" * 3999, "whole prompt", 7000)):
+        with pytest.raises(BadPrompt) as refused:
+            await studio.accepted(prompt, style="sketch")
+        assert (refused.value.reason, refused.value.part, refused.value.length) == ("too_long", part, length)
+
+
+async def test_the_floor_is_asked_of_what_a_style_makes_of_a_prompt(studio: Studio) -> None:
+    studio.styles = (replace(studio.styles[0], prompt="nude {prompt}, oil painting"),)
+    await studio.reopen()
+    await studio.accepted("a bowl of pears", style="sketch")
+
+    with pytest.raises(BadPrompt) as refused:
+        await studio.accepted("a child", style="sketch")
+    assert refused.value.reason == "forbidden"
 
 
 async def test_a_wrong_size_names_the_nearest_right_ones(studio: Studio) -> None:

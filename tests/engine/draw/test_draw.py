@@ -185,7 +185,7 @@ async def test_a_failure_of_the_engine_is_passed_on(
         ({"guidance_scale": 99.0}, OutOfRange),
         ({"scheduler": "Fast"}, UnknownScheduler),
         ({"prompt": ""}, BadPrompt),
-        ({"prompt": "x" * 4000}, BadPrompt),
+        ({"prompt": "x" * 6001}, BadPrompt),
     ],
 )
 def test_wrong_options_are_refused(options: dict[str, Any], error: type[Exception]) -> None:

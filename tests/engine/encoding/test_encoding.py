@@ -12,6 +12,7 @@ from sd_parsers import ParserManager
 from sd_parsers.data import PromptInfo
 
 from engine.api import (
+    MAX_PROMPT_CHARACTERS,
     MAX_VARIATIONS,
     ImageSeed,
     Recipe,
@@ -23,7 +24,6 @@ from engine.api import (
 )
 from engine.api.embedded_texts import PARAMETERS, RECIPE
 from engine.encoding import JPEG, PNG, WEBP, Wrapping, decode_picture, encode_picture
-from engine.prompt_floor import MAX_PROMPT_CHARACTERS
 
 RECIPE_OF_TWO = Recipe(
     model="sd15",
@@ -142,8 +142,8 @@ def test_a_file_that_fits_stays_a_png() -> None:
     assert encode_picture(noise(8), Wrapping(RECIPE_OF_TWO, 0, len(data))) == (data, media_type)
 
 
-@pytest.mark.parametrize("character", ["🍎", "り", "\x01", '"'])
-def test_the_longest_prompts_still_fit_into_a_jpeg(character: str) -> None:
+@pytest.mark.parametrize("character", ["🍎", "り", "é", '"'])
+def test_the_recipe_of_the_longest_prompts_still_fits_into_a_jpeg(character: str) -> None:
     longest = character * MAX_PROMPT_CHARACTERS
     seed = ImageSeed(1, tuple(Variation(4294967295, 0.123456789) for _ in range(MAX_VARIATIONS)))
     recipe = replace(RECIPE_OF_TWO, prompt=longest, negative_prompt=longest, images=(seed,))
@@ -151,6 +151,15 @@ def test_the_longest_prompts_still_fit_into_a_jpeg(character: str) -> None:
 
     assert media_type == JPEG
     assert Recipe.from_json(read_texts(data)[RECIPE]) == recipe
+
+
+def test_a_jpeg_whose_recipe_does_not_fit_tells_nothing() -> None:
+    longest = "\x01" * MAX_PROMPT_CHARACTERS
+    recipe = replace(RECIPE_OF_TWO, prompt=longest, negative_prompt=longest)
+    data, media_type = encode_picture(noise(8), Wrapping(recipe, 0, 1))
+
+    assert media_type == JPEG
+    assert read_texts(data) == {}
 
 
 def test_a_picture_without_a_recipe_tells_nothing() -> None:

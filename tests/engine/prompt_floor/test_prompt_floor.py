@@ -3,15 +3,12 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import prompt_floor
-from engine.api import BadPrompt
-from engine.prompt_floor import MAX_PROMPT_CHARACTERS, check_negative_prompt, check_prompt
+from engine.api import MAX_PROMPT_CHARACTERS, BadPrompt
+from engine.prompt_floor import check_negative_prompt, check_prompt
 
 FORBIDDEN = [
     "porn",
@@ -103,6 +100,10 @@ INNOCENT = [
     "kitten, puppy, kid goat",
     "a 16 year old whisky in a glass",
     "adult woman in an evening dress, 45 years old",
+    "nude woman, 18 years old, oil painting",
+    "a nude man aged 18, marble",
+    "nude woman of twenty years",
+    "nude woman over 18",
     "a dress up doll, Middle-earth, a mass, a hitch, Arsenal",
 ]
 
@@ -143,38 +144,13 @@ def test_a_prompt_that_shows_nothing_is_empty(prompt: str) -> None:
     assert refused.reason == "empty"
 
 
-def test_a_prompt_may_have_1000_characters_and_no_more() -> None:
-    longest = ("apple " * 200)[:MAX_PROMPT_CHARACTERS]
+def test_a_whole_prompt_may_have_6000_characters_and_no_more() -> None:
+    longest = ("apple " * 1000)[:MAX_PROMPT_CHARACTERS]
     assert refusal(longest) is None
     refused = refusal(longest + "x")
     assert refused is not None
-    assert (refused.reason, refused.length, refused.limit) == ("too_long", 1001, 1000)
-
-
-@pytest.mark.parametrize("prompt", ["(" * 6000, "()" * 3000, "\u0301" * 6000])
-def test_six_thousand_brackets_are_refused_before_they_are_read(prompt: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for reader in ("parse_prompt", "_plain", "_views"):
-        monkeypatch.delattr(prompt_floor, reader)
-    refused = refusal(prompt)
-    assert refused is not None
-    assert refused.reason == "too_long"
-
-
-def work_s(prompt: str) -> float:
-    """Return the processor time that a prompt takes, at its best."""
-    taken = []
-    for _ in range(5):
-        began = time.thread_time()
-        refusal(prompt)
-        taken.append(time.thread_time() - began)
-    return min(taken)
-
-
-@pytest.mark.parametrize("piece", ["(", "([{<", "a ", "a", "\ufdfa", "e\u0301\u0327", "1", "! ", "@", "p o r ", "9 "])
-def test_the_worst_prompts_take_time_in_proportion_to_their_length(piece: str) -> None:
-    """Were it to its square, eight times the length would take 64 times as long."""
-    longest = (piece * MAX_PROMPT_CHARACTERS)[:MAX_PROMPT_CHARACTERS]
-    assert work_s(longest) < 32 * work_s(longest[: MAX_PROMPT_CHARACTERS // 8])
+    assert (refused.reason, refused.part) == ("too_long", "whole prompt")
+    assert (refused.length, refused.limit) == (6001, 6000)
 
 
 def test_text_that_is_no_text_is_refused_in_either_prompt() -> None:
@@ -182,15 +158,50 @@ def test_text_that_is_no_text_is_refused_in_either_prompt() -> None:
     assert refused is not None
     assert refused.reason == "unreadable"
     with pytest.raises(BadPrompt, match="no text"):
-        check_negative_prompt("\ud800")
+        check_negative_prompt("\ud800", "apple")
 
 
 def test_a_negative_prompt_may_name_anything_and_be_empty_but_not_be_endless() -> None:
-    check_negative_prompt("")
-    check_negative_prompt("nsfw, nude, child")
+    check_negative_prompt("", "a child on a beach")
+    check_negative_prompt("nsfw, nude, child, blood", "a woman on a beach")
     with pytest.raises(BadPrompt) as refused:
-        check_negative_prompt("x" * 1001)
-    assert refused.value.reason == "too_long"
+        check_negative_prompt("x" * 6001, "apple")
+    assert (refused.value.reason, refused.value.part) == ("too_long", "whole negative prompt")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "negative_prompt"),
+    [
+        ("a child on a beach", "clothes"),
+        ("a child on a beach", "blurry, (cl0thes:1.4)"),
+        ("little girl in a garden", "dress, shirt"),
+        ("12 year old boy", "swimsuit"),
+        ("kleines Mädchen", "kleidung"),
+        ("少女", "服"),
+        ("nude woman", "adult"),
+        ("nude woman", "m.a.t.u.r.e, blurry"),
+        ("nackte Frau", "erwachsene"),
+        ("sexy lingerie photo", "grown up"),
+    ],
+)
+def test_a_negative_prompt_may_not_undress_the_young_or_make_the_naked_young(prompt: str, negative_prompt: str) -> None:
+    with pytest.raises(BadPrompt) as refused:
+        check_negative_prompt(negative_prompt, prompt)
+    assert (refused.value.reason, refused.value.part) == ("forbidden", "negative prompt")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "negative_prompt"),
+    [
+        ("a child on a beach", "nsfw, nude, naked, adult content"),
+        ("a woman on a beach", "clothes, dress"),
+        ("nude woman, oil painting", "child, teen, underage"),
+        ("nude woman, oil painting", "adult content, old, ugly"),
+        ("a boat", "adult, clothes"),
+    ],
+)
+def test_a_negative_prompt_may_keep_the_young_and_the_naked_away(prompt: str, negative_prompt: str) -> None:
+    check_negative_prompt(negative_prompt, prompt)
 
 
 @given(st.text(max_size=200))

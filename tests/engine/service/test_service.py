@@ -82,9 +82,10 @@ async def test_a_right_recipe_is_drawn(engine: EngineClient) -> None:
         ({"guidance_scale": 99}, OutOfRange),
         ({"scheduler": "Fast"}, UnknownScheduler),
         ({"prompt": " "}, BadPrompt),
-        ({"prompt": "x" * 1001}, BadPrompt),
+        ({"prompt": "x" * 6001}, BadPrompt),
         ({"prompt": "p0rn"}, BadPrompt),
-        ({"negative_prompt": "x" * 1001}, BadPrompt),
+        ({"negative_prompt": "x" * 6001}, BadPrompt),
+        ({"prompt": "a child on a beach", "negative_prompt": "clothes"}, BadPrompt),
     ],
 )
 async def test_a_wrong_recipe_is_refused_and_nothing_is_queued(
