@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
@@ -141,10 +142,18 @@ class Delivery:
             async for update in updates:
                 if isinstance(update, Ended):
                     return update.generation
-                card = cards.card(generation, update)
+                card = cards.card(generation, await self._seen(generation, post, update))
                 if card and not await self._try_to_show(post, card, self._buttons.waiting(generation)):
                     cards.lost()
         raise RuntimeError(f"the updates of job {generation.id} ended without a last one")
+
+    async def _seen(self, generation: Generation, post: Post, update: Waiting | Drawing) -> Waiting | Drawing:
+        """Return an update without the preview that may not be seen at this moment."""
+        if isinstance(update, Waiting) or update.preview is None or update.preview.picture is None:
+            return update
+        if await self._usecases.deliver.may_be_previewed(generation, post.is_age_restricted):
+            return update
+        return replace(update, preview=Preview(update.preview.step, None))
 
     async def _try_to_show(self, post: Post, card: Card, view: discord.ui.View | None = None) -> bool:
         """Show something that may be lost: something newer follows, or nothing else can be done.
@@ -261,23 +270,25 @@ class ProgressCards:
         self._clock = clock
         self._edited_at: float | None = None
         self._preview: Preview | None = None
-        self._shown: Preview | None = None
+        self._shown: Preview | None = _UNKNOWN  # an earlier process may have shown one
 
     def card(self, generation: Generation, update: Waiting | Drawing) -> Card | None:
         """Return the card to show now, or None if it is too early for another edit.
 
         It is never too early to take away a preview that must not be seen any more.
         """
-        if isinstance(update, Drawing) and update.preview is not None:
+        if isinstance(update, Waiting):
+            self._preview = None  # it was of an attempt that is over
+        elif update.preview is not None:
             self._preview = update.preview
         now = self._clock()
         withdrawn = self._preview != self._shown and self._preview is not None and self._preview.picture is None
         if not withdrawn and self._edited_at is not None and now - self._edited_at < EDIT_EVERY_S:
             return None
         self._edited_at = now
+        new, self._shown = self._preview != self._shown, self._preview
         if isinstance(update, Waiting):
             return replies.waiting(generation, update)
-        new, self._shown = self._preview != self._shown, self._preview
         return replies.drawing(generation, Drawing(update.step, update.total, self._preview), new=new)
 
     def lost(self) -> None:

@@ -72,7 +72,7 @@ def accepted(generation: Generation) -> Card:
 
 def waiting(generation: Generation, update: Waiting) -> Card:
     """Return the place in the queue."""
-    return Card(texts.waiting(generation, update), keep_image=True)
+    return Card(texts.waiting(generation, update))
 
 
 def drawing(generation: Generation, update: Drawing, *, new: bool) -> Card:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from bot.policy import Member, Refusal, check_channel, check_model, check_words
 from bot.records import Generation, JobState
-from bot.storage import IllegalMove, Store
+from bot.storage import IllegalMove, StorageError, Store
 from bot.usecases.draw import Draw
 from bot.usecases.hints import Hint, hint_for
 from bot.usecases.lookup import allowed_picture, check_owner, find_for, find_generation
@@ -150,6 +150,14 @@ class Deliver:
             raise GenerationDeleted(generation_id) from error
         self._draw.stop(generation_id)
         return deleted
+
+    async def may_be_previewed(self, generation: Generation, is_age_restricted: AskChannel) -> bool:
+        """Tell whether unfinished pictures may be seen now; they may not if the ledger cannot say."""
+        try:
+            policy = await self._store.guilds.policy(generation.place.guild_id)
+            return policy.previews and await self.why_withheld(generation, is_age_restricted) is None
+        except StorageError:
+            return False
 
     async def why_withheld(self, generation: Generation, is_age_restricted: AskChannel) -> Refusal | None:
         """Return what would withhold a result now; None if nothing would any more."""

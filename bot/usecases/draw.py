@@ -203,7 +203,8 @@ class Draw:
             attempt=generation.attempts + 1,
             accepted_at=generation.accepted_at,
             tenant=f"{generation.place.guild_id}:{generation.user_id}",
-            previews=(await self._store.guilds.policy(generation.place.guild_id)).previews,
+            # What ended an earlier attempt may have been a preview.
+            previews=generation.attempts == 0 and await self._shows_previews(generation),
             # What is not there any more the engine misses, and says so.
             inputs=tuple(data for data in inputs if data is not None),
             max_file_bytes=max_file_bytes,
@@ -221,6 +222,9 @@ class Draw:
             if isinstance(event, FINAL):
                 self._live[generation.id] = None
             yield event
+
+    async def _shows_previews(self, generation: Generation) -> bool:
+        return (await self._store.guilds.policy(generation.place.guild_id)).previews
 
     def _update(self, event: Event, generation: Generation) -> Update | None:
         match event:

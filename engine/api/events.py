@@ -39,7 +39,7 @@ class Preview:
 
     Args:
         step: after which of the job's scheduler steps it was made.
-        picture: reviewed twice; None if what was shown before must not be seen any more.
+        picture: reviewed; None if what was shown before must not be seen any more.
     """
 
     step: int

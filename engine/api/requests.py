@@ -305,7 +305,7 @@ class GenerationRequest:
         tenant: who the queue must be fair to, e.g. "guild:user".
         weight: share of the queue against other tenants, over 0.
         deadline: give up if not started by then, seconds since the epoch; None for never.
-        previews: whether pictures of the unfinished latents are wanted.
+        previews: whether previews are wanted.
         inputs: the files that the recipe names by their hashes.
         max_file_bytes: what a picture's file may have; what is larger as a PNG becomes WebP or JPEG. 0 for PNGs only.
     """

@@ -15,7 +15,7 @@ from engine.worker.device import Device
 from engine.worker.inputs import read_small_picture, read_start
 from engine.worker.loras import applied
 from engine.worker.pipelines import LoadedModel
-from engine.worker.previews import Previews, preview_due
+from engine.worker.previews import Previews, may_be_shown, preview_due
 from engine.worker.prompts import encode_prompts
 from engine.worker.upscaling.enlargement import Enlargement
 from engine.worker.upscaling.upscalers import LoadedUpscaler
@@ -69,13 +69,23 @@ class Job:
         """Whether every image has its result."""
         return len(self.results) == len(self.request.recipe.images)
 
-    def preview_due(self) -> bool:
-        """Say, once for each look, whether the image furthest behind has come to one."""
+    def take_look(self) -> bool:
+        """Say, once for each look for a preview, whether the image furthest behind has come to one."""
         step = min(drawing.step for drawing in self.drawings)
         if step == self.looked_at or not preview_due(step, self.drawings[0].steps):
             return False
         self.looked_at = step
         return self.previews is not None and not self.previews.over
+
+    @property
+    def shows_drafts(self) -> bool:
+        """Whether the last look is at drafts."""
+        return may_be_shown(self.looked_at, self.drawings[0].steps)
+
+    def close_previews(self) -> None:
+        """Make no more previews."""
+        if self.previews is not None:
+            self.previews.close()
 
     def images(self) -> tuple[ImageResult, ...]:
         """Return the results in the recipe's order."""

@@ -41,7 +41,6 @@ from engine.worker.failures import ends_worker, last_words
 from engine.worker.faults import one_line
 from engine.worker.jobs import Job
 from engine.worker.kept import ProofFile
-from engine.worker.previews import may_be_shown
 from engine.worker.residency import Models
 from engine.worker.safety import Detector, DetectorHung, Identify, ProofFailed, Review, identify, load_floor
 from engine.worker.shares import Shares
@@ -238,7 +237,9 @@ class Loop:
     def _lower_cap(self, batch: Batch, error: torch.OutOfMemoryError) -> None:
         error.__traceback__ = None  # it holds the step's tensors
         first = batch.drawings[0]
-        if batch.rows <= first.rows:
+        if batch.rows <= first.rows and self._drop_previews():
+            _log.warning("a step of one image ran out of memory; there are no more previews of what is drawn now")
+        elif batch.rows <= first.rows:
             _log.error("a step of one image ran out of memory")
             self._fail(self._jobs_in(batch)[0], error)
         else:
@@ -247,6 +248,13 @@ class Loop:
         self._admission.relieve(lambda: None)
         if self._device.where.type == "cuda":
             torch.cuda.empty_cache()
+
+    def _drop_previews(self) -> bool:
+        """Make no more previews of the jobs that are here, and tell whether any were still to be made."""
+        makers = [job for job in self._jobs.values() if job.previews is not None and not job.previews.over]
+        for job in makers:
+            job.close_previews()
+        return bool(makers)
 
     def _blame(self, batch: Batch, error: Exception) -> None:
         """Fail the job whose images raise by themselves; the others have their step."""
@@ -260,11 +268,14 @@ class Loop:
                 self._step(alone)
 
     def _show(self, job: Job) -> None:
-        if not job.preview_due() or self._reviews.waiting >= max(1, PREVIEWS_WAITING // len(self._jobs)):
+        if all(drawing.denoised for drawing in job.drawings):
+            job.close_previews()
+        busy = self._reviews.waiting >= max(1, PREVIEWS_WAITING // len(self._jobs))
+        if not job.take_look() or (busy and job.shows_drafts):  # the first look costs little, and drafts rest on it
             return
         assert job.previews is not None
         images = [Unfinished.of(drawing) for drawing in job.drawings]
-        look = partial(job.previews.look, job.step, images, drafts=may_be_shown(job.looked_at, job.drawings[0].steps))
+        look = partial(job.previews.look, job.step, images, drafts=job.shows_drafts)
         self._ask_review(look, job, self._shown, final=False)
 
     def _shown(self, job: Job, preview: Preview | None) -> None:
@@ -367,7 +378,9 @@ class Loop:
                 self._end_hung(job, error, final)
             elif not final and not ends_worker(error):
                 _log.warning("job %s has no more previews: %s", job.job_id, one_line(error))
-                job.previews = None
+                job.close_previews()
+                if self._is_alive(job):
+                    self._shown(job, Preview(job.step, None))
             elif self._is_alive(job):
                 self._fail(job, error)
 
@@ -382,10 +395,13 @@ class Loop:
 
     def _end_hung(self, job: Job, error: DetectorHung, final: bool) -> NoReturn:
         """End the worker, because a detector hung over a job; the job keeps what is judged already."""
-        self._send(Leaving(job.job_id, str(error)))
-        if final and self._is_alive(job):
+        grid = None
+        if is_last := final and self._is_alive(job):
             job.give_up(Fault.DETECTOR_HUNG, str(error))
-            self._finish(job, job.grid())
+            grid = job.grid()  # now: once the parent knows, it does not wait for long
+        self._send(Leaving(job.job_id, str(error)))
+        if is_last:
+            self._finish(job, grid)
         raise error
 
     def _fail(self, job: Job, error: Exception) -> None:
@@ -394,6 +410,7 @@ class Loop:
 
     def _leave(self, job: Job) -> None:
         del self._jobs[job.job_id]
+        job.close_previews()
         if job.enlargement and job.enlargement.under_way:
             job.enlargement.unwanted.set()
         else:

@@ -18,6 +18,8 @@ from engine.worker.wide import decoded
 _FIRST_LOOK = 0.1
 _DRAFTS = (0.5, 0.7)
 """After which shares of its steps an image is looked at without being shown, and shown as a draft."""
+_FEWEST_STEPS = 10
+"""Of an image that is looked at: what fewer steps have made of it is not told from what they will."""
 _LARGEST_LATENTS = 32
 """Rows or columns of latents that a preview is decoded from at most; larger ones are averaged down to that."""
 
@@ -26,7 +28,7 @@ _log = logging.getLogger(__name__)
 
 def preview_due(step: int, steps: int) -> bool:
     """Say whether to look at an image after `step` of its `steps`."""
-    return step < steps and step in {math.ceil(share * steps) for share in (_FIRST_LOOK, *_DRAFTS)}
+    return steps >= _FEWEST_STEPS and step in {math.ceil(share * steps) for share in (_FIRST_LOOK, *_DRAFTS)}
 
 
 def may_be_shown(step: int, steps: int) -> bool:
@@ -61,11 +63,16 @@ class Previews:
         self._gate = gate
         self._held_back = [False] * images
         self._shown = False
+        self._closed = False
 
     @property
     def over(self) -> bool:
         """Whether there is nothing more to look at."""
-        return all(self._held_back)
+        return self._closed or all(self._held_back)
+
+    def close(self) -> None:
+        """Look at nothing more, also in a look that is under way. May be called on any thread."""
+        self._closed = True
 
     def look(self, step: int, images: Sequence[Draftable], *, drafts: bool) -> Preview | None:
         """Look at a job's unfinished images, and return what may be shown now; None for nothing new.
@@ -75,8 +82,12 @@ class Previews:
             images: all of them.
             drafts: whether drafts are made, to be shown; otherwise only what the images point at is looked at.
         """
-        seen = [None if held else self._review(one, drafts) for held, one in zip(self._held_back, images, strict=True)]
-        self._held_back = [image is None for image in seen]
+        seen: list[ReviewedImage | None] = []
+        for index, image in enumerate(images):
+            if self._closed:
+                return None
+            seen.append(None if self._held_back[index] else self._review(image, drafts))
+            self._held_back[index] = seen[index] is None
         if not drafts:
             return None
         if any(seen):

@@ -18,6 +18,7 @@ import torch
 
 from engine.api import GenerationRequest, ImageSeed, ModelInfo, ModelUnavailable, Recipe, UnknownModel
 from engine.catalog import Catalog, ModelEntry
+from engine.catalog.families import FAMILIES
 from engine.worker.buckets import work_in_pairs
 from engine.worker.compiler import compile_unet
 from engine.worker.device import Device
@@ -264,7 +265,7 @@ class Models:
             compile_unet(unet)
         model = LoadedModel(
             pipeline=parts.pipeline,
-            gate=SafetyGate(self._floor, *map(TimedDetector, parts.checkers), side=resident.entry.info.native_side),
+            gate=SafetyGate(self._floor, *map(TimedDetector, parts.checkers), side=native_side(resident.entry.info)),
             rules=self._rules(resident.entry, unet, profile, compiled),
             exact=exact,
             where=self._device.where,
@@ -369,6 +370,12 @@ class Models:
         residents = [each for each in self._residents.values() if each.on_device]
         taken += sum(each.size_on_device for each in residents) + self.upscalers.size
         return self._on_device.free(taken, spare, sum(each.promised for each in residents))
+
+
+def native_side(info: ModelInfo) -> int:
+    """Return the side of the largest square that the gate looks at as a whole alone: no table makes it larger."""
+    largest: int = max(min(size.width, size.height) for size in FAMILIES[info.family].defaults["sizes"])
+    return min(info.native_side, largest)
 
 
 def usual_recipe(info: ModelInfo) -> Recipe:

@@ -87,7 +87,7 @@ def predict_alone(drawing: Drawing, model_input: Tensor, timestep: float) -> Ten
         model_input: (1, channels, height, width), scaled for the UNet.
         timestep: of the model's.
     """
-    times = torch.full((drawing.rows,), timestep, device=model_input.device)
+    times = torch.full((drawing.rows,), timestep, dtype=torch.float32, device=model_input.device)
     samples = model_input.expand(drawing.rows, -1, -1, -1).contiguous()
     return _guide(_call_unet(drawing, samples, times, drawing.conditioning), drawing.guidance_scale)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Awaitable, Callable
 from contextlib import closing
+from typing import Any
 
 import pytest
 
@@ -202,6 +203,26 @@ async def test_a_message_that_discord_does_not_delete_at_first_shows_no_preview_
     await studio.easel.bot.delivery.wait(studio.easel.job_id(message))
 
     assert message.pictures == ()
+
+
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [("admin previews off", {}), ("admin models deny", {"model": "pocket"}), ("admin words block", {"words": "apple"})],
+)
+async def test_what_moderators_decide_while_a_picture_is_drawn_keeps_its_previews_away(
+    studio: Studio, command: str, options: dict[str, Any]
+) -> None:
+    studio.worker.hold(at_step=1)
+    asked = await studio.discord.command(studio.ann, "imagine", prompt="a red apple", steps=20)
+    job_id = await studio.worker.held()
+    await studio.discord.command(studio.moderator, command, **options)
+    studio.worker.hold(at_step=STEP_AFTER_A_PREVIEW)
+    studio.worker.release(job_id)
+    await studio.worker.held()
+    studio.worker.release()
+    await studio.easel.over(asked.message)
+
+    assert len(asked.message.ever_shown) == (1 if "previews" in command else 0)
 
 
 def test_a_version_shows_a_picture_if_it_is_attached_or_linked_to() -> None:

@@ -15,6 +15,8 @@ from PIL import Image
 LOOK_LIMIT_S = 60.0
 FURTHER_VIEW_S = 15.0
 """What a look may take longer for each view but the first: many go through a tower one after the other."""
+MOST_S = 240.0
+"""What a look may take at most, so that who looks on is told that it hangs before a worker has been silent too long."""
 PROVEN_EVERY = 16
 """So many pictures a detector that can prove itself judges on one proof."""
 
@@ -127,7 +129,7 @@ class TimedDetector:
 
 def time_for(views: int, first_s: float = LOOK_LIMIT_S) -> float:
     """Return how long a look at so many views may take, in seconds, if one at a single view may take `first_s`."""
-    return first_s + FURTHER_VIEW_S * max(0, views - 1)
+    return min(first_s + FURTHER_VIEW_S * max(0, views - 1), max(first_s, MOST_S))
 
 
 @dataclass(frozen=True, slots=True)

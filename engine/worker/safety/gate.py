@@ -117,7 +117,7 @@ def _ask(detector: TimedDetector, views: Sequence[Image.Image], unfinished: bool
         finding = detector.look([view.copy() for view in views], unfinished)
         if not isinstance(finding, Finding) or not isinstance(finding.blocked, bool):
             raise TypeError(f"answered {finding!r}")
-    except (DetectorHung, DetectorLost):
+    except (DetectorHung, DetectorLost, torch.AcceleratorError):
         raise
     except Exception as error:
         _log.warning("the %s broke", detector.name, exc_info=error)

@@ -103,6 +103,24 @@ async def test_a_preview_that_came_too_early_is_shown_with_the_next_edit(world: 
     assert "Preview at 15 %" in card.text
 
 
+async def test_a_preview_of_an_attempt_that_is_over_goes_when_the_job_waits_again(world: World) -> None:
+    message = await world.drawn()
+    generation = await world.generation(message)
+    preview = Preview(10, await world.store.pictures.read(generation.id, 0))
+    cards = ProgressCards(world.clock)
+    world.clock.tick = EDIT_EVERY_S
+
+    shown = cards.card(generation, Drawing(10, 20, preview))
+    assert shown is not None
+    assert shown.image == preview.picture
+    waits = cards.card(generation, Waiting(1, None))
+    assert waits is not None
+    assert (waits.image, waits.keep_image) == (None, False)
+    again = cards.card(generation, Drawing(2, 20))
+    assert again is not None
+    assert "Preview" not in again.text
+
+
 async def test_pictures_that_the_gate_blocked_are_missing_with_one_kind_notice(world: World) -> None:
     world.worker.plan = lambda request: Plan(block=frozenset({1}))
 

@@ -95,6 +95,7 @@ async def test_a_worker_that_dies_costs_an_attempt_and_not_the_picture(studio: S
     generation = await studio.drawn()
     assert (generation.state, generation.attempts) == (JobState.FINISHED, 2)
     assert [request.attempt for request in studio.worker.requests] == [1, 2]
+    assert [request.previews for request in studio.worker.requests] == [True, False]
     assert {request.accepted_at for request in studio.worker.requests} == {generation.accepted_at}
     assert studio.slept == [1.0]
 

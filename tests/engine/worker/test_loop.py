@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from safetensors.torch import load_file
 
-from engine.api import ImageSeed, Recipe, Verdict
+from engine.api import GenerationRequest, ImageSeed, Recipe, Verdict
 from engine.catalog import Catalog
 from engine.encoding import decode_picture
 from engine.wire import (
@@ -27,10 +27,14 @@ from engine.wire import (
     Stop,
     Unfit,
 )
+from engine.worker.batch import LastStep
 from engine.worker.channel import Inbox
 from engine.worker.device import Device
-from engine.worker.loop import run_worker
-from engine.worker.safety import ProofFailed
+from engine.worker.jobs import begin_job
+from engine.worker.loop import Loop, run_worker
+from engine.worker.pipelines import LoadedModel
+from engine.worker.residency import Models
+from engine.worker.safety import Detector, ProofFailed
 from tests.engine.stand_in_checker import any_checker
 
 FOUR = tuple(ImageSeed(seed) for seed in (1, 2, 3, 4))
@@ -190,3 +194,36 @@ def test_drawing_that_raises_fails_its_job_alone(
     assert (failed.job_id, failed.code) == ("job-1", "generation_failed")
     assert failed.data["reason"]
     assert [message.job_id for message in parent.of(JobFinished)] == ["job-2"]
+
+
+class Busy:
+    """A desk that has so much to do, and never does it."""
+
+    def __init__(self, waiting: int = 0) -> None:
+        self.waiting = waiting
+        self.asked: list[Callable[[], Any]] = []
+
+    def ask(self, work: Callable[[], Any], take: Any, fail: Any) -> None:
+        self.asked.append(work)
+
+
+def test_a_busy_desk_may_be_spared_drafts_but_not_the_look_that_they_rest_on(
+    tiny: LoadedModel, device: Device, floor: Detector, recipe: Recipe, request_for: Callable[..., GenerationRequest]
+) -> None:
+    reviews = Busy(waiting=9)
+    models = Models(Catalog(()), device, floor, any_checker)
+    desks: list[Any] = [Busy(), Busy(), reviews, Busy()]
+    loop = Loop("cpu-0", device, models, Inbox(), lambda message: None, *desks)
+    job = begin_job(request_for(replace(recipe, steps=20)), tiny)
+    loop._jobs[job.job_id] = job
+    (drawing,) = job.drawings
+    drawing.last = LastStep(drawing.timestep, drawing.latents, drawing.latents)
+
+    def looks_after(step: int) -> int:
+        drawing.step = step
+        loop._show(job)
+        return len(reviews.asked)
+
+    assert [looks_after(step) for step in (1, 2, 10)] == [0, 1, 1]
+    reviews.waiting = 0
+    assert looks_after(14) == 2

@@ -34,8 +34,7 @@ def test_large_latents_are_averaged_down_before_they_are_decoded(
     ("steps", "due"),
     [
         (1, []),
-        (2, [1]),
-        (4, [1, 2, 3]),
+        (9, []),
         (10, [1, 5, 7]),
         (20, [2, 10, 14]),
         (39, [4, 20, 28]),
@@ -154,6 +153,32 @@ def test_an_image_that_is_held_back_leaves_the_others_of_its_preview_and_does_no
     assert tiles(job.look(18, [Standing(0.2), Standing(0.6)], drafts=True))[0] is None
     assert job.look(19, [Standing(0.2), Standing(0.6, red=1.0)], drafts=True) == Preview(19, None)
     assert job.over
+
+
+def test_a_job_that_needs_no_more_previews_is_not_looked_at_any_further() -> None:
+    class Closing(Standing):
+        def draft(self) -> torch.Tensor:
+            job.close()
+            return super().draft()
+
+    class Unasked(Standing):
+        def draft(self) -> torch.Tensor:
+            raise AssertionError("nobody wants to know")
+
+    job = previews(2)
+    assert job.look(10, [Closing(0.0), Unasked(0.0)], drafts=True) is None
+    assert job.over
+
+
+def test_an_image_stays_held_back_when_the_look_at_the_next_one_fails() -> None:
+    class Failing(Standing):
+        def draft(self) -> torch.Tensor:
+            raise torch.OutOfMemoryError("no room")
+
+    job = previews(2)
+    with pytest.raises(torch.OutOfMemoryError):
+        job.look(10, [Standing(0.0, red=1.0), Failing(0.0)], drafts=True)
+    assert tiles(job.look(14, [Standing(0.2), Standing(0.6)], drafts=True))[0] is None
 
 
 def test_latents_that_are_not_finite_are_not_shown() -> None:
