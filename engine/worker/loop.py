@@ -116,7 +116,7 @@ class Loop:
         send: gives the parent a message.
         prepares: brings models to the device, encodes prompts, draws initial noise.
         fetches: loads models ahead.
-        reviews: judges and encodes previews and pictures; the gates are asked nowhere else.
+        reviews: judges and encodes previews and pictures; of what was handed in the gates are asked on `prepares`.
         enlarges: makes pictures larger.
     """
 

@@ -7,7 +7,6 @@ import math
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -100,7 +99,7 @@ class Previews:
 
     def _review(self, image: Draftable, draft: bool) -> ReviewedImage | None:
         latents = reduced(image.draft() if draft else image.expected())
-        review = self._gate.review(preview_pixels(self._vae, latents), latents, unfinished=draft)
+        review = self._gate.review(decoded(self._vae, latents)[0], latents, unfinished=draft)
         if review.fault is not None:
             _log.warning("an image has no more previews, since one could not be judged: %s", review.reason)
         return review.image
@@ -116,17 +115,3 @@ def reduced(latents: Tensor) -> Tensor:
         return latents
     size = [max(1, side * _LARGEST_LATENTS // longest) for side in latents.shape[-2:]]
     return functional.interpolate(latents, size=size, mode="area")
-
-
-@torch.no_grad()
-def preview_pixels(vae: Any, latents: Tensor) -> Tensor:
-    """Return what finished latents look like.
-
-    Args:
-        vae: the model's.
-        latents: (1, channels, height, width).
-
-    Returns:
-        (3, height, width) in pixels, about -1.0 to 1.0.
-    """
-    return decoded(vae, latents)[0]
