@@ -12,9 +12,10 @@ from diffusers import AutoencoderKL
 from torch import Tensor
 from torch.nn import functional
 
-from engine.pocket.training import loop, sheets
+from engine.pocket.training import loop, scenes, sheets
 from engine.pocket.training.render import SIZE, Gallery
 from engine.pocket.training.subjects import SUBJECTS
+from engine.pocket.training.widen import widened
 
 CROP = 64
 # Named, not counted, so that weights that are trained further are still measured on what they never saw.
@@ -26,6 +27,8 @@ _HELD_OUT = """
 1fa7a 1fa99 1fab2 1fad0 1faef 23cf 2604 2650 26ab 26fd 2764-200d-1fa79
 """
 HELD_OUT = frozenset(_HELD_OUT.split())
+# The sets in which those are measured.
+MEASURED = ("3d", "flat", "noto")
 
 
 @dataclass(frozen=True)
@@ -34,12 +37,14 @@ class VaeConfig:
 
     Args:
         channels: widths of the four resolution levels.
+        decoder_channels: the same for the decoder that is trained alone: multiples of those.
         batch: crops a step.
         rate: highest learning rate.
         latent_noise: highest standard deviation of noise while the decoder trains alone.
     """
 
     channels: tuple[int, int, int, int] = (16, 32, 64, 128)
+    decoder_channels: tuple[int, int, int, int] = (32, 64, 128, 128)
     batch: int = 8
     rate: float = 1.5e-3
     latent_noise: float = 0.06
@@ -74,7 +79,7 @@ class Crops:
 
     def __init__(self, gallery: Gallery) -> None:
         self._pixels = gallery.pixels
-        wanted = {subject.code for subject in SUBJECTS}
+        wanted = {code for subject in SUBJECTS for code in subject.codes}
         keys = [key for key in gallery.index if key[0] not in HELD_OUT]
         colour = [key for key in keys if key[1] != "line art"]
         # Half of the crops show what will be drawn; line art is all edges and would rule the loss.
@@ -83,7 +88,7 @@ class Crops:
             ([gallery.index[key] for key in colour if key[0] not in wanted], 0.42),
             ([gallery.index[key] for key in keys if key[1] == "line art"], 0.08),
         ]
-        away = [key for key in gallery.index if key[0] in HELD_OUT and key[1] != "line art"]
+        away = [key for key in gallery.index if key[0] in HELD_OUT and key[1] in MEASURED]
         self.held_out = [gallery.index[key] for key in away]
 
     def batch(self, step: int, count: int, side: int) -> Tensor:
@@ -157,11 +162,19 @@ class VaePart:
 
 
 class DecoderPart:
-    """The decoder learning alone, from latents with the small errors that a UNet leaves in them."""
+    """A wider decoder learning alone, from latents with the small errors that a UNet leaves in them.
+
+    Args:
+        gallery: the drawings.
+        config: sizes and rates.
+        vae: whose latents the UNet learns; its encoder makes them here, too.
+        device: where to compute.
+    """
 
     def __init__(self, gallery: Gallery, config: VaeConfig, vae: AutoencoderKL, device: str = "cpu") -> None:
-        self.config, self.crops = config, Crops(gallery)
-        self.vae = vae.to(device, memory_format=torch.channels_last)
+        self.config, self.gallery, self.crops = config, gallery, Crops(gallery)
+        self.encoding = vae.to(device, memory_format=torch.channels_last)
+        self.vae = widened(vae, config.decoder_channels).to(device)
         self.vae.encoder.requires_grad_(False)
         self.vae.quant_conv.requires_grad_(False)
         learning = [weight for weight in self.vae.parameters() if weight.requires_grad]
@@ -169,15 +182,26 @@ class DecoderPart:
 
     def learn(self, step: int, progress: float) -> dict[str, float]:
         side, count = (CROP, self.config.batch) if progress < 0.7 else (SIZE, self.config.batch // 4)
-        truth = self.crops.batch(step + 10_000_000, count, side).to(self.vae.device)
+        truth = torch.cat([self.crops.batch(step + 10_000_000, count // 2, side), self._made_up(step, count, side)])
+        truth = truth.to(self.vae.device, memory_format=torch.channels_last)
         torch.manual_seed(step)
         with torch.no_grad():
-            latents = self.vae.encode(truth).latent_dist.mean
+            latents = self.encoding.encode(truth).latent_dist.mean
         strength = torch.rand(count, 1, 1, 1, device=latents.device) * self.config.latent_noise
         drawn = self.vae.decode(latents + strength * torch.randn_like(latents)).sample
         loss = picture_loss(drawn, truth)
         _descend(self.vae, self.optimiser, loss, self.config.rate * 0.6 * loop.rate_share(step, progress))
         return {"loss": loss.item(), "psnr": psnr(drawn, truth)}
+
+    def _made_up(self, step: int, count: int, side: int) -> Tensor:
+        """The other half of a batch: pieces of pictures as the UNet draws them, with all kinds of backgrounds."""
+        random = np.random.default_rng((12, step))
+        pieces = []
+        for _ in range(count - count // 2):
+            picture = scenes.choose(self.gallery, (SIZE, SIZE), random).picture(self.gallery)
+            top, left = random.integers(0, (SIZE - side) // 2 + 1, (2, 2)).sum(axis=0)
+            pieces.append(picture[top : top + side, left : left + side])
+        return to_tensor(pieces)
 
     def state_dict(self) -> dict[str, Any]:
         return {"vae": self.vae.state_dict(), "optimiser": self.optimiser.state_dict()}

@@ -36,7 +36,7 @@ def test_a_package_of_another_version_or_licence_is_refused(tmp_path: Path, chan
 
 
 def test_only_licences_that_allow_sharing_the_weights_are_used() -> None:
-    assert {package.licence for package in data.PACKAGES} == {"Apache-2.0", "MIT"}
+    assert {package.licence for package in data.PACKAGES} == {"Apache-2.0", "CC-BY-4.0", "MIT"}
 
 
 def test_a_picture_lies_on_the_colour_it_is_given() -> None:
