@@ -76,7 +76,7 @@ async def open_app(
     """
     styles = load_styles(settings.config_dir, settings.data_dir)
     async with (
-        open_store(settings.data_dir, settings.default_limits()) as store,
+        open_store(settings.data_dir, settings.default_limits(), previews=settings.servers.previews) as store,
         open_engine(engine_settings(settings), executors=executors) as engine,
         _tidying(store, settings.storage.retention_days),
     ):

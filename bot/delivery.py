@@ -20,13 +20,15 @@ from bot.storage import StorageError
 from bot.usecases import Usecases
 from bot.usecases.draw import Drawing, Ended, Waiting
 from bot.usecases.refusals import GenerationDeleted
-from engine.api import ReviewedImage
+from engine.api import Preview
 
 log = logging.getLogger(__name__)
 
 EDIT_EVERY_S = 1.5
 RETRY_AFTER_S = (2.0, 15.0, 60.0, 300.0, 900.0, 3600.0)
 
+
+_UNKNOWN = Preview(-1, None)
 
 Packed = tuple[Card, discord.ui.View | None]
 
@@ -139,12 +141,16 @@ class Delivery:
             async for update in updates:
                 if isinstance(update, Ended):
                     return update.generation
-                if card := cards.card(generation, update):
-                    await self._try_to_show(post, card, self._buttons.waiting(generation))
+                card = cards.card(generation, update)
+                if card and not await self._try_to_show(post, card, self._buttons.waiting(generation)):
+                    cards.lost()
         raise RuntimeError(f"the updates of job {generation.id} ended without a last one")
 
-    async def _try_to_show(self, post: Post, card: Card, view: discord.ui.View | None = None) -> None:
-        """Show something that may be lost: something newer follows, or nothing else can be done."""
+    async def _try_to_show(self, post: Post, card: Card, view: discord.ui.View | None = None) -> bool:
+        """Show something that may be lost: something newer follows, or nothing else can be done.
+
+        Returns whether Discord took it.
+        """
         known = post.message_id
         try:
             await post.show(card, view)
@@ -152,13 +158,15 @@ class Delivery:
                 await self._record(post.name, self._usecases.deliver.placed(post.name, post.message_id))
         except NOT_TAKEN as error:
             log.info("An edit for %s was lost: %s", post.name, error)
+            return False
+        return True
 
     async def _hand_over(self, generation: Generation, post: Post) -> None:
         match generation.state:
             case JobState.FINISHED:
                 await self._hand_over_pictures(generation, post)
             case JobState.DELETED:
-                await self._take_away(post)
+                await self._take_away(post, again_after_s=RETRY_AFTER_S)
             case JobState.WITHHELD:
                 await self._put_words(post, replies.withheld(generation))
             case JobState.FAILED | JobState.CANCELLED:
@@ -174,9 +182,10 @@ class Delivery:
         except ModelDenied:
             await self._put_words(post, replies.withheld(generation))
         except GenerationDeleted:
-            await self._take_away(post)
+            await self._take_away(post, again_after_s=RETRY_AFTER_S)
         except Undeliverable as error:
             log.warning("Job %s cannot be delivered: %s", generation.id, error)
+            await post.remove()  # what it shows is not how the job ended
             await deliver.failed(generation.id, error.code)
 
     async def _pack(self, generation: Generation) -> Packed:
@@ -192,14 +201,24 @@ class Delivery:
             message = await self._put(post, pack)
         except Undeliverable as error:
             log.warning("Nobody can be told how job %s ended: %s", post.name, error)
+            await post.remove()  # what it shows is not how the job ended
         else:
             if message is None:
                 return
         await self._record(post.name, self._usecases.deliver.told(post.name))
 
-    async def _take_away(self, post: Post) -> None:
-        if await post.remove():
-            await self._record(post.name, self._usecases.deliver.told(post.name))
+    async def _take_away(self, post: Post, *, again_after_s: Sequence[float] = ()) -> None:
+        """Delete a deleted generation's message.
+
+        Args:
+            again_after_s: pauses after which it is tried again; what is not gone then the next start deletes.
+        """
+        for wait_s in (*again_after_s, None):
+            if await post.remove():
+                await self._record(post.name, self._usecases.deliver.told(post.name))
+                return
+            if wait_s is not None:
+                await self._sleep(wait_s)
 
     async def _record(self, name: str, record: Awaitable[None]) -> None:
         """Write down what became of the message; if that cannot be, the next start does the same again."""
@@ -240,17 +259,26 @@ class ProgressCards:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._edited_at: float | None = None
-        self._preview: ReviewedImage | None = None
+        self._preview: Preview | None = None
+        self._shown: Preview | None = None
 
     def card(self, generation: Generation, update: Waiting | Drawing) -> Card | None:
-        """Return the card to show now, or None if it is too early for another edit."""
+        """Return the card to show now, or None if it is too early for another edit.
+
+        It is never too early to take away a preview that must not be seen any more.
+        """
         if isinstance(update, Drawing) and update.preview is not None:
             self._preview = update.preview
         now = self._clock()
-        if self._edited_at is not None and now - self._edited_at < EDIT_EVERY_S:
+        withdrawn = self._preview != self._shown and self._preview is not None and self._preview.picture is None
+        if not withdrawn and self._edited_at is not None and now - self._edited_at < EDIT_EVERY_S:
             return None
         self._edited_at = now
         if isinstance(update, Waiting):
             return replies.waiting(generation, update)
-        preview, self._preview = self._preview, None
-        return replies.drawing(generation, Drawing(update.step, update.total, preview))
+        new, self._shown = self._preview != self._shown, self._preview
+        return replies.drawing(generation, Drawing(update.step, update.total, self._preview), new=new)
+
+    def lost(self) -> None:
+        """Note that the last card did not reach the message, so that nobody knows which preview it shows."""
+        self._shown = _UNKNOWN

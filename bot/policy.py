@@ -66,6 +66,7 @@ class GuildPolicy:
         default_model: id used when a member names none; None for the catalogue's first allowed one.
         negative_prompt: added to that of every new request; may be empty.
         blocked_words: phrases that no prompt may hold, as they were typed.
+        previews: whether messages show what a picture will be while it is drawn.
     """
 
     limits: Limits
@@ -74,6 +75,7 @@ class GuildPolicy:
     default_model: str | None = None
     negative_prompt: str = ""
     blocked_words: tuple[str, ...] = ()
+    previews: bool = True
 
 
 class Refusal(Exception):

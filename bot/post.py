@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -100,12 +101,13 @@ class Post:
         )
 
     async def put(self, card: Card, view: discord.ui.View | None) -> discord.Message:
-        """Rewrite the message, or send a new one if it is gone or never was.
+        """Rewrite the message for good, or send a new one if it is gone or never was. A preview does not stay on it.
 
         Raises:
             Undeliverable: the channel is gone, the bot may not write there, or Discord will never take this message.
             NOT_TAKEN: Discord did not take it; trying again may help.
         """
+        card = replace(card, keep_image=False)
         try:
             try:
                 return await self.show(card, view)
@@ -163,7 +165,7 @@ class Post:
         return message
 
     def _attachments(self, card: Card) -> dict[str, Any]:
-        return {} if card.keep_image and card.image is None else {"attachments": card.files(self.name)}
+        return {} if card.keep_image else {"attachments": card.files(self.name)}
 
 
 async def _answer(interaction: discord.Interaction, card: Card, view: discord.ui.View) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-from engine.api import EngineError, Facts, ImageSeed, Recipe, Verdict
+from engine.api import EngineError, Facts, Fault, ImageSeed, Recipe, Verdict
 
 
 class JobState(StrEnum):
@@ -72,6 +72,7 @@ class PictureRecord:
         index: position in the recipe, from 0.
         seed: its noise.
         verdict: the safety gate's.
+        fault: why the gate could not judge it; set exactly when the verdict is ERROR.
         reason: for logs and moderators.
         sha256: over its pixels; None unless allowed.
         file_sha256: over its file; None unless allowed.
@@ -81,6 +82,7 @@ class PictureRecord:
     index: int
     seed: ImageSeed
     verdict: Verdict
+    fault: Fault | None
     reason: str
     sha256: str | None
     file_sha256: str | None

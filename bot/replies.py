@@ -16,6 +16,7 @@ from discord import app_commands
 from bot import policy, texts
 from bot.records import Generation, JobState
 from bot.storage.errors import StorageError
+from bot.texts import faults as fault_texts
 from bot.texts import hints as hint_texts
 from bot.texts import inputs as input_texts
 from bot.texts import loras as lora_texts
@@ -48,7 +49,7 @@ class Card:
         text: its content.
         image: the picture to attach.
         alt: words for those who cannot see it.
-        keep_image: leave the picture that the message has, if this card brings none.
+        keep_image: leave the picture that the message has; never true of the last card of a job.
     """
 
     text: str
@@ -74,9 +75,14 @@ def waiting(generation: Generation, update: Waiting) -> Card:
     return Card(texts.waiting(generation, update), keep_image=True)
 
 
-def drawing(generation: Generation, update: Drawing) -> Card:
-    """Return the progress, with the newest preview if there is one."""
-    return Card(texts.drawing(generation, update), update.preview, texts.alt_text(generation), keep_image=True)
+def drawing(generation: Generation, update: Drawing, *, new: bool) -> Card:
+    """Return the progress, with its preview.
+
+    Args:
+        new: whether the message does not show that yet; then whatever it shows goes.
+    """
+    picture = update.preview.picture if new and update.preview else None
+    return Card(texts.drawing(generation, update), picture, texts.alt_text(generation), keep_image=not new)
 
 
 def result(parcel: Parcel) -> Card:
@@ -96,14 +102,13 @@ def _form(image: api.ReviewedImage | None) -> list[str]:
 
 def _notices(parcel: Parcel) -> list[str]:
     count = len(parcel.generation.recipe.images)
-    if not parcel.pictures:
-        return [texts.all_blocked(count) if parcel.blocked else texts.all_not_judged(count)]
     notices = []
     if parcel.blocked:
-        notices.append(texts.some_blocked(parcel.blocked, count))
-    if parcel.errors:
-        notices.append(texts.some_not_judged(parcel.errors, count))
-    if parcel.hint:
+        notices.append(texts.blocked(parcel.blocked, count))
+    notices += [fault_texts.missing(fault, faulty, count) for fault, faulty in parcel.faults.items()]
+    if parcel.gone:
+        notices.append(texts.gone(parcel.gone, count))
+    if parcel.hint and parcel.pictures:
         notices.append(hint_texts.hint(parcel.hint))
     return notices
 
@@ -212,8 +217,10 @@ REPLIES: Mapping[type[BaseException], Callable[[Any], str]] = {
     api.NotHereYet: lambda e: lora_texts.not_here_yet(e.kind, e.name),
     api.EngineStopped: lambda e: refusal_texts.ENGINE_STOPPED,
     api.WorkerDied: lambda e: refusal_texts.WORKER_DIED,
+    api.WorkerReplaced: lambda e: refusal_texts.WORKER_DIED,
     api.GenerationFailed: lambda e: refusal_texts.GENERATION_FAILED,
-    api.InputWithheld: lambda e: input_texts.INPUT_BLOCKED if e.blocked else input_texts.INPUT_NOT_JUDGED,
+    api.InputWithheld: lambda e: input_texts.INPUT_BLOCKED,
+    api.InputNotJudged: lambda e: fault_texts.input_not_judged(e.fault),
     api.DeadlinePassed: lambda e: refusal_texts.DEADLINE_PASSED,
     # the guild's policy
     policy.ModelDenied: lambda e: refusal_texts.model_denied(e.model, e.allowed),

@@ -22,7 +22,7 @@ from pydantic_settings import (
 from bot.policy import LIMIT_RANGES, Limits
 
 PREFIX = "EASEL_"
-TABLES = ("limits", "storage", "engine")
+TABLES = ("limits", "servers", "storage", "engine")
 OWN_FILE_VARIABLE = f"{PREFIX}CONFIG"
 OWN_FILE_NAME = "config.toml"
 
@@ -52,6 +52,18 @@ class LimitSettings(BaseModel):
     most_steps: int = _limit("most_steps")
 
 
+class ServerSettings(BaseModel):
+    """The `[servers]` table: what holds in a server whose moderators did not choose.
+
+    Args:
+        previews: whether messages show pictures before they are finished.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    previews: bool
+
+
 class StorageSettings(BaseModel):
     """The `[storage]` table.
 
@@ -72,6 +84,7 @@ class Settings(BaseSettings):
         data_dir: folder of everything the bot keeps.
         config_dir: folder of `default.toml` and `models.toml`.
         limits: for guilds that did not choose their own.
+        servers: what else guilds can choose.
         storage: what is kept how long.
         engine: the `[engine]` table, which `engine.settings` validates.
     """
@@ -84,6 +97,7 @@ class Settings(BaseSettings):
     data_dir: Path = Field(default_factory=lambda: platformdirs.user_data_path("easel"))
     config_dir: Path
     limits: LimitSettings
+    servers: ServerSettings
     storage: StorageSettings
     engine: dict[str, str | int | float | bool | list[str]] = Field(default_factory=dict)
 
@@ -237,6 +251,7 @@ def _has(values: Any, loc: tuple[str | int, ...]) -> bool:
 def _known(loc: tuple[str | int, ...]) -> Iterable[str]:
     tables: Mapping[str | int, Mapping[str, FieldInfo]] = {
         "limits": LimitSettings.model_fields,
+        "servers": ServerSettings.model_fields,
         "storage": StorageSettings.model_fields,
     }
     return tables.get(loc[0], {})

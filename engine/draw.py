@@ -25,6 +25,7 @@ from engine.api import (
     EngineClient,
     EngineStopped,
     Failed,
+    Fault,
     Finished,
     GenerationRequest,
     ImageSeed,
@@ -45,6 +46,12 @@ from engine.settings import EngineSettings
 
 HELD_BACK = 3
 STRENGTH = 0.6
+_FAULTS = {
+    Fault.DETECTOR_BROKE: "is not shown: the safety check broke down before it had seen it. Try again.",
+    Fault.DETECTOR_HUNG: "is not shown: the safety check got stuck. Try again.",
+    Fault.NOT_FINITE: "is lost: the model ended up with NaN. Try another seed, size or scheduler.",
+    Fault.ONE_COLOUR: "is all of one colour and left out. Try another seed, size or scheduler.",
+}
 T = TypeVar("T")
 
 
@@ -212,8 +219,8 @@ def _write(finished: Finished, recipe: Recipe, options: DrawOptions, out: TextIO
             written += 1
         elif result.verdict is Verdict.BLOCK:
             print(f"The picture with seed {seed} was held back by the safety checker. Try other words.", file=err)
-        else:
-            print(f"The picture with seed {seed} could not be checked, so it is not shown. Try again.", file=err)
+        elif result.fault is not None:
+            print(f"The picture with seed {seed} {_FAULTS[result.fault]}", file=err)
     if written:
         return DONE
     return HELD_BACK if any(result.verdict is Verdict.BLOCK for result in finished.images) else FAILED

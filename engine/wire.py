@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from engine.api import Facts, GenerationRequest, ImageResult, ReviewedImage
+from engine.api import Facts, GenerationRequest, ImageResult, Preview, ReviewedImage
 
 LENGTH = struct.Struct(">I")
 MAX_FRAME_BYTES = 256 * 2**20
@@ -79,7 +79,7 @@ class JobProgress(msgspec.Struct, frozen=True, tag="progress"):
     job_id: str
     step: int
     total: int
-    preview: ReviewedImage | None = None
+    preview: Preview | None = None
 
 
 class JobFinished(msgspec.Struct, frozen=True, tag="finished"):
@@ -105,8 +105,18 @@ class JobCancelled(msgspec.Struct, frozen=True, tag="cancelled"):
     job_id: str
 
 
+class Leaving(msgspec.Struct, frozen=True, tag="leaving"):
+    """Worker to engine: a detector hung over a picture of this job, and the worker ends itself.
+
+    The job's own last message may still come. Its other jobs had no part in this.
+    """
+
+    job_id: str
+    reason: str
+
+
 ToWorker = Draw | Cancel | Prefetch | Stop
-FromWorker = Ready | Unfit | Loaded | JobStarted | JobProgress | JobFinished | JobFailed | JobCancelled
+FromWorker = Ready | Unfit | Loaded | JobStarted | JobProgress | JobFinished | JobFailed | JobCancelled | Leaving
 
 _encoder = msgspec.msgpack.Encoder()
 _to_worker = msgspec.msgpack.Decoder(ToWorker)

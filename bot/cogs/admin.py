@@ -31,6 +31,7 @@ class Admin(commands.GroupCog, name="admin", description=texts.ADMIN):
     models = app_commands.Group(name="models", description=texts.ADMIN_MODELS)
     limits = app_commands.Group(name="limits", description=texts.ADMIN_LIMITS)
     negative = app_commands.Group(name="negative", description=texts.ADMIN_NEGATIVE)
+    previews = app_commands.Group(name="previews", description=texts.ADMIN_PREVIEWS)
     words = app_commands.Group(name="words", description=word_texts.ADMIN_WORDS)
 
     def __init__(self, usecases: Usecases) -> None:
@@ -126,6 +127,18 @@ class Admin(commands.GroupCog, name="admin", description=texts.ADMIN):
         """Show what is added."""
         policy = await self._admin.policy(moderator_of(interaction).guild_id)
         await replies.tell(interaction, texts.negative(policy.negative_prompt))
+
+    @previews.command(name="on", description=texts.ADMIN_PREVIEWS_ON)
+    async def show_previews(self, interaction: Interaction) -> None:
+        """Show pictures before they are finished."""
+        await self._admin.set_previews(moderator_of(interaction), True)
+        await replies.tell(interaction, texts.PREVIEWS_ON)
+
+    @previews.command(name="off", description=texts.ADMIN_PREVIEWS_OFF)
+    async def hide_previews(self, interaction: Interaction) -> None:
+        """Show pictures when they are finished."""
+        await self._admin.set_previews(moderator_of(interaction), False)
+        await replies.tell(interaction, texts.PREVIEWS_OFF)
 
     @words.command(name="block", description=word_texts.ADMIN_WORDS_BLOCK)
     @app_commands.describe(words=word_texts.ADMIN_WORDS_TO_BLOCK)

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from bot.policy import Limits
+from bot.policy import GuildPolicy, Limits
 from bot.records import Generation, JobState
 from bot.storage.database import Database, open_database
 from bot.storage.errors import IllegalMove, PressUnderWay, StorageError
@@ -52,7 +52,7 @@ class Store:
         inputs: files that members handed in.
     """
 
-    def __init__(self, database: Database, defaults: Limits, data_dir: Path, clock: Callable[[], float]) -> None:
+    def __init__(self, database: Database, defaults: GuildPolicy, data_dir: Path, clock: Callable[[], float]) -> None:
         self._database = database
         self._clock = clock
         self.guilds = Guilds(database, defaults)
@@ -97,7 +97,7 @@ class Store:
         """
         if generation.state not in _WITHOUT_BUTTONS:
             return
-        blocked = isinstance(generation.error, InputWithheld) and generation.error.blocked
+        blocked = isinstance(generation.error, InputWithheld)
         try:
             await self.inputs.forget_job(generation.id, self._clock(), whoever_needs_them=blocked)
         except StorageError as error:
@@ -132,13 +132,14 @@ class Store:
 
 @asynccontextmanager
 async def open_store(
-    data_dir: Path, defaults: Limits, *, clock: Callable[[], float] = time.time
+    data_dir: Path, defaults: Limits, *, previews: bool = True, clock: Callable[[], float] = time.time
 ) -> AsyncIterator[Store]:
     """Open the store in `data_dir`, migrated; close it at the end. No other process can open it meanwhile.
 
     Args:
         data_dir: created if missing.
         defaults: limits of guilds that did not choose their own.
+        previews: whether messages show previews in guilds that did not choose.
         clock: seconds since the epoch.
 
     Raises:
@@ -147,4 +148,4 @@ async def open_store(
     """
     with held_folder(data_dir):
         async with open_database(data_dir) as database:
-            yield Store(database, defaults, data_dir, clock)
+            yield Store(database, GuildPolicy(defaults, previews=previews), data_dir, clock)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-from bot.policy import GuildPolicy, Limits
+from bot.policy import GuildPolicy
 from bot.records import LogEntry
 from bot.storage.database import Database, Transaction
 
@@ -17,7 +17,7 @@ EVERYBODY = 0  # role_id of the limits that hold for every member
 class Guilds:
     """The guilds' settings."""
 
-    def __init__(self, database: Database, defaults: Limits) -> None:
+    def __init__(self, database: Database, defaults: GuildPolicy) -> None:
         self._database = database
         self._defaults = defaults
 
@@ -37,13 +37,15 @@ class Guilds:
         limits: dict[int, dict[str, int]] = {}
         for row in await transaction.all("SELECT role_id, name, value FROM limits WHERE guild_id = :guild", values):
             limits.setdefault(row["role_id"], {})[row["name"]] = row["value"]
-        return GuildPolicy(
-            limits=replace(self._defaults, **limits.pop(EVERYBODY, {})),
+        return replace(
+            self._defaults,
+            limits=replace(self._defaults.limits, **limits.pop(EVERYBODY, {})),
             role_limits=MappingProxyType({role: MappingProxyType(changes) for role, changes in limits.items()}),
             denied_models=frozenset(row["model"] for row in denied),
             default_model=guild["default_model"] if guild else None,
             negative_prompt=guild["negative_prompt"] if guild else "",
             blocked_words=tuple(row["phrase"] for row in blocked),
+            previews=self._defaults.previews if guild is None or guild["previews"] is None else bool(guild["previews"]),
         )
 
     async def allow(self, guild_id: int, model: str, entry: LogEntry) -> None:
@@ -85,6 +87,18 @@ class Guilds:
                 ON CONFLICT (guild_id) DO UPDATE SET negative_prompt = excluded.negative_prompt
                 """,
                 {"guild": guild_id, "negative": negative_prompt},
+            )
+            await _log(transaction, guild_id, entry)
+
+    async def set_previews(self, guild_id: int, previews: bool, entry: LogEntry) -> None:
+        """Set whether messages show pictures before they are finished."""
+        async with self._database.write() as transaction:
+            await transaction.run(
+                """
+                INSERT INTO guilds (guild_id, previews) VALUES (:guild, :previews)
+                ON CONFLICT (guild_id) DO UPDATE SET previews = excluded.previews
+                """,
+                {"guild": guild_id, "previews": int(previews)},
             )
             await _log(transaction, guild_id, entry)
 

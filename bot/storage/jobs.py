@@ -94,16 +94,16 @@ class Jobs:
             await transaction.run("UPDATE jobs SET attempts = attempts + 1 WHERE id = :id", {"id": job_id})
             return await _load(transaction, job_id)
 
-    async def wait_again(self, job_id: str, *, failed_attempt: bool = False) -> Generation:
+    async def wait_again(self, job_id: str, *, attempts: int = 0) -> Generation:
         """Record that the job is to be submitted again: accepted | running -> accepted. Raises IllegalMove.
 
         Args:
-            failed_attempt: count an attempt that ended before a worker began it.
+            attempts: added to its own: 1 for one that ended before a worker began it, -1 for one that does not count.
         """
         async with self._database.write() as transaction:
             await _move(transaction, job_id, JobState.ACCEPTED)
-            if failed_attempt:
-                await transaction.run("UPDATE jobs SET attempts = attempts + 1 WHERE id = :id", {"id": job_id})
+            values = {"more": attempts, "id": job_id}
+            await transaction.run("UPDATE jobs SET attempts = attempts + :more WHERE id = :id", values)
             return await _load(transaction, job_id)
 
     async def finish(self, job_id: str, result: Finished, now: float) -> Generation:

@@ -20,8 +20,8 @@ async def insert_results(transaction: Transaction, job_id: str, recipe: Recipe, 
     await _insert_files(transaction, allowed_pictures(result))
     await transaction.run_many(
         """
-        INSERT INTO images (job_id, image_index, seed_json, verdict, reason, file_sha256)
-        VALUES (:job, :image, :seed, :verdict, :reason, :file)
+        INSERT INTO images (job_id, image_index, seed_json, verdict, fault, reason, file_sha256)
+        VALUES (:job, :image, :seed, :verdict, :fault, :reason, :file)
         """,
         [
             {
@@ -29,6 +29,7 @@ async def insert_results(transaction: Transaction, job_id: str, recipe: Recipe, 
                 "image": image.index,
                 "seed": rows.seed_to_json(recipe.images[image.index]),
                 "verdict": image.verdict,
+                "fault": image.fault,
                 "reason": image.reason,
                 "file": image.image.file_sha256 if image.image else None,
             }

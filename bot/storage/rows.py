@@ -12,6 +12,7 @@ from bot.storage.database import Row
 from engine.api import (
     EngineError,
     Facts,
+    Fault,
     GenerationFailed,
     ImageSeed,
     Recipe,
@@ -47,6 +48,7 @@ def _picture(image: Row) -> PictureRecord:
         index=image["image_index"],
         seed=seed_from_json(image["seed_json"]),
         verdict=Verdict(image["verdict"]),
+        fault=None if image["fault"] is None else Fault(image["fault"]),
         reason=image["reason"],
         sha256=image["sha256"],
         file_sha256=image["file_sha256"],
@@ -90,6 +92,6 @@ def error_from_columns(code: str | None, data: str | None) -> EngineError | None
         return None
     try:
         return error_from_data(code, json.loads(data))
-    except (KeyError, TypeError):
+    except (KeyError, TypeError, ValueError):
         # Written by another version, whose errors were other ones.
         return GenerationFailed(code)

@@ -80,9 +80,15 @@ def waiting(generation: Generation, update: Waiting) -> str:
 
 
 def drawing(generation: Generation, update: Drawing) -> str:
-    percent = round(100 * update.step / update.total) if update.total else 0
     doing = "Upscaling" if generation.kind is Kind.UPSCALE else "Drawing"
-    return f"{heading(generation)}\n{doing}… {min(percent, 100)} %"
+    lines = [heading(generation), f"{doing}… {_percent(update.step, update.total)}"]
+    if update.preview is not None and update.preview.picture is not None:
+        lines.append(f"-# Preview at {_percent(update.preview.step, update.total)}. The picture will differ.")
+    return "\n".join(lines)
+
+
+def _percent(step: int, total: int) -> str:
+    return f"{min(round(100 * step / total), 100) if total else 0} %"
 
 
 def duration(seconds: float) -> str:
@@ -153,27 +159,18 @@ CANCELLED = "Cancelled. It does not count towards your pictures for today."
 NOTHING_TO_SHOW = "Nothing was drawn."
 
 
-def some_blocked(blocked: int, count: int) -> str:
-    verb = "was" if blocked == 1 else "were"
-    return f"{blocked} of {count} pictures {verb} held back by the safety checker. Reroll to try other seeds."
+def blocked(number: int, count: int) -> str:
+    if number == count:
+        what = "This picture was" if count == 1 else f"All {count} pictures were"
+        return f"{what} held back by the safety checker. It is careful and can be wrong: try Reroll, or other words."
+    verb = "was" if number == 1 else "were"
+    return f"{number} of {count} pictures {verb} held back by the safety checker. Reroll to try other seeds."
 
 
-def some_not_judged(errors: int, count: int) -> str:
-    verb = "was" if errors == 1 else "were"
-    return (
-        f"{errors} of {count} pictures {verb} held back because the safety checker had a fault. "
-        "That is not about your prompt; Reroll to try again."
-    )
-
-
-def all_blocked(count: int) -> str:
-    what = "This picture was" if count == 1 else f"All {count} pictures were"
-    return f"{what} held back by the safety checker. It is careful and can be wrong: try Reroll, or other words."
-
-
-def all_not_judged(count: int) -> str:
-    what = "this picture" if count == 1 else "these pictures"
-    return f"The safety checker had a fault and could not look at {what}, so nothing is shown. Please try Reroll."
+def gone(number: int, count: int) -> str:
+    if number == count:
+        return "This picture is no longer here." if count == 1 else "These pictures are no longer here."
+    return f"{number} of {count} pictures {'is' if number == 1 else 'are'} no longer here. Reroll draws new ones."
 
 
 def ended_badly(generation: Generation, reason: str) -> str:

@@ -32,7 +32,13 @@ ADMIN_NEGATIVE_SET = "Add words to the negative prompt of every new request"
 ADMIN_NEGATIVE_CLEAR = "Add nothing to negative prompts any more"
 ADMIN_NEGATIVE_SHOW = "Show what is added to negative prompts"
 ADMIN_NEGATIVE_WORDS = "Words with commas between, such as: text, watermark"
+ADMIN_PREVIEWS = "Whether pictures are seen while they are drawn"
+ADMIN_PREVIEWS_ON = "Show how a picture comes along while it is drawn"
+ADMIN_PREVIEWS_OFF = "Show pictures when they are finished, not before"
 ADMIN_LOG = "Show the last ten changes of these settings"
+
+PREVIEWS_ON = "From the next request on, members see how their pictures come along."
+PREVIEWS_OFF = "From the next request on, members see their pictures when they are finished, not before."
 
 LIMIT_OPTIONS = {
     "pictures_per_request": "Pictures in one request",

@@ -26,7 +26,6 @@ INPUT_UNREADABLE = "This file is no whole PNG, JPEG or WebP picture. Please save
 INPUT_MISSING = "The picture that this starts from is not there any more. Please hand it in again."
 MASK_SIZE = "The mask must have the same width and height as the picture. Please make it again over the picture."
 INPUT_BLOCKED = "The picture you handed in was held back by the safety checker, so nothing was drawn from it."
-INPUT_NOT_JUDGED = "The picture you handed in could not be checked, so nothing was drawn from it. Please try again."
 
 USE_AS_INPUT = "Use as input"
 ZOOM_OUT = "Zoom out"

@@ -100,6 +100,11 @@ class Admin:
             member.guild_id, "", self._entry(member, "negative prompt", "none")
         )
 
+    async def set_previews(self, member: Member, previews: bool) -> None:
+        """Choose whether the messages of new requests show pictures before they are finished."""
+        entry = self._entry(member, "previews", "on" if previews else "off")
+        await self._store.guilds.set_previews(member.guild_id, previews, entry)
+
     async def block_words(self, member: Member, words: str) -> str:
         """Refuse every new request whose prompt holds a phrase, and return it as it is kept.
 

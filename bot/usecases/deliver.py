@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from bot.policy import Member, ModelDenied, check_model
 from bot.records import Generation, JobState
@@ -11,7 +13,7 @@ from bot.usecases.draw import Draw
 from bot.usecases.hints import Hint, hint_for
 from bot.usecases.lookup import allowed_picture, check_owner, find_for, find_generation
 from bot.usecases.refusals import GenerationDeleted, NoSuchPicture
-from engine.api import EngineClient, ReviewedImage, Verdict
+from engine.api import EngineClient, Fault, ReviewedImage, Verdict
 
 _WITH_PICTURES = frozenset({JobState.FINISHED, JobState.DELIVERED})
 
@@ -25,7 +27,8 @@ class Parcel:
         pictures: index and picture of each allowed image that could be read.
         grid: them together; None for fewer than two.
         blocked: images the safety gate blocked.
-        errors: images it could not judge, or whose files are gone.
+        faults: how many images it could not judge, by why.
+        gone: allowed images whose files are no longer here.
         hint: what may have spoiled them, if the member set it in a command; others said it before, or did not choose.
     """
 
@@ -33,7 +36,8 @@ class Parcel:
     pictures: tuple[tuple[int, ReviewedImage], ...]
     grid: ReviewedImage | None
     blocked: int
-    errors: int
+    faults: Mapping[Fault, int] = field(default_factory=dict)
+    gone: int = 0
     hint: Hint | None = None
 
 
@@ -136,18 +140,18 @@ class Deliver:
 
     async def _parcel(self, generation: Generation) -> Parcel:
         pictures = []
-        for record in generation.pictures:
-            if record.verdict is Verdict.ALLOW:
-                picture = await self._store.pictures.read(generation.id, record.index)
-                pictures += [(record.index, picture)] if picture else []
-        blocked = sum(record.verdict is Verdict.BLOCK for record in generation.pictures)
+        allowed = [record.index for record in generation.pictures if record.verdict is Verdict.ALLOW]
+        for index in allowed:
+            picture = await self._store.pictures.read(generation.id, index)
+            pictures += [(index, picture)] if picture else []
         policy = await self._store.guilds.policy(generation.place.guild_id)
         hint = hint_for(generation.recipe, self._engine.models(), policy.limits.most_steps)
         return Parcel(
             generation=generation,
             pictures=tuple(pictures),
             grid=await self._store.pictures.read_grid(generation.id),
-            blocked=blocked,
-            errors=len(generation.pictures) - blocked - len(pictures),
+            blocked=sum(record.verdict is Verdict.BLOCK for record in generation.pictures),
+            faults=Counter(record.fault for record in generation.pictures if record.fault is not None),
+            gone=len(allowed) - len(pictures),
             hint=hint if generation.press is None else None,
         )

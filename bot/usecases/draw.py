@@ -25,11 +25,12 @@ from engine.api import (
     GenerationFailed,
     GenerationRequest,
     Job,
+    Preview,
     Progress,
     Queued,
-    ReviewedImage,
     Started,
     TooBusy,
+    WorkerReplaced,
 )
 
 MAX_ATTEMPTS = 3
@@ -58,11 +59,11 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """`step` of `total` steps are done; step 0 is the start. `preview` comes now and then."""
+    """`step` of `total` steps are done; step 0 is the start. `preview` comes now and then, of an earlier step."""
 
     step: int
     total: int
-    preview: ReviewedImage | None = None
+    preview: Preview | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +203,7 @@ class Draw:
             attempt=generation.attempts + 1,
             accepted_at=generation.accepted_at,
             tenant=f"{generation.place.guild_id}:{generation.user_id}",
+            previews=(await self._store.guilds.policy(generation.place.guild_id)).previews,
             # What is not there any more the engine misses, and says so.
             inputs=tuple(data for data in inputs if data is not None),
             max_file_bytes=max_file_bytes,
@@ -247,6 +249,8 @@ class Draw:
                 case Failed(TooBusy(eta_s)):
                     # Accepted when there was room; waiting for more is no attempt.
                     return await self._pause(generation, min(max(eta_s, BACK_OFF_S), MAX_BUSY_WAIT_S))
+                case Failed(WorkerReplaced() as error):
+                    return await self._try_again_freely(generation, error)
                 case Failed(error):
                     return await self._retry_or_fail(generation, error)
             # Cancelled: if not by the ledger, which then refuses the move, then by an engine that is stopping.
@@ -273,9 +277,16 @@ class Draw:
             failed = await self._store.jobs.fail(generation.id, error, self._clock())
             log.warning("Job %s failed at attempt %d: %s", generation.id, attempts, error)
             return failed
-        waiting = await self._store.jobs.wait_again(generation.id, failed_attempt=not started)
+        waiting = await self._store.jobs.wait_again(generation.id, attempts=0 if started else 1)
         log.warning("Job %s is tried again after attempt %d: %s", generation.id, attempts, error)
         return await self._pause(waiting, BACK_OFF_S * 2 ** (attempts - 1))
+
+    async def _try_again_freely(self, generation: Generation, error: EngineError) -> Generation:
+        """Have a job drawn again that had no part in what ended it, however often it was tried before."""
+        started = generation.state is JobState.RUNNING
+        waiting = await self._store.jobs.wait_again(generation.id, attempts=-1 if started else 0)
+        log.warning("Job %s is tried again, and this was no attempt: %s", generation.id, error)
+        return await self._pause(waiting, BACK_OFF_S)
 
     async def _pause(self, generation: Generation, seconds: float) -> Generation:
         await self._park(self._sleep(seconds))

@@ -9,6 +9,7 @@ from engine.api.errors import (
     EngineError,
     EngineStopped,
     GenerationFailed,
+    InputNotJudged,
     InputWithheld,
     InvalidSize,
     JobFailed,
@@ -28,10 +29,11 @@ from engine.api.errors import (
     UnknownUpscaler,
     UpscalerUnavailable,
     WorkerDied,
+    WorkerReplaced,
     error_classes,
     error_from_data,
 )
-from engine.api.events import FINAL, Cancelled, Event, Failed, Finished, Progress, Queued, Started
+from engine.api.events import FINAL, Cancelled, Event, Failed, Finished, Preview, Progress, Queued, Started
 from engine.api.metadata import Parameters, parameters_of, parameters_text, read_metadata, read_parameters
 from engine.api.models import ModelInfo, SchedulerInfo, Size
 from engine.api.permutations import expand_permutations
@@ -56,7 +58,7 @@ from engine.api.requests import (
     Recipe,
     Variation,
 )
-from engine.api.results import Facts, ImageResult, ReviewedImage, Verdict, pixel_sha256
+from engine.api.results import Facts, Fault, ImageResult, ReviewedImage, Verdict, pixel_sha256
 from engine.api.syntax import LoraTag, Passage, Prompt, parse_prompt, split_loras, words_pattern
 from engine.api.upscalers import FACTORS, Upscaler, UpscalerUse
 
@@ -85,12 +87,14 @@ __all__ = [
     "Event",
     "Facts",
     "Failed",
+    "Fault",
     "Finished",
     "GenerationFailed",
     "GenerationRequest",
     "ImageResult",
     "ImageSeed",
     "InitImage",
+    "InputNotJudged",
     "InputWithheld",
     "InvalidSize",
     "Inversion",
@@ -108,6 +112,7 @@ __all__ = [
     "Parameters",
     "Passage",
     "Placement",
+    "Preview",
     "Progress",
     "Prompt",
     "Queued",
@@ -132,6 +137,7 @@ __all__ = [
     "Variation",
     "Verdict",
     "WorkerDied",
+    "WorkerReplaced",
     "error_classes",
     "error_from_data",
     "expand_permutations",

@@ -22,8 +22,10 @@
     │   └── EngineStopped
     └── JobFailed                   the job was queued and ended without pictures
         ├── WorkerDied
+        ├── WorkerReplaced
         ├── GenerationFailed
         ├── InputWithheld
+        ├── InputNotJudged
         └── DeadlinePassed
 
 Each class has a stable `code`. Its fields travel between processes as plain data (`to_data`, `error_from_data`);
@@ -35,6 +37,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
+
+from engine.api.results import Fault
 
 
 class EngineError(Exception):
@@ -167,8 +171,7 @@ class OutOfRange(Refused):
 class BadPrompt(Refused):
     """The prompt cannot be drawn.
 
-    `reason`: empty, too_long, unreadable (no valid text), forbidden (on any server), permutations (its braces stand for
-    more than `limit` prompts).
+    `reason`: empty, too_long, unreadable (no valid text), forbidden (anywhere), permutations (over `limit` prompts).
     """
 
     code = "bad_prompt"
@@ -193,7 +196,7 @@ class BadInput(Refused):
     """A picture that was handed in cannot be used.
 
     `reason`: too_large (over `limit` bytes), too_many_pixels (over `limit`), unreadable (no whole PNG, JPEG or WebP),
-    missing (its bytes are not there any more), mask_size (the mask has other sides than the picture).
+    missing (its bytes are gone), mask_size (the mask has other sides than the picture).
     """
 
     code = "bad_input"
@@ -318,6 +321,18 @@ class WorkerDied(JobFailed):
 
 
 @dataclass(eq=False)
+class WorkerReplaced(JobFailed):
+    """A detector hung over another job's picture, and the worker was replaced. For this job it is no attempt."""
+
+    code = "worker_replaced"
+    retryable = True
+    worker: str
+
+    def sentence(self) -> str:
+        return f"The worker {self.worker} was replaced while it was drawing, over a picture of another job."
+
+
+@dataclass(eq=False)
 class GenerationFailed(JobFailed):
     """Drawing raised. `reason` is for logs and operators."""
 
@@ -330,15 +345,27 @@ class GenerationFailed(JobFailed):
 
 @dataclass(eq=False)
 class InputWithheld(JobFailed):
-    """The gate did not allow the picture that was handed in. `blocked` is False when it could not be judged."""
+    """The gate blocked the picture that was handed in."""
 
     code = "input_withheld"
-    blocked: bool
 
     def sentence(self) -> str:
-        if self.blocked:
-            return "The picture that was handed in is held back by the safety checker, so nothing was drawn from it."
-        return "The picture that was handed in could not be checked, so nothing was drawn from it."
+        return "The picture that was handed in is held back by the safety checker, so nothing was drawn from it."
+
+
+@dataclass(eq=False)
+class InputNotJudged(JobFailed):
+    """The gate could not judge the picture that was handed in. `reason` is for logs and operators."""
+
+    code = "input_not_judged"
+    fault: Fault
+    reason: str
+
+    def __post_init__(self) -> None:
+        self.fault = Fault(self.fault)  # travels as its code
+
+    def sentence(self) -> str:
+        return f"The picture that was handed in could not be checked, so nothing was drawn from it: {self.reason}."
 
 
 @dataclass(eq=False)
@@ -351,15 +378,11 @@ class DeadlinePassed(JobFailed):
         return "The job waited too long and was given up."
 
 
-def error_classes() -> dict[str, type[EngineError]]:
-    """Return every concrete error class (those that are dataclasses) by its code."""
-    found: dict[str, type[EngineError]] = {}
-    waiting: list[type[EngineError]] = [EngineError]
-    while waiting:
-        cls = waiting.pop()
-        waiting.extend(cls.__subclasses__())
-        if "__dataclass_fields__" in cls.__dict__:
-            found[cls.code] = cls
+def error_classes(root: type[EngineError] = EngineError) -> dict[str, type[EngineError]]:
+    """Return every concrete error class (those that are dataclasses) under and with a class, by its code."""
+    found: dict[str, type[EngineError]] = {root.code: root} if "__dataclass_fields__" in root.__dict__ else {}
+    for cls in root.__subclasses__():
+        found |= error_classes(cls)
     return found
 
 
@@ -367,7 +390,7 @@ def error_from_data(code: str, data: Mapping[str, Any]) -> EngineError:
     """Rebuild an error from its code and `to_data()`.
 
     Raises:
-        KeyError: no error class has this code.
+        KeyError, TypeError, ValueError: no error class has this code, or its fields are others.
     """
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
     return error_classes()[code](**values)

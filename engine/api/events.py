@@ -34,12 +34,25 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
+class Preview:
+    """What the pictures of a job will look like, about.
+
+    Args:
+        step: after which of the job's scheduler steps it was made.
+        picture: reviewed twice; None if what was shown before must not be seen any more.
+    """
+
+    step: int
+    picture: ReviewedImage | None
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
-    """`step` of `total` scheduler steps are done; `preview` is a reviewed picture of the latents, now and then."""
+    """`step` of `total` scheduler steps are done; now and then there is a preview, of an earlier step."""
 
     step: int
     total: int
-    preview: ReviewedImage | None = None
+    preview: Preview | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,6 +163,11 @@ class ModelInfo:
                 return
         raise UnknownUpscaler(use.name, tuple(upscaler.name for upscaler in self.upscalers))
 
+    @property
+    def native_side(self) -> int:
+        """Side in pixels of the largest square that this model draws natively."""
+        return max(min(size.width, size.height) for size in self.sizes)
+
     def inversions_in(self, *prompts: str) -> tuple[Inversion, ...]:
         """Return the textual inversions that the prompts name; a recipe has to say which.
 

@@ -15,6 +15,21 @@ class Verdict(StrEnum):
     ERROR = "error"
 
 
+class Fault(StrEnum):
+    """Why the gate could not judge an image: two faults of the gate, and two of what it was given.
+
+    DETECTOR_BROKE: it raised, gave an answer that is none, or failed its proof while at work.
+    DETECTOR_HUNG: it did not answer in time; its worker is replaced.
+    NOT_FINITE: latents or pixels hold NaN or infinity.
+    ONE_COLOUR: every pixel is the same.
+    """
+
+    DETECTOR_BROKE = "detector_broke"
+    DETECTOR_HUNG = "detector_hung"
+    NOT_FINITE = "not_finite"
+    ONE_COLOUR = "one_colour"
+
+
 @dataclass(frozen=True, slots=True)
 class ReviewedImage:
     """An encoded picture that the safety gate allowed: the only way out for pixels.
@@ -47,23 +62,27 @@ class ReviewedImage:
 
 @dataclass(frozen=True, slots=True)
 class ImageResult:
-    """What became of one image of a recipe. `image` is set exactly when the verdict is ALLOW.
+    """What became of one image of a recipe. `image` is set exactly when the verdict is ALLOW, `fault` when it is ERROR.
 
     Args:
         index: position in `Recipe.images`, from 0.
         verdict: the gate's.
-        reason: for logs and moderators, e.g. "concept 3 by 0.02" or "timeout"; empty when allowed.
+        reason: for logs and moderators, e.g. "concept 3 by 0.02"; empty when allowed.
         image: the reviewed picture.
+        fault: why it could not be judged.
     """
 
     index: int
     verdict: Verdict
     reason: str = ""
     image: ReviewedImage | None = None
+    fault: Fault | None = None
 
     def __post_init__(self) -> None:
         if (self.image is not None) != (self.verdict is Verdict.ALLOW):
             raise ValueError("a result carries a picture exactly when the gate allowed it")
+        if (self.fault is not None) != (self.verdict is Verdict.ERROR):
+            raise ValueError("a result names a fault exactly when the gate could not judge")
 
 
 @dataclass(frozen=True, slots=True)

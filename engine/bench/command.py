@@ -14,7 +14,7 @@ from typing import Any, TextIO
 
 from engine.bench.contest import LOADS, Contest, Plan, hold_contest
 from engine.bench.machine import BenchError, Machine
-from engine.bench.models import RANDOM, RANDOM_PREFIX, write_catalogue
+from engine.bench.models import RANDOM, RANDOM_PREFIX, is_made, write_catalogue
 from engine.bench.plot import draw_plot
 from engine.bench.report import RATIO_LOAD, as_data, as_text
 from engine.catalog import load_catalog
@@ -154,7 +154,7 @@ async def _contest(
         folder = Path(name)
         models_file = write_catalogue(model, settings, folder, half=spec.device != "cpu")
         threads = options.threads or (TINY_THREADS if model == TINY else spec.threads)
-        machine = Machine(spec.device, threads, models_file, settings.models_dir, folder)
+        machine = Machine(spec.device, threads, models_file, settings.models_dir, folder, is_made(model))
         infos = load_catalog(models_file, settings.models_dir).infos()
         return await hold_contest(machine, infos, plan, lambda line: print(line, file=err, flush=True))
 

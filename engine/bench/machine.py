@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from engine.api import EngineClient, Failed, Finished, GenerationRequest, ImageResult, Started
-from engine.catalog import load_catalog
 from engine.executors.port import Executor, WorkerGone
 from engine.executors.process import ProcessExecutor
 from engine.service import open_engine
 from engine.settings import EngineSettings, Service, WorkerSpec
 from engine.wire import Draw, FromWorker, JobFailed, JobFinished, JobStarted, Ready, ToWorker
-from engine.worker.bench.contenders import Contender
+from engine.worker.bench.contenders import Contender, load_contested
 from engine.worker.bench.tally import Tally
 
 BENCH_WORKER = (sys.executable, "-m", "engine.worker.bench")
@@ -39,6 +38,7 @@ class Machine:
         threads: CPU threads of each worker's torch.
         models_file, models_dir: the catalogue that they draw from.
         folder: for the bench's own files.
+        made: whether the models were made for the bench, with random weights.
     """
 
     device: str
@@ -46,6 +46,7 @@ class Machine:
     models_file: Path
     models_dir: Path
     folder: Path
+    made: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +144,14 @@ async def open_contender(contender: Contender, machine: Machine, profile: bool =
         "--tally",
         str(path),
         *(("--profile",) if profile else ()),
+        *(("--made",) if machine.made else ()),
     )
     spec = WorkerSpec(contender, machine.device, machine.threads, service)
     executor = Recorded(ProcessExecutor(spec, machine.models_file, machine.models_dir, command))
     if contender.is_easel:
         settings = EngineSettings(queue_limit=UNBOUNDED, queue_limit_per_tenant=UNBOUNDED)
-        async with open_engine(settings, load_catalog(machine.models_file, machine.models_dir), [executor]) as engine:
+        catalog = load_contested(machine.models_file, machine.models_dir, machine.made)
+        async with open_engine(settings, catalog, [executor]) as engine:
             while not (status := engine.status()).workers:
                 if status.trouble:
                     raise BenchError(status.trouble)

@@ -26,6 +26,11 @@ _TINY_SIZE: Mapping[str, Any] = {
 }
 
 
+def is_made(model: str) -> bool:
+    """Tell whether a model is made for the bench, with random weights."""
+    return model == TINY or (model.startswith(RANDOM_PREFIX) and model.removeprefix(RANDOM_PREFIX) in RANDOM)
+
+
 def write_catalogue(model: str, settings: EngineSettings, folder: Path, half: bool) -> Path:
     """Write a catalogue of one model under two ids; return the file.
 
@@ -41,7 +46,8 @@ def write_catalogue(model: str, settings: EngineSettings, folder: Path, half: bo
     if model == TINY:
         write_model(TINY, folder / TINY, half)
         table = {**_made("sd1", folder / TINY), **_TINY_SIZE}
-    elif (family := RANDOM.get(model.removeprefix(RANDOM_PREFIX))) and model.startswith(RANDOM_PREFIX):
+    elif is_made(model):
+        family = RANDOM[model.removeprefix(RANDOM_PREFIX)]
         write_model(family, folder / model, half)
         table = _made(family, folder / model)
     else:
@@ -63,6 +69,8 @@ def _tables(settings: EngineSettings) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _whole(value: Any, beside: Path) -> Any:
+    if isinstance(value, list):
+        return [_whole(each, beside) for each in value]
     if not isinstance(value, dict):
         return value
     return {
@@ -78,7 +86,6 @@ def _made(family: str, folder: Path) -> dict[str, Any]:
         "licence": "none",
         "description": "Draws noise.",
         "source": {"folder": str(folder)},
-        "safety_checker": {"folder": str(folder)},
         "steps": 25,
         "scheduler": "DPM++ 2M",
     }

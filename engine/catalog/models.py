@@ -17,15 +17,16 @@ from engine.catalog.families import FAMILIES
 from engine.catalog.schedulers import SCHEDULERS
 from engine.catalog.sources import Source, SourceError, read_source
 from engine.catalog.upscalers import UPSCALERS, UpscalerEntry, read_upscalers
+from engine.pocket import WEIGHTS as POCKET
 
 OWN_FILE = "models.toml"
 CHECKER = {
     "hub": "stable-diffusion-v1-5/stable-diffusion-v1-5",
     "revision": "451f4fe16113bff5a5d2269ed5ad43b0592e9a14",
 }
-"""The safety checker of every model that names no other: the one that Stable Diffusion 1.5 comes with."""
+"""The public safety checker, the one that Stable Diffusion 1.5 comes with: every model's but pocket's."""
 PREDICTIONS = ("epsilon", "v_prediction")
-_OTHER_KEYS = {"source", "safety_checker", "prediction_type"}
+_OTHER_KEYS = {"source", "additional_checkers", "prediction_type"}
 _KEYS = {field.name for field in fields(ModelInfo)} - {
     "id",
     "inversions",
@@ -37,6 +38,10 @@ _KEYS = {field.name for field in fields(ModelInfo)} - {
 _FIRST_REVISION = "1"
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _SIDE_STEP = 8
+_NO_CHOICE = (
+    "take safety_checker out: the built-in pocket has its own, and every other model the public one, so that no table "
+    "can make it weaker; additional_checkers can add to it."
+)
 
 
 class CatalogError(Exception):
@@ -50,8 +55,10 @@ class ModelEntry:
     Args:
         info: the public part.
         source: the pipeline's files.
-        safety_checker: files of its `StableDiffusionSafetyChecker`: a folder or repository that is one, or that has one
-            as its subfolder `safety_checker`.
+        safety_checker: files of its own `StableDiffusionSafetyChecker`, which follow from the source: pocket's, or else
+            the public one's.
+        additional_checkers: folders of others that look besides it. Each is one, or has one as its subfolder
+            `safety_checker`.
         prediction_type: what the UNet predicts; None for what the files say, or else the family's public model.
         inversions: files of the textual inversions that the model understands.
         loras: files of the LoRAs for the model's family.
@@ -63,6 +70,7 @@ class ModelEntry:
     prediction_type: str | None = None
     inversions: Mapping[Inversion, Path] = field(default_factory=dict)
     loras: Mapping[Lora, Path] = field(default_factory=dict)
+    additional_checkers: tuple[Source, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +174,8 @@ def _entry(path: Path, model: str, table: Any, models_dir: Path) -> ModelEntry:
         raise CatalogError(f"{where}: a model id is lower-case letters, digits, '.', '_' and '-'.")
     if not isinstance(table, dict):
         raise CatalogError(f"{where}: must be a table.")
+    if "safety_checker" in table:
+        raise CatalogError(f"{where}: {_NO_CHOICE}")
     if unknown := sorted(set(table) - _KEYS):
         raise CatalogError(f"{where}: unknown key {unknown[0]!r}; known keys are {', '.join(sorted(_KEYS))}.")
     family = FAMILIES.get(table.get("family", ""))
@@ -173,7 +183,7 @@ def _entry(path: Path, model: str, table: Any, models_dir: Path) -> ModelEntry:
         raise CatalogError(f"{where}: family must be one of {', '.join(FAMILIES)}.")
     values = {**family.defaults, **table, "id": model}
     source = _source(where, "source", values.pop("source", None), path.parent, models_dir)
-    checker = _source(where, "safety_checker", values.pop("safety_checker", CHECKER), path.parent, models_dir)
+    additional = _additional_checkers(where, values.pop("additional_checkers", []), path.parent, models_dir)
     prediction = values.pop("prediction_type", None)
     if prediction not in (None, *PREDICTIONS):
         raise CatalogError(f"{where}: prediction_type must be one of {', '.join(PREDICTIONS)}.")
@@ -184,7 +194,15 @@ def _entry(path: Path, model: str, table: Any, models_dir: Path) -> ModelEntry:
     except msgspec.ValidationError as error:
         raise CatalogError(f"{where}: {error}.") from error
     _check(where, info)
-    return ModelEntry(info, source, checker, prediction)
+    checker = source if source == Source(POCKET) else read_source(CHECKER, path.parent, models_dir)
+    return ModelEntry(info, source, checker, prediction, additional_checkers=additional)
+
+
+def _additional_checkers(where: str, value: Any, beside: Path, models_dir: Path) -> tuple[Source, ...]:
+    match value:
+        case [*tables] if all(isinstance(each, dict) and isinstance(each.get("folder"), str) for each in tables):
+            return tuple(_source(where, "additional_checkers", each, beside, models_dir) for each in tables)
+    raise CatalogError(f'{where}: additional_checkers must be a list such as [{{ folder = "/models/checker" }}].')
 
 
 def _schedulers(where: str, names: Any) -> tuple[SchedulerInfo, ...]:

@@ -23,6 +23,7 @@ from engine.api import (
     Trouble,
 )
 from engine.dispatch.calibration import Calibration
+from engine.dispatch.faults import Faults
 from engine.dispatch.forecast import forecast
 from engine.dispatch.health import WorkerState
 from engine.dispatch.jobs import EngineJob
@@ -60,7 +61,10 @@ class Dispatcher:
         self._pulls = Pulls(puller, self._wake.set) if puller else None
         self._queue = FairQueue()
         self._calibration = Calibration()
-        self._lanes = tuple(Lane(executor, settings, self._calibration, self._wake.set) for executor in executors)
+        self._faults = Faults()
+        self._lanes = tuple(
+            Lane(executor, settings, self._calibration, self._faults, self._wake.set) for executor in executors
+        )
         self._settings = settings
         self._clock = clock
         self._tasks: list[asyncio.Task[None]] = []
@@ -242,4 +246,4 @@ class Dispatcher:
         if not self._lanes:
             return (Trouble("engine", "There is no worker."),)
         told = [trouble for lane in self._lanes for trouble in lane.health.troubles()]
-        return (*told, *(self._pulls.troubles() if self._pulls else ()))
+        return (*told, *self._faults.troubles(), *(self._pulls.troubles() if self._pulls else ()))

@@ -11,16 +11,20 @@ from engine.api import (
     EngineError,
     Event,
     Failed,
+    Fault,
     Finished,
     GenerationFailed,
+    InputNotJudged,
     ModelUnavailable,
     Progress,
     SafetyUnavailable,
     Started,
     WorkerDied,
+    WorkerReplaced,
     error_from_data,
 )
 from engine.dispatch.calibration import Calibration
+from engine.dispatch.faults import Faults
 from engine.dispatch.health import Health, WorkerState
 from engine.dispatch.jobs import ROWS_AN_IMAGE, EngineJob, Group
 from engine.dispatch.rate import Meter
@@ -35,6 +39,7 @@ from engine.wire import (
     JobFinished,
     JobProgress,
     JobStarted,
+    Leaving,
     Loaded,
     Prefetch,
 )
@@ -42,6 +47,8 @@ from engine.wire import (
 AT_HAND, NEAR, FAR = 0, 1, 2
 """How near a worker is to drawing with a model: ready, in memory, or in its files."""
 NOTHING = Loaded((), ())
+LEAVE_S = 10.0
+"""How long a worker that ends itself may take; one that cannot is made to."""
 SEATS = 2
 """How many times as many rows a worker may have as one call holds."""
 
@@ -57,11 +64,17 @@ class Lane:
         executor: runs the worker; owned by this lane.
         settings: how long starts and steps may take.
         calibration: told when a job ended that was told when it would.
+        faults: told what the gate could not judge.
         changed: called without waiting when the dispatcher should look again.
     """
 
     def __init__(
-        self, executor: Executor, settings: EngineSettings, calibration: Calibration, changed: Callable[[], None]
+        self,
+        executor: Executor,
+        settings: EngineSettings,
+        calibration: Calibration,
+        faults: Faults,
+        changed: Callable[[], None],
     ) -> None:
         self.running: dict[str, EngineJob] = {}
         self.health = Health(executor.name)
@@ -69,10 +82,12 @@ class Lane:
         self._executor = executor
         self._settings = settings
         self._calibration = calibration
+        self._faults = faults
         self._changed = changed
         self._budget = ROWS_AN_IMAGE
         self._loaded = NOTHING
         self._ahead: str | None = None
+        self._leaving: Leaving | None = None
         self._watchdog: asyncio.Timeout | None = None
 
     @property
@@ -83,7 +98,7 @@ class Lane:
     @property
     def is_ready(self) -> bool:
         """Whether the worker draws, or could at once."""
-        return self.health.state is WorkerState.READY
+        return self.health.state is WorkerState.READY and self._leaving is None
 
     @property
     def has_room(self) -> bool:
@@ -215,15 +230,25 @@ class Lane:
         return loading_s + self._settings.step_timeout_s
 
     def _watch(self, silence_s: float | None) -> None:
-        if self._watchdog is not None and not self._watchdog.expired():
+        if self._watchdog is not None and not self._watchdog.expired() and self._leaving is None:
             self._watchdog.reschedule(None if silence_s is None else _now_s() + silence_s)
 
     def _is_gone(self, reason: str) -> None:
-        if self.is_ready:
+        leaving, self._leaving = self._leaving, None
+        if leaving is not None:
+            self.health.died(leaving.reason, [leaving.job_id])
+            self._end_blamed(leaving)
+        elif self.is_ready:
             self.health.died(reason, self.running.keys())
         else:
             self.health.start_failed(WorkerState.BROKEN, reason)
-        self.end_all(Failed(WorkerDied(self.name)))
+        self.end_all(Failed(WorkerDied(self.name) if leaving is None else WorkerReplaced(self.name)))
+
+    def _end_blamed(self, leaving: Leaving) -> None:
+        """End the job over which a detector hung, if it had no last message: it was only a preview of it."""
+        if (job := self.running.get(leaving.job_id)) is not None:
+            self._faults.met(self.name, job, Fault.DETECTOR_HUNG, leaving.reason)
+            self._end(job, Cancelled() if job.cancel_asked else Failed(WorkerDied(self.name)))
 
     def _hear(self, message: FromWorker) -> None:
         if isinstance(message, Loaded):
@@ -231,6 +256,9 @@ class Lane:
             self._changed()
             return
         job = self.running.get(getattr(message, "job_id", ""))
+        if isinstance(message, Leaving):
+            self._watch(LEAVE_S)
+            self._leaving = message
         if job is None:
             return
         match message:
@@ -255,7 +283,9 @@ class Lane:
             reason = f"worker {self.name} sent {len(message.images)} results for {asked} images"
             self._end(job, Failed(GenerationFailed(reason)))
             return
-        self.health.drew(job.model)
+        self._faults.judged(self.name, job, message.images)
+        if self._leaving is None:
+            self.health.drew(job.model)
         if not job.enlarges:
             self.meter.finished(job, _now_s())
         if job.promise is not None:
@@ -265,6 +295,8 @@ class Lane:
     def _fail(self, job: EngineJob, error: EngineError) -> None:
         if isinstance(error, ModelUnavailable):
             self.health.model_failed(job.model, error.reason, _now_s())
+        if isinstance(error, InputNotJudged):
+            self._faults.met(self.name, job, error.fault, error.reason)
         self._end(job, Failed(error))
 
     def _end(self, job: EngineJob, event: Event) -> None:
@@ -285,5 +317,5 @@ def _now_s() -> float:
 def _error(message: JobFailed) -> EngineError:
     try:
         return error_from_data(message.code, message.data)
-    except (KeyError, TypeError):
+    except (KeyError, TypeError, ValueError):
         return GenerationFailed(f"the worker reported {message.code!r}")

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
 import msgspec
 from PIL import Image
 
-from engine.api import EngineError, GenerationRequest, SafetyUnavailable, Verdict, pixel_sha256
+from engine.api import EngineError, Fault, GenerationRequest, SafetyUnavailable, Verdict, pixel_sha256
 from engine.encoding import Wrapping, encode_picture
 from engine.executors.port import WorkerGone
 from engine.wire import (
@@ -24,6 +24,7 @@ from engine.wire import (
     JobFailed,
     JobProgress,
     JobStarted,
+    Leaving,
     Loaded,
     Prefetch,
     Ready,
@@ -37,6 +38,7 @@ from engine.wire import (
 PREVIEW_EVERY_STEPS = 4
 SQUARES_A_SIDE = 8
 SECONDS_A_JOB = 1.0
+HUNG = "the planned detector gave no answer in 60 s"
 
 
 class Start(Enum):
@@ -55,14 +57,19 @@ class Plan:
     Args:
         die_at_step: the worker dies instead of doing this step, counted from 1.
         block: indices of the pictures that the gate blocks.
-        errors: indices of the pictures that the gate could not judge.
+        faults: why the gate could not judge pictures, by their indices.
+        hang_at_picture: a detector hangs over the picture of this index: it and those after it are not judged, and the
+            worker ends itself.
+        hang_at_step: a detector hangs over a preview of this step, and the worker ends itself.
         fail: the job ends with this error after its last step.
         previews: whether progress carries pictures, where the request wants them.
     """
 
     die_at_step: int | None = None
     block: frozenset[int] = frozenset()
-    errors: frozenset[int] = frozenset()
+    faults: Mapping[int, Fault] = field(default_factory=dict)
+    hang_at_picture: int | None = None
+    hang_at_step: int | None = None
     fail: EngineError | None = None
     previews: bool = True
 
@@ -197,14 +204,27 @@ class FakeExecutor:
             await self._wait_while_held(request.job_id, step - 1)
             if plan.die_at_step == step:
                 self.die(f"it died at step {step}")
+            if plan.hang_at_step == step:
+                self._leave(request)
             await asyncio.sleep(self._step_s)
             self._tell(_progress(request, step, plan.previews and request.previews))
         await self._wait_while_held(request.job_id, recipe.steps_taken)
-        if plan.fail is not None:
+        if plan.hang_at_picture is not None:
+            unseen = range(plan.hang_at_picture, len(recipe.images))
+            plan = replace(plan, faults={**plan.faults, **dict.fromkeys(unseen, Fault.DETECTOR_HUNG)})
+            self._leave(request, _finished(request, plan, self._name))
+        elif plan.fail is not None:
             self._tell(JobFailed(request.job_id, plan.fail.code, plan.fail.to_data()))
         else:
             self._tell(_finished(request, plan, self._name))
-        del self._tasks[request.job_id]
+        self._tasks.pop(request.job_id, None)
+
+    def _leave(self, request: GenerationRequest, last_word: FromWorker | None = None) -> None:
+        """End as a worker does whose detector hangs."""
+        self._tell(Leaving(request.job_id, HUNG))
+        if last_word is not None:
+            self._tell(last_word)
+        self.die(HUNG)
 
     async def _make_ready(self, model: str) -> None:
         await self._load(model)
@@ -260,7 +280,7 @@ def _progress(request: GenerationRequest, step: int, previews: bool) -> FromWork
             "job_id": request.job_id,
             "step": step,
             "total": request.recipe.steps_taken,
-            "preview": preview,
+            "preview": {"step": step, "picture": preview},
         }
     )
 
@@ -271,8 +291,8 @@ def _finished(request: GenerationRequest, plan: Plan, worker: str) -> FromWorker
     for index in range(len(request.recipe.images)):
         if index in plan.block:
             results.append({"index": index, "verdict": Verdict.BLOCK, "reason": "planned"})
-        elif index in plan.errors:
-            results.append({"index": index, "verdict": Verdict.ERROR, "reason": "planned"})
+        elif fault := plan.faults.get(index):
+            results.append({"index": index, "verdict": Verdict.ERROR, "reason": "planned", "fault": fault})
         else:
             allowed.append(_picture(request, index))
             wrapping = Wrapping(request.recipe, index, request.max_file_bytes)

@@ -3,3 +3,7 @@
 from pathlib import Path
 
 WEIGHTS: Path = Path(__file__).parent / "weights"
+PROOF: Path = WEIGHTS.with_name("proof")
+"""Pictures that its safety checker is proven with."""
+FINGERPRINT: Path = PROOF / "fingerprint.json"
+"""What its safety checker is known by."""

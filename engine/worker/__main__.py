@@ -47,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.nice(YIELDING)  # before there is another thread: a thread has its maker's
     inbox, channel = open_process(options.name)
     from engine.worker.compiler import CompilerMissing, check_compiler
+    from engine.worker.kept import FILE_NAME, ProofFile
     from engine.worker.loop import run_worker
 
     if options.compile:
@@ -57,7 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 2
     device = device_from(options)
     try:
-        return run_worker(options.name, device, catalog, inbox, channel.send)
+        proof_file = ProofFile(options.models_dir / FILE_NAME)
+        return run_worker(options.name, device, catalog, inbox, channel.send, proof_file=proof_file)
     except BrokenPipeError:
         return 0  # the parent is gone
 

@@ -13,6 +13,7 @@ from engine.worker.desk import Desk
 from engine.worker.jobs import Job, begin_enlarging, begin_job
 from engine.worker.pipelines import LoadedModel, Parts
 from engine.worker.residency import Models, NoRoom
+from engine.worker.safety import DetectorHung
 
 Result = TypeVar("Result")
 
@@ -50,6 +51,8 @@ class Admission:
         self._waiting: list[GenerationRequest] = []
         self._fetching: set[str] = set()
         self._held = 0
+        self._may_prove = False
+        self._proves = False
         self._told = Loaded((), ())
 
     @property
@@ -108,6 +111,18 @@ class Admission:
         self._fetching.discard(model)
         self._try_again()
 
+    def use_idle_time(self) -> None:
+        """Have one call more made of what is to be proven, unless a job is on its way, or a model.
+
+        The desk has one such call at most, so that a job never waits for more.
+        """
+        if self._may_prove and not (self._proves or self._coming or self._fetching):
+            self._proves = True
+            self._prepares.ask(self._models.prove, self._proved, _unexpected)
+
+    def _proved(self, went_on: bool) -> None:
+        self._proves, self._may_prove = False, went_on
+
     def _try_again(self) -> None:
         waiting, self._waiting = self._waiting, []
         for request in waiting:
@@ -158,6 +173,8 @@ class Admission:
             self.left(request)
 
     def _failed(self, request: GenerationRequest, error: Exception) -> None:
+        if isinstance(error, DetectorHung):
+            self._refuse(request.job_id, error)  # also if nobody wants the job any more: the worker ends
         if self._coming.get(request.job_id) is not request:
             return
         if isinstance(error, NoRoom):
@@ -187,6 +204,7 @@ class Admission:
 
         def opened(answer: tuple[Callable[[], None], Loaded]) -> None:
             tell(answer[1])
+            self._may_prove = True
             answer[0]()
 
         self._prepares.ask(watched, opened, _unexpected)

@@ -22,6 +22,7 @@ from engine.worker.inputs import Start
 from engine.worker.loras import UNCHANGED, Changes
 from engine.worker.schedulers import build_scheduler
 from engine.worker.seeds import initial_noise, seeded
+from engine.worker.wide import decoded, decoded_wide
 
 NEVER = -1
 
@@ -101,6 +102,7 @@ class Drawing:
         waits_since: calls that had been made when it came, or with the one of its last step.
         last: of the last step; None before the first.
         decoded: whether the UNet and the VAE are done with it.
+        wide: whether it is decoded in float32, because half precision overflowed.
     """
 
     pipeline: Any
@@ -121,6 +123,7 @@ class Drawing:
     waits_since: int = NEVER
     last: LastStep | None = None
     decoded: bool = False
+    wide: bool = False
 
     @property
     def timestep(self) -> Tensor:
@@ -241,9 +244,7 @@ def pack(drawings: Iterable[Drawing], most_rows: int, caps: Mapping[Group, int])
 @torch.no_grad()
 def decode(drawing: Drawing) -> Tensor:
     """Return the pixels of a denoised image, (3, height, width), about -1.0 to 1.0; a picture's own where it stays."""
-    vae = drawing.pipeline.vae
-    latents = drawing.latents.to(vae.dtype) / vae.config.scaling_factor
-    pixels: Tensor = vae.decode(latents, return_dict=False)[0][0]
+    pixels = (decoded_wide if drawing.wide else decoded)(drawing.pipeline.vae, drawing.latents)[0]
     if keep := drawing.keep:
         return torch.where(keep.free.to(pixels.device) > 0, pixels, keep.pixels.to(pixels))
     return pixels

@@ -25,14 +25,16 @@ def to_picture(pixels: Tensor) -> Image.Image:
     return Image.fromarray((array * 255).round().astype(np.uint8), "RGB")
 
 
-def compose_grid(tiles: Sequence[Image.Image]) -> Image.Image:
-    """Return the tiles, all of one size, in reading order in two columns with a thin gap."""
-    width, height = tiles[0].size
+def compose_grid(tiles: Sequence[Image.Image | None]) -> Image.Image:
+    """Return the tiles, all of one size, in reading order in two columns with a thin gap; None leaves a place empty."""
+    width, height = next(tile.size for tile in tiles if tile)
     gap = max(1, max(width, height) // _GAP_SHARE)
     rows = -(-len(tiles) // COLUMNS)
     size = (COLUMNS * width + (COLUMNS - 1) * gap, rows * height + (rows - 1) * gap)
     grid = Image.new("RGB", size, _BACKGROUND)
     for index, tile in enumerate(tiles):
+        if tile is None:
+            continue
         row, column = divmod(index, COLUMNS)
         grid.paste(tile, (column * (width + gap), row * (height + gap)))
     return grid

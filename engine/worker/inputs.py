@@ -16,8 +16,10 @@ from engine.api import (
     MAX_INPUT_BYTES,
     MAX_INPUT_PIXELS,
     BadInput,
+    Fault,
     GenerationRequest,
     InitImage,
+    InputNotJudged,
     InputWithheld,
     Placement,
     Verdict,
@@ -67,7 +69,8 @@ def read_start(request: GenerationRequest, pipeline: Any, gate: SafetyGate) -> S
 
     Raises:
         BadInput: a file is missing, too large, no picture, or a mask of another size.
-        InputWithheld: the gate does not allow the picture.
+        InputWithheld, InputNotJudged: the gate blocks the picture, or cannot judge it.
+        DetectorHung, DetectorLost: a detector hangs.
     """
     recipe, wanted = request.recipe, request.recipe.init_image
     if wanted is None:
@@ -91,7 +94,7 @@ def read_small_picture(request: GenerationRequest, gate: SafetyGate) -> Image.Im
 
     Raises:
         BadInput: it is missing, too large, or no picture.
-        InputWithheld: the gate does not allow it.
+        InputWithheld, InputNotJudged, DetectorHung, DetectorLost: as in `read_start`.
     """
     recipe = request.recipe
     assert recipe.init_image is not None
@@ -105,8 +108,10 @@ def read_small_picture(request: GenerationRequest, gate: SafetyGate) -> Image.Im
 
 def _check(picture: Image.Image, gate: SafetyGate) -> None:
     review = gate.judge(picture)
+    if review.verdict is Verdict.BLOCK:
+        raise InputWithheld
     if review.verdict is not Verdict.ALLOW:
-        raise InputWithheld(review.verdict is Verdict.BLOCK)
+        raise InputNotJudged(review.fault or Fault.DETECTOR_BROKE, review.reason)
 
 
 def _whole_latents(own: tuple[int, int], most: tuple[int, int], factor: int) -> tuple[int, int]:

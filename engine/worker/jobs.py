@@ -5,18 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import version
 
-from engine.api import GenerationRequest, ImageResult, ReviewedImage, Verdict
+from engine.api import Facts, Fault, GenerationRequest, ImageResult, ReviewedImage, Verdict
 from engine.encoding import Wrapping
 from engine.worker.batch import Drawing, Group, begin_drawing
 from engine.worker.buckets import RowShape
+from engine.worker.device import Device
 from engine.worker.inputs import read_small_picture, read_start
 from engine.worker.loras import applied
 from engine.worker.pipelines import LoadedModel
-from engine.worker.previews import preview_due
+from engine.worker.previews import Previews, preview_due
 from engine.worker.prompts import encode_prompts
 from engine.worker.upscaling.enlargement import Enlargement
 from engine.worker.upscaling.upscalers import LoadedUpscaler
+
+_VERSIONED = ("diffusers", "torch", "transformers")
 
 
 @dataclass(slots=True, eq=False)
@@ -27,22 +31,22 @@ class Job:
         request: what was asked.
         model: what draws it.
         drawings: one per image of the recipe, in its order; none where a picture is made larger.
-        previews: whether to go on showing previews; a withheld one ends them.
+        previews: what may be seen of the images before they are finished; None if nobody wants that.
         started: when it joined the batch, on the monotonic clock in seconds.
         results: of the images that are decoded and judged.
         bucket: rows of the largest UNet call it had a part in.
-        previewed: step of the last preview.
+        looked_at: step of the last look for a preview.
         enlargement: the picture that is made larger; None where something is drawn.
     """
 
     request: GenerationRequest
     model: LoadedModel
     drawings: Sequence[Drawing]
-    previews: bool
+    previews: Previews | None
     started: float
     results: dict[int, ImageResult] = field(default_factory=dict)
     bucket: int = 0
-    previewed: int = 0
+    looked_at: int = 0
     enlargement: Enlargement | None = None
 
     @property
@@ -66,12 +70,12 @@ class Job:
         return len(self.results) == len(self.request.recipe.images)
 
     def preview_due(self) -> bool:
-        """Say, once for each preview, whether the image furthest behind has come to one."""
+        """Say, once for each look, whether the image furthest behind has come to one."""
         step = min(drawing.step for drawing in self.drawings)
-        if not self.previews or step == self.previewed or not preview_due(step, self.drawings[0].steps):
+        if step == self.looked_at or not preview_due(step, self.drawings[0].steps):
             return False
-        self.previewed = step
-        return True
+        self.looked_at = step
+        return self.previews is not None and not self.previews.over
 
     def images(self) -> tuple[ImageResult, ...]:
         """Return the results in the recipe's order."""
@@ -80,6 +84,39 @@ class Job:
     def allowed(self) -> list[ReviewedImage]:
         """Return the pictures that the gate let pass, in the recipe's order."""
         return [result.image for result in self.images() if result.image and result.verdict is Verdict.ALLOW]
+
+    def widen(self, index: int) -> bool:
+        """Have an image that is not finite decoded once more in float32, if that may help; tell whether it may."""
+        if not self.drawings or self.drawings[index].wide:
+            return False
+        drawing = self.drawings[index]
+        drawing.wide = self.model.wide.may_help(drawing.latents)
+        return drawing.wide
+
+    def give_up(self, fault: Fault, reason: str) -> None:
+        """Let the images that are not judged yet end with a fault; those that are stay as they are."""
+        for index in range(len(self.request.recipe.images)):
+            self.results.setdefault(index, ImageResult(index, Verdict.ERROR, reason, fault=fault))
+
+    def grid(self) -> ReviewedImage | None:
+        """Return the pictures that the gate let pass as one; None for fewer than two."""
+        allowed = self.allowed()
+        return self.model.gate.compose(allowed, self.grid_wrapping) if len(allowed) > 1 else None
+
+    def facts(self, worker: str, device: Device) -> Facts:
+        """Return how it was drawn, by which worker, on what."""
+        return Facts(
+            worker=worker,
+            device=device.name,
+            threads=device.threads,
+            dtype=str(device.dtype).removeprefix("torch."),
+            versions=tuple((package, version(package)) for package in _VERSIONED),
+            seconds=time.monotonic() - self.started,
+            service=device.service,
+            bucket=self.bucket,
+            memory=self.model.memory,
+            compiled=self.model.compiled,
+        )
 
     def wrapping(self, index: int) -> Wrapping:
         """Return how an image becomes a file."""
@@ -92,10 +129,11 @@ class Job:
 
 
 def begin_job(request: GenerationRequest, model: LoadedModel) -> Job:
-    """Check and encode what was handed in, encode the prompts, prove the images' size if it is new, begin the images.
+    """Check and encode what was handed in, encode the prompts, begin the images.
 
     Raises:
-        BadInput, InputWithheld: what was handed in cannot be used.
+        BadInput, InputWithheld, InputNotJudged: what was handed in cannot be used.
+        DetectorHung, DetectorLost: a detector hangs.
         UnknownLora, LoraUnavailable: a LoRA cannot be used.
         OutOfRange: the text encoder has no more layers to skip.
     """
@@ -108,20 +146,20 @@ def begin_job(request: GenerationRequest, model: LoadedModel) -> Job:
         conditioning = encode_prompts(pipeline, recipe, model.exact, inversions).to(model.where)
     height, width = (side // pipeline.vae_scale_factor for side in (recipe.height, recipe.width))
     shape = RowShape.of(pipeline.unet.config.in_channels, height, width, conditioning)
-    with applied(loras.unet):
-        rule = model.rules.get(shape, tuple(use.name for use in recipe.loras))
+    rule = model.rules.get(shape, recipe.loras, loras.unet)
     group = Group(recipe.model, height, width, shape.tokens, recipe.loras)
     drawings = [
         begin_drawing(pipeline, recipe, seed, conditioning, rule, group, loras.unet, start) for seed in recipe.images
     ]
-    return Job(request, model, drawings, request.previews, time.monotonic())
+    previews = Previews(len(drawings), pipeline.vae, model.gate) if request.previews else None
+    return Job(request, model, drawings, previews, time.monotonic())
 
 
 def begin_enlarging(request: GenerationRequest, model: LoadedModel, upscaler: LoadedUpscaler) -> Job:
     """Check what is to be made larger.
 
     Raises:
-        BadInput, InputWithheld: it cannot be used.
+        BadInput, InputWithheld, InputNotJudged, DetectorHung, DetectorLost: as in `begin_job`.
     """
     enlargement = Enlargement(read_small_picture(request, model.gate), request.recipe, upscaler)
-    return Job(request, model, (), False, time.monotonic(), enlargement=enlargement)
+    return Job(request, model, (), None, time.monotonic(), enlargement=enlargement)

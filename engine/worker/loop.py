@@ -8,25 +8,23 @@ reviews pictures, one makes pictures larger.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 from functools import partial
-from importlib.metadata import version
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import torch
 
-from engine.api import EngineError, Facts, GenerationFailed, GenerationRequest, ImageResult, ReviewedImage
+from engine.api import Fault, GenerationRequest, ImageResult, Preview, ReviewedImage
 from engine.catalog import Catalog
 from engine.wire import (
     Cancel,
     Draw,
     FromWorker,
     JobCancelled,
-    JobFailed,
     JobFinished,
     JobProgress,
     JobStarted,
+    Leaving,
     Prefetch,
     Ready,
     Stop,
@@ -38,11 +36,14 @@ from engine.worker.batch import Batch, Drawing, Group, decode, pack
 from engine.worker.channel import Answer, Inbox
 from engine.worker.desk import Desk, open_desk
 from engine.worker.device import Device
+from engine.worker.drafts import Unfinished
+from engine.worker.failures import ends_worker, last_words
 from engine.worker.faults import one_line
 from engine.worker.jobs import Job
-from engine.worker.previews import expected_latents, review_preview
+from engine.worker.kept import ProofFile
+from engine.worker.previews import may_be_shown
 from engine.worker.residency import Models
-from engine.worker.safety import Detector, ProofFailed, Review, load_floor
+from engine.worker.safety import Detector, DetectorHung, Identify, ProofFailed, Review, identify, load_floor
 from engine.worker.shares import Shares
 from engine.worker.steps import advance
 from engine.worker.upscaling.enlargement import Enlargement, Enlarging
@@ -50,7 +51,6 @@ from engine.worker.upscaling.upscalers import Enlarged
 
 PREVIEWS_WAITING = 4
 """Previews of one job that may wait for their review; with more jobs, fewer of each: pictures come first."""
-_VERSIONED = ("diffusers", "torch", "transformers")
 
 Result = TypeVar("Result")
 
@@ -64,6 +64,8 @@ def run_worker(
     inbox: Inbox,
     send: Callable[[FromWorker], None],
     open_floor: Callable[[], Detector] = load_floor,
+    identify: Identify = identify,
+    proof_file: ProofFile | None = None,
 ) -> int:
     """Prove the gate's floor, then draw until told to stop; return the process's exit code.
 
@@ -74,6 +76,8 @@ def run_worker(
         inbox: the parent's messages; None when the parent is gone.
         send: gives the parent a message.
         open_floor: loads and proves the classifier under every gate.
+        identify: tells what a model's own safety checker has to be.
+        proof_file: keeps which numbers of rows were proven; None to prove them each time.
     """
     try:
         floor = open_floor()
@@ -81,14 +85,23 @@ def run_worker(
         send(Unfit(str(error)))
         return 1
     send(Ready(name, device.name, device.threads, device.rows))
-    draw_until_stopped(name, device, Models(catalog, device, floor), inbox, send)
+    try:
+        models = Models(catalog, device, floor, identify, proof_file=proof_file)
+        draw_until_stopped(name, device, models, inbox, send)
+    except DetectorHung as error:
+        _log.error("the worker ends, and another is to take its place: %s", error)
+        return 1
     return 0
 
 
 def draw_until_stopped(
     name: str, device: Device, models: Models, inbox: Inbox, send: Callable[[FromWorker], None]
 ) -> None:
-    """Open the desks and run the loop; the arguments are the loop's."""
+    """Open the desks and run the loop; the arguments are the loop's.
+
+    Raises:
+        DetectorHung: a detector does not answer any more, and only the end of this process ends it.
+    """
     desk = partial(open_desk, inbox=inbox, threads=device.threads)
     with desk("prepares") as prepares, desk("fetches") as fetches, desk("reviews") as reviews, desk("enlarges") as last:
         Loop(name, device, models, inbox, send, prepares, fetches, reviews, last).run()
@@ -143,6 +156,8 @@ class Loop:
     def _drain(self) -> bool:
         """Take all messages that are there, waiting for one when there is nothing to draw. Return whether to go on."""
         while not self._busy() or not self._inbox.empty():
+            if not self._jobs and self._inbox.empty():
+                self._admission.use_idle_time()
             if not self._take(self._inbox.get()):
                 return False
         return True
@@ -247,13 +262,13 @@ class Loop:
     def _show(self, job: Job) -> None:
         if not job.preview_due() or self._reviews.waiting >= max(1, PREVIEWS_WAITING // len(self._jobs)):
             return
-        unfinished = [expected_latents(drawing) for drawing in job.drawings]
-        self._ask_review(partial(review_preview, unfinished, job.model.colours, job.model.gate), job, self._shown)
+        assert job.previews is not None
+        images = [Unfinished.of(drawing) for drawing in job.drawings]
+        look = partial(job.previews.look, job.step, images, drafts=may_be_shown(job.looked_at, job.drawings[0].steps))
+        self._ask_review(look, job, self._shown, final=False)
 
-    def _shown(self, job: Job, preview: ReviewedImage | None) -> None:
-        if preview is None:
-            job.previews = False
-        elif job.previews:
+    def _shown(self, job: Job, preview: Preview | None) -> None:
+        if preview is not None:
             self._send(JobProgress(job.job_id, job.step, job.total, preview))
 
     def _detach(self) -> None:
@@ -320,24 +335,40 @@ class Loop:
         return True
 
     def _reviewed(self, index: int, job: Job, review: Review) -> None:
-        job.results[index] = ImageResult(index, review.verdict, review.reason, review.image)
+        if review.fault is Fault.NOT_FINITE and job.widen(index):
+            self._decode(job, index, job.drawings[index])
+            return
+        job.results[index] = ImageResult(index, review.verdict, review.reason, review.image, review.fault)
         if not job.finished:
             return
-        allowed = job.allowed()
-        if len(allowed) > 1:
-            self._ask_review(partial(job.model.gate.compose, allowed, job.grid_wrapping), job, self._finish)
+        if len(job.allowed()) > 1:
+            self._ask_review(job.grid, job, self._finish)
         else:
             self._finish(job, None)
 
-    def _ask_review(self, work: Callable[[], Result], job: Job, take: Callable[[Job, Result], None]) -> None:
-        """Have the desk look at something of a job; whatever it says is lost if the job has ended."""
+    def _ask_review(
+        self, work: Callable[[], Result], job: Job, take: Callable[[Job, Result], None], *, final: bool = True
+    ) -> None:
+        """Have the desk look at something of a job; whatever it says is lost if the job has ended.
+
+        Args:
+            work: looks at it.
+            job: whose it is.
+            take: takes what is said.
+            final: whether the job ends if that fails: with a preview it does not.
+        """
 
         def if_alive(result: Result) -> None:
             if self._is_alive(job):
                 take(job, result)
 
         def fail(error: Exception) -> None:
-            if self._is_alive(job):
+            if isinstance(error, DetectorHung):
+                self._end_hung(job, error, final)
+            elif not final and not ends_worker(error):
+                _log.warning("job %s has no more previews: %s", job.job_id, one_line(error))
+                job.previews = None
+            elif self._is_alive(job):
                 self._fail(job, error)
 
         self._reviews.ask(work, if_alive, fail)
@@ -347,7 +378,15 @@ class Loop:
 
     def _finish(self, job: Job, grid: ReviewedImage | None) -> None:
         self._leave(job)
-        self._send(JobFinished(job.job_id, job.images(), grid, self._facts(job)))
+        self._send(JobFinished(job.job_id, job.images(), grid, job.facts(self._name, self._device)))
+
+    def _end_hung(self, job: Job, error: DetectorHung, final: bool) -> NoReturn:
+        """End the worker, because a detector hung over a job; the job keeps what is judged already."""
+        self._send(Leaving(job.job_id, str(error)))
+        if final and self._is_alive(job):
+            job.give_up(Fault.DETECTOR_HUNG, str(error))
+            self._finish(job, job.grid())
+        raise error
 
     def _fail(self, job: Job, error: Exception) -> None:
         self._leave(job)
@@ -363,23 +402,7 @@ class Loop:
         self._caps = {group: cap for group, cap in self._caps.items() if group in groups}
 
     def _tell_failure(self, job_id: str, error: Exception) -> None:
-        if isinstance(error, torch.AcceleratorError):
-            raise error  # this process can compute nothing more on its card: its end makes the jobs retryable
-        if not isinstance(error, EngineError):
-            _log.error("job %s failed", job_id, exc_info=error)
-            error = GenerationFailed(one_line(error))
-        self._send(JobFailed(job_id, error.code, error.to_data()))
-
-    def _facts(self, job: Job) -> Facts:
-        return Facts(
-            worker=self._name,
-            device=self._device.name,
-            threads=self._device.threads,
-            dtype=str(self._device.dtype).removeprefix("torch."),
-            versions=tuple((package, version(package)) for package in _VERSIONED),
-            seconds=time.monotonic() - job.started,
-            service=self._device.service,
-            bucket=job.bucket,
-            memory=job.model.memory,
-            compiled=job.model.compiled,
-        )
+        for message in last_words(job_id, error):
+            self._send(message)
+        if ends_worker(error):
+            raise error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,14 +18,14 @@ from engine.api import Inversion, ModelUnavailable
 from engine.catalog import ModelEntry, Source
 from engine.catalog.contents import Contents, check_family, inspect
 from engine.settings import MemoryProfile
-from engine.worker.buckets import RowRules
 from engine.worker.device import Device
 from engine.worker.faults import one_line
 from engine.worker.loras import Loras
-from engine.worker.previews import LatentColours, read_latent_colours
-from engine.worker.safety import Checker, ProofFailed, SafetyGate, read_checker
+from engine.worker.proofs import RowRules
+from engine.worker.safety import ANY, Checker, Identify, ProofFailed, SafetyGate, identify, read_checker
 from engine.worker.single_file import load_single_file
 from engine.worker.weights import modules_of
+from engine.worker.wide import WideDecoding
 
 _log = logging.getLogger(__name__)
 LOADING = threading.Lock()
@@ -40,10 +40,10 @@ class LoadedModel:
         pipeline: its `StableDiffusionPipeline` or `StableDiffusionXLPipeline`, without safety checker: the gate has it,
             out of the pipeline's reach.
         gate: judges every picture of this model.
-        colours: how its latents look.
         rules: which numbers of rows its UNet takes.
         exact: whether a picture must not depend on them.
         where: the device that draws, also while no part of the pipeline is there.
+        wide: whether what its VAE decodes to NaN is worth another try.
         inversions: files of the textual inversions that it understands.
         loras: what may change it.
         memory: its memory profile.
@@ -52,10 +52,10 @@ class LoadedModel:
 
     pipeline: Any
     gate: SafetyGate
-    colours: LatentColours
     rules: RowRules
     exact: bool
     where: torch.device
+    wide: WideDecoding
     inversions: Mapping[Inversion, Path] = field(default_factory=dict)
     loras: Loras = field(default_factory=Loras)
     memory: MemoryProfile = "high"
@@ -67,21 +67,29 @@ class Parts:
     """A model's files, loaded: not ready to draw, because nothing is proven of them yet.
 
     Args:
-        pipeline, colours: as in `LoadedModel`.
-        checker: its safety checker.
+        pipeline: as in `LoadedModel`.
+        checkers: its safety checker, and those that its owner added.
     """
 
     pipeline: Any
-    checker: Checker
-    colours: LatentColours
+    checkers: tuple[Checker, ...]
 
     def modules(self) -> tuple[Module, ...]:
         """Return everything that has weights."""
-        return (*modules_of(self.pipeline).values(), self.checker.module)
+        return (*modules_of(self.pipeline).values(), *self.checker_modules())
+
+    def checker_modules(self) -> tuple[Module, ...]:
+        """Return what has the checkers' weights."""
+        return tuple(checker.module for checker in self.checkers)
 
 
-def load_parts(entry: ModelEntry, device: Device) -> Parts:
+def load_parts(entry: ModelEntry, device: Device, identify: Identify = identify) -> Parts:
     """Load a model's files to a device. May be called from any thread: only one loads at a time.
+
+    Args:
+        entry: the model.
+        device: where to.
+        identify: tells what its own safety checker has to be.
 
     Raises:
         ModelUnavailable: they cannot be loaded.
@@ -90,16 +98,24 @@ def load_parts(entry: ModelEntry, device: Device) -> Parts:
     with LOADING:
         started = time.monotonic()
         try:
-            checker = read_checker(entry.safety_checker, device)
+            checkers = tuple(_read_checkers(entry, device, identify))
             pipeline = load_pipeline(entry, device)
-            colours = read_latent_colours(entry.source.folder, entry.info.family)
         except ProofFailed as error:
             raise ModelUnavailable(model, f"its safety checker cannot be trusted: {error}") from error
         except Exception as error:
             _log.exception("%s could not be loaded", model)
             raise ModelUnavailable(model, one_line(error)) from error
         _log.info("loaded %s in %.1f s", model, time.monotonic() - started)
-    return Parts(pipeline, checker, colours)
+    return Parts(pipeline, checkers)
+
+
+def _read_checkers(entry: ModelEntry, device: Device, identify: Identify) -> Iterator[Checker]:
+    yield read_checker(entry.safety_checker, device, identify(entry.safety_checker))
+    for number, source in enumerate(entry.additional_checkers, 1):
+        try:
+            yield read_checker(source, device, ANY, f"additional checker {number}")
+        except ProofFailed as error:
+            raise ProofFailed(f"{source.folder}: {error}") from error
 
 
 def load_pipeline(entry: ModelEntry, device: Device) -> Any:

@@ -8,28 +8,32 @@ from __future__ import annotations
 
 import gc
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import takewhile
-from pathlib import Path
+from typing import Any
 
 import torch
 
 from engine.api import GenerationRequest, ImageSeed, ModelInfo, ModelUnavailable, Recipe, UnknownModel
-from engine.catalog import Catalog, ModelEntry, Source
-from engine.worker.buckets import RowRules, work_in_pairs
+from engine.catalog import Catalog, ModelEntry
+from engine.worker.buckets import work_in_pairs
 from engine.worker.compiler import compile_unet
 from engine.worker.device import Device
 from engine.worker.faults import one_line
 from engine.worker.jobs import begin_job
+from engine.worker.kept import KeptProofs, ProofFile
 from engine.worker.loras import Loras
 from engine.worker.memory import GB, Memory, card_memory, ram
 from engine.worker.pipelines import LoadedModel, Parts, load_parts
 from engine.worker.profiles import Need, Profile, choose, decode_bytes
-from engine.worker.safety import Detector, ProofFailed, SafetyGate, proof_pictures, prove_checker
+from engine.worker.proofs import MOST_WORK, RowRules
+from engine.worker.safety import Detector, Identify, ProofFailed, SafetyGate, TimedDetector, identify, prove_checker
 from engine.worker.turns import Turns
 from engine.worker.upscaling.upscalers import Upscalers
 from engine.worker.weights import copy_to, count_bytes, estimate_bytes, modules_of
+from engine.worker.wide import WideDecoding
 
 _RAM = torch.device("cpu")
 
@@ -71,11 +75,11 @@ class Resident:
 
     @property
     def size_on_device(self) -> int:
-        """Bytes that it takes there: for one that takes turns those of its largest part, and of its checker."""
+        """Bytes that it takes there: for one that takes turns those of its largest part, and of its checkers."""
         if not self.takes_turns:
             return self.size
         parts = modules_of(self.parts.pipeline).values()
-        return max(count_bytes([part]) for part in parts) + count_bytes([self.parts.checker.module])
+        return max(count_bytes([part]) for part in parts) + count_bytes(self.parts.checker_modules())
 
     @property
     def size_in_ram(self) -> int:
@@ -88,11 +92,11 @@ class Resident:
         if self.turns is None:
             return 0
         present = [self.turns.present] if self.turns.present is not None else []
-        return self.size_on_device - count_bytes([*present, self.parts.checker.module])
+        return self.size_on_device - count_bytes([*present, *self.parts.checker_modules()])
 
     def move(self, where: torch.device) -> None:
         """Copy what does not take turns."""
-        copy_to([self.parts.checker.module] if self.takes_turns else self.parts.modules(), where)
+        copy_to(self.parts.checker_modules() if self.takes_turns else self.parts.modules(), where)
 
 
 class Models:
@@ -102,10 +106,11 @@ class Models:
         catalog: which models there are.
         device: what they draw on.
         floor: the proven classifier under every model's gate.
-        proof_pictures: tells where a safety checker's proof pictures are; None when it has none.
+        identify: tells what a model's own safety checker has to be.
         on_device: the device's memory; None to measure it.
         in_ram: memory for models that are not on the device; None to measure it beside a card, and for no such models
             where the device has the same memory.
+        proof_file: keeps which numbers of rows were proven; None to prove them each time.
     """
 
     def __init__(
@@ -113,17 +118,19 @@ class Models:
         catalog: Catalog,
         device: Device,
         floor: Detector,
-        proof_pictures: Callable[[Source], Path | None] = proof_pictures,
+        identify: Identify = identify,
         on_device: Memory | None = None,
         in_ram: Memory | None = None,
+        proof_file: ProofFile | None = None,
     ) -> None:
         is_card = device.where.type == "cuda"
         self._catalog = catalog
         self._device = device
-        self._floor = floor
-        self._proof_pictures = proof_pictures
+        self._floor = TimedDetector(floor)
+        self._identify = identify
         self._on_device = on_device or (card_memory(device.where) if is_card else ram(device.ram_bytes))
         self._in_ram = in_ram or (ram(device.ram_bytes) if is_card else None)
+        self._proof_file = proof_file
         self._residents: dict[str, Resident] = {}
         self.upscalers = Upscalers(catalog.upscalers, device, self._claim_beside)
 
@@ -139,7 +146,7 @@ class Models:
         if model not in self._residents:
             entry = self._entry(model)
             self._make_room(entry)
-            self.keep(model, load_parts(entry, self._resting_device))
+            self.keep(model, load_parts(entry, self._resting_device, self._identify))
         resident = self._residents[model] = self._residents.pop(model)
         if resident.model is None or not resident.on_device:
             self._bring(resident)
@@ -174,12 +181,17 @@ class Models:
         if not (self._clear_device(size) if self._in_ram is None else self._clear_ram(size)):
             _log.info("%s is not loaded ahead: there is too little memory beside what is drawn", model)
             return None
-        return lambda: load_parts(entry, self._resting_device)
+        return lambda: load_parts(entry, self._resting_device, self._identify)
 
     def keep(self, model: str, parts: Parts) -> None:
         """Take in what was loaded of a model that is not in memory."""
         entry, size = self._entry(model), count_bytes(parts.modules())
         self._residents[model] = Resident(entry, parts, size, on_device=self._in_ram is None)
+
+    def prove(self) -> bool:
+        """Make one call of what is still to be proven of the models on the device. Return whether there was one."""
+        ready = [each.model for each in self._residents.values() if each.on_device and each.model is not None]
+        return any(model.rules.prove() for model in reversed(ready))
 
     def loaded(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return the models that can be drawn with at once, and those that are in memory but not ready."""
@@ -220,7 +232,8 @@ class Models:
             if not resident.on_device:
                 resident.move(self._device.where)
                 resident.on_device = True
-            prove_checker(resident.parts.checker, self._proof_pictures(resident.entry.safety_checker))
+            for checker in resident.parts.checkers:
+                prove_checker(checker)
             resident.model = resident.model or self._make_ready(resident)
         except Exception as error:
             del self._residents[model]
@@ -251,11 +264,11 @@ class Models:
             compile_unet(unet)
         model = LoadedModel(
             pipeline=parts.pipeline,
-            gate=SafetyGate(self._floor, parts.checker),
-            colours=parts.colours,
-            rules=RowRules(unet, self._device.rows, exact, compiled),
+            gate=SafetyGate(self._floor, *map(TimedDetector, parts.checkers), side=resident.entry.info.native_side),
+            rules=self._rules(resident.entry, unet, profile, compiled),
             exact=exact,
             where=self._device.where,
+            wide=WideDecoding(parts.pipeline.vae, resident.entry.info.id),
             inversions=resident.entry.inversions,
             loras=Loras(resident.entry.loras, exact),
             memory=profile.name,
@@ -263,6 +276,15 @@ class Models:
         )
         begin_job(GenerationRequest(usual_recipe(resident.entry.info), "first", 1, 0.0, ""), model)
         return model
+
+    def _rules(self, entry: ModelEntry, unet: Any, profile: Profile, compiled: bool) -> RowRules:
+        """Return the rules of a UNet. A compiler's kernels are its own, so that of those nothing is kept."""
+        exact, file = self._device.service == "exact", self._proof_file
+        kept = None
+        if file and exact and not compiled:
+            kept = KeptProofs.of(file, entry.info.revision, unet, self._device, profile.name)
+        most_work = math.inf if self._device.where.type == "cuda" else MOST_WORK
+        return RowRules(unet, self._device.rows, exact, compiled, kept, most_work)
 
     def _claim_device(self, model: str, size: int) -> None:
         """Make room on the device, or raise why there is none. The reserve is not worth a refusal."""
@@ -350,7 +372,7 @@ class Models:
 
 
 def usual_recipe(info: ModelInfo) -> Recipe:
-    """Return a recipe of the model's defaults: preparing it proves what most jobs will need."""
+    """Return a recipe of the model's defaults: preparing it begins to prove what most jobs will need."""
     return Recipe(
         model=info.id,
         model_revision=info.revision,

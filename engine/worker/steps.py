@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from engine.worker.batch import Batch, Drawing, Keep, LastStep
-from engine.worker.conditioning import join
+from engine.worker.conditioning import Conditioning, join
 from engine.worker.loras import applied
 
 
@@ -74,12 +74,30 @@ def _predict(batch: Batch, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
     if padding:
         times.append(times[0][:1].expand(padding))
         conditioning += [conditioning[0][:1]] * padding
-    first = batch.drawings[0]
-    unet = first.pipeline.unet
-    call = unet.forward if first.changes else unet  # what is compiled was so without the changes
-    with applied(first.changes):
-        predicted = call(samples.contiguous(), torch.cat(times), **join(conditioning).arguments(), return_dict=False)[0]
-    return predicted[: sum(counts)].split(counts)  # type: ignore[no-any-return]
+    predicted = _call_unet(batch.drawings[0], samples.contiguous(), torch.cat(times), join(conditioning))
+    return torch.split(predicted[: sum(counts)], counts)
+
+
+@torch.no_grad()
+def predict_alone(drawing: Drawing, model_input: Tensor, timestep: float) -> Tensor:
+    """Return what the UNet predicts for an image, after guidance, at whatever timestep. Changes nothing of it.
+
+    Args:
+        drawing: says with what conditioning, LoRAs and guidance.
+        model_input: (1, channels, height, width), scaled for the UNet.
+        timestep: of the model's.
+    """
+    times = torch.full((drawing.rows,), timestep, device=model_input.device)
+    samples = model_input.expand(drawing.rows, -1, -1, -1).contiguous()
+    return _guide(_call_unet(drawing, samples, times, drawing.conditioning), drawing.guidance_scale)
+
+
+def _call_unet(drawing: Drawing, samples: Tensor, times: Tensor, conditioning: Conditioning) -> Tensor:
+    """Call the UNet as an image's group wants it: (rows, channels, height, width) of samples and of predictions."""
+    unet = drawing.pipeline.unet
+    call = unet.forward if drawing.changes else unet  # what is compiled was so without the changes
+    with applied(drawing.changes):
+        return call(samples, times, **conditioning.arguments(), return_dict=False)[0]  # type: ignore[no-any-return]
 
 
 def _guide(rows: Tensor, guidance_scale: float) -> Tensor:

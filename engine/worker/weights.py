@@ -64,12 +64,13 @@ def estimate_bytes(entry: ModelEntry, device: Device) -> int:
         entry: the model.
         device: its number type is the weights'.
     """
-    source, checker = entry.source, entry.safety_checker
+    source = entry.source
     if source.file is not None:
         files = [source.folder / source.file]
     else:
         files = [file for part in _PARTS for file in _weight_files(source, part)]
-    files += _weight_files(checker, _CHECKER) or _weight_files(checker, "")
+    for checker in (entry.safety_checker, *entry.additional_checkers):
+        files += _weight_files(checker, _CHECKER) or _weight_files(checker, "")
     return device.dtype.itemsize * sum(count_numbers(file) for file in files)
 
 

@@ -44,7 +44,7 @@ from engine.settings import EngineSettings
 T = TypeVar("T")
 
 LIMITS = Limits(pictures_per_request=4, pictures_per_day=40, pictures_at_once=8, largest_side=192, most_steps=40)
-PATIENCE_S = 30.0
+PATIENCE_S = 600.0
 STYLES = (
     Style("ink", "Ink", "black and white", "ink drawing of {prompt}, bold", "colour"),
     Style("oil", "Oil painting", "thick strokes", "oil painting of {prompt}"),

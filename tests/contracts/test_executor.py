@@ -44,7 +44,7 @@ INFO = load_catalog(SETTINGS.models_file, SETTINGS.models_dir).infos()[0]
 RECIPE = Recipe(INFO.id, INFO.revision, "a red apple", "", 64, 64, 3, 4.5, "Euler", (ImageSeed(7),))
 LONG = replace(RECIPE, steps=60)
 NUMBERS = count(1)
-GUARD_S = 120
+GUARD_S = 600
 
 
 @dataclass(frozen=True)
@@ -183,7 +183,7 @@ async def test_a_preview_tells_no_recipe(executor: Executor) -> None:
     heard = await hear_until(executor, JobFinished, draw.request.job_id)
     previews = [message.preview for message in heard if isinstance(message, JobProgress) and message.preview]
     assert previews
-    assert all(read_texts(preview.data) == {} for preview in previews)
+    assert all(preview.picture and read_texts(preview.picture.data) == {} for preview in previews)
 
 
 async def test_files_keep_to_the_limit_of_the_request(executor: Executor) -> None:

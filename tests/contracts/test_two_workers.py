@@ -21,7 +21,7 @@ from engine.settings import EngineSettings, WorkerSpec
 SETTINGS = EngineSettings()
 INFO = load_catalog(SETTINGS.models_file, SETTINGS.models_dir).infos()[0]
 NAMES = ("left", "right")
-GUARD_S = 300
+GUARD_S = 600
 
 
 @dataclass(frozen=True)

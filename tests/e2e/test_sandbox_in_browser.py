@@ -21,8 +21,8 @@ CHROMIUM_OPTIONS = (
     "--disable-background-networking",
     "--disable-component-update",
 )
-START_TIMEOUT_S = 120
-PATIENCE_MS = 120_000
+START_TIMEOUT_S = 600
+PATIENCE_MS = 600_000
 TURNED_OFF = "This server's moderators have turned off"
 
 pytestmark = [

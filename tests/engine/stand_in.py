@@ -12,6 +12,9 @@ from threading import Event, Thread
 from typing import Any
 from urllib.parse import unquote
 
+from engine.catalog.models import CHECKER
+from engine.checkers import CHECKER_FILES
+
 _LARGE = (".safetensors", ".bin", ".ckpt")
 _TRICKLE_S, _TRICKLE_BYTES = 0.1, 256
 _LISTING = re.compile(r"/api/models/([^/]+/[^/]+)/revision/([^/?]+)")
@@ -213,3 +216,12 @@ def _sibling(name: str, data: bytes) -> dict[str, Any]:
     if name.endswith(_LARGE):
         sibling["lfs"] = {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data), "pointerSize": 130}
     return sibling
+
+
+def put_checker(hub: Hub, *folders: Path) -> Repository:
+    """Put the public safety checker's repository on the hub, at its commit, with the files of some folders, or any."""
+    repository = hub.put(CHECKER["hub"], *folders)
+    if not folders:
+        repository.files.update(dict.fromkeys(CHECKER_FILES, b"x"))
+    repository.pinned = CHECKER["revision"]
+    return repository

@@ -11,8 +11,11 @@ from typing import Any
 import torch
 from diffusers import AutoencoderKL, DPMSolverMultistepScheduler, StableDiffusionPipeline, UNet2DConditionModel
 from diffusers.pipelines.stable_diffusion import StableDiffusionSafetyChecker
+from torch.nn import functional
 from transformers import CLIPImageProcessor, CLIPTextModel, CLIPTokenizer
 
+from engine.checkers import CHECKER_FILES, Fingerprint, digest_of, fixed_pictures, write_fingerprint
+from engine.pocket import FINGERPRINT, PROOF
 from engine.pocket.training import clip, tokenizer, unet
 
 SHARD = "12MB"
@@ -57,6 +60,19 @@ def write(model: Model, folder: Path) -> None:
         folder.rename(old)
     fresh.rename(folder)
     shutil.rmtree(old, ignore_errors=True)
+    fingerprint(folder)
+
+
+@torch.no_grad()
+def fingerprint(folder: Path) -> None:
+    """Write, beside a written model, what its safety checker is known by: the model is not drawn with otherwise."""
+    checker = StableDiffusionSafetyChecker.from_pretrained(folder / "safety_checker", dtype=torch.float32).eval()
+    pixels = image_processor()(images=list(fixed_pictures()), return_tensors="pt").pixel_values
+    embeddings = functional.normalize(checker.visual_projection(checker.vision_model(pixels)[1]))
+    files = {name: digest_of(folder / name) for name in CHECKER_FILES}
+    proof = folder.with_name(PROOF.name)
+    proof.mkdir(exist_ok=True)
+    write_fingerprint(proof / FINGERPRINT.name, Fingerprint(files, embeddings.tolist()))
 
 
 def image_processor() -> CLIPImageProcessor:

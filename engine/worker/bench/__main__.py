@@ -12,7 +12,7 @@ from pathlib import Path
 from engine.catalog import FAMILIES, load_catalog
 from engine.command_line import whole_from_one
 from engine.worker.__main__ import ENVIRONMENT, device_from, open_process, worker_options
-from engine.worker.bench.contenders import TINY, Contender
+from engine.worker.bench.contenders import TINY, Contender, load_contested
 from engine.worker.bench.tally import Tally
 
 
@@ -28,15 +28,26 @@ def _serve(arguments: Sequence[str]) -> int:
     parser.add_argument("--contender", required=True, type=Contender, choices=tuple(Contender))
     parser.add_argument("--tally", required=True, type=Path)
     parser.add_argument("--profile", action="store_true")
+    parser.add_argument("--made", action="store_true", help="the models have random weights, their checkers too")
     options = parser.parse_args(arguments)
-    catalog = load_catalog(options.models, options.models_dir)
+    catalog = load_contested(options.models, options.models_dir, options.made)
     inbox, channel = open_process(options.name)
     from engine.worker.bench.serve import serve
 
     device = device_from(options)
     with suppress(BrokenPipeError):  # the parent is gone
         tally = Tally(options.tally)
-        serve(options.contender, options.name, device, catalog, inbox, channel.send, tally, options.profile)
+        serve(
+            options.contender,
+            options.name,
+            device,
+            catalog,
+            inbox,
+            channel.send,
+            tally,
+            profile=options.profile,
+            made=options.made,
+        )
     return 0
 
 

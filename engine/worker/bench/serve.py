@@ -15,7 +15,7 @@ from engine.worker.channel import Inbox
 from engine.worker.device import Device
 from engine.worker.loop import draw_until_stopped
 from engine.worker.residency import Models
-from engine.worker.safety import load_floor
+from engine.worker.safety import ANY, identify, load_floor
 
 
 def serve(
@@ -26,7 +26,9 @@ def serve(
     inbox: Inbox,
     send: Callable[[FromWorker], None],
     tally: Tally,
+    *,
     profile: bool = False,
+    made: bool = False,
 ) -> None:
     """Serve until told to stop.
 
@@ -34,17 +36,21 @@ def serve(
         contender: in which way.
         name: of this worker.
         device: what it draws on; its class of service is the contender's.
-        catalog: the models; all are loaded before the worker is ready.
+        catalog: the models; all are loaded, and their rows proven, before the worker is ready.
         inbox: the parent's messages.
         send: gives the parent a message.
         tally: takes the counts.
         profile: whether to find out where Easel's time goes.
+        made: whether the models were made for the bench. Their checkers are only there to take their time: any will do.
     """
     is_card = device.where.type == "cuda"
     counter = Counter(tally, wait_for_device=is_card and (profile or not contender.is_easel))
-    models = Models(catalog, device, load_floor())
-    for info in catalog.infos():
-        counter.watch(models.get(info.id).pipeline.unet)
+    models = Models(catalog, device, load_floor(), (lambda source: ANY) if made else identify)
+    loaded = [models.get(info.id) for info in catalog.infos()]
+    while contender.is_easel and models.prove():
+        pass  # it is not idle time that is measured, and an idle contender must not disturb the others
+    for model in loaded:
+        counter.watch(model.pipeline.unet)
 
     def send_counted(message: FromWorker) -> None:
         if isinstance(message, JobFinished):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from engine.worker.safety.detectors import Detector, Finding
 from engine.worker.safety.proof import ProofFailed, prove
 
 THRESHOLD = 0.5
+PREVIEW_THRESHOLD = 0.3
+_RESIZED, _SEEN = 256, 224
+"""Sides, in pixels, of what the classifier's preparation makes of a picture, and of the middle that it keeps."""
 PROOF = Path(__file__).parent / "proof_pictures"
 
 
@@ -31,18 +35,30 @@ class Floor:
         self._classifier = classifier
         self._threshold = threshold
 
-    def look(self, picture: Image.Image) -> Finding:
-        """Block a picture whose probability reaches the threshold.
+    def look(self, views: Sequence[Image.Image], unfinished: bool = False) -> Finding:
+        """Block a picture if a view's probability reaches the threshold, or the lower one of previews.
 
         Raises:
             ValueError: the classifier gave something that is not a probability.
         """
-        probability = self._classifier.classify(picture).nsfw
+        worst = max(map(self._probability, views))
+        if worst >= (min(self._threshold, PREVIEW_THRESHOLD) if unfinished else self._threshold):
+            return Finding(True, f"nsfw {worst:.2f}")
+        return Finding(False)
+
+    def _probability(self, view: Image.Image) -> float:
+        probability = self._classifier.classify(_framed(view)).nsfw
         if not (math.isfinite(probability) and 0.0 <= probability <= 1.0):
             raise ValueError(f"the classifier gave {probability} instead of a probability")
-        if probability >= self._threshold:
-            return Finding(True, f"nsfw {probability:.2f}")
-        return Finding(False)
+        return probability
+
+
+def _framed(view: Image.Image) -> Image.Image:
+    """Return a view within the margin that the classifier's preparation cuts off, so that it sees all of the view."""
+    frame = Image.new("RGB", (_RESIZED, _RESIZED))
+    margin = (_RESIZED - _SEEN) // 2
+    frame.paste(view.resize((_SEEN, _SEEN), Image.Resampling.BILINEAR), (margin, margin))
+    return frame
 
 
 def load_floor(proof: Path = PROOF) -> Detector:

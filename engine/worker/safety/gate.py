@@ -11,13 +11,13 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from engine.api import ReviewedImage, Verdict, pixel_sha256
+from engine.api import Fault, ReviewedImage, Verdict, pixel_sha256
 from engine.encoding import JPEG, Wrapping, decode_picture, encode_picture
 from engine.worker.faults import one_line
 from engine.worker.images import compose_grid, to_picture
-from engine.worker.safety.detectors import Detector, Finding, TimedDetector
+from engine.worker.safety.detectors import DetectorHung, DetectorLost, Finding, TimedDetector
+from engine.worker.safety.views import square_views
 
-TIMEOUT_S = 60.0
 PLAIN = Wrapping()
 """A PNG that tells nothing."""
 
@@ -26,95 +26,110 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """The gate's answer. `image` is set exactly when the verdict is ALLOW; otherwise `reason` says why not."""
+    """The gate's answer. `image` is set exactly when the verdict is ALLOW; otherwise `reason` says why not.
+
+    `fault` tells the kinds of ERROR apart.
+    """
 
     verdict: Verdict
     reason: str = ""
     image: ReviewedImage | None = None
+    fault: Fault | None = None
 
 
 class SafetyGate:
     """Judges every picture of one model. Nothing else mints a ReviewedImage.
 
-    Both detectors must pass a picture; each can only add blocks. Whatever is odd is an ERROR, never an ALLOW.
+    All detectors must pass a picture; each can only add blocks. Whatever is odd is an ERROR, never an ALLOW.
 
     Args:
-        floor: the classifier under every model.
+        floor: the classifier under every model; all gates of a worker share it.
         checker: the model's own safety checker.
-        timeout_s: how long a detector may take over one picture.
+        additional: safety checkers that the model's owner added.
+        side: of the largest square that the model draws natively, in pixels; larger ones are looked at in parts, too.
     """
 
-    def __init__(self, floor: Detector, checker: Detector, timeout_s: float = TIMEOUT_S) -> None:
-        self._detectors = (TimedDetector(floor, timeout_s), TimedDetector(checker, timeout_s))
+    def __init__(self, floor: TimedDetector, checker: TimedDetector, *additional: TimedDetector, side: int) -> None:
+        self._side = side
+        self._detectors = (floor, checker, *additional)
 
-    def review(self, pixels: Tensor, latents: Tensor, wrapping: Wrapping = PLAIN) -> Review:
+    def review(
+        self, pixels: Tensor, latents: Tensor, wrapping: Wrapping = PLAIN, *, unfinished: bool = False
+    ) -> Review:
         """Judge one decoded image.
 
         Args:
             pixels: (3, height, width), -1.0 to 1.0, as decoded.
             latents: what it was decoded from, any shape.
             wrapping: how it becomes a file.
+            unfinished: whether it is a preview, which is judged more strictly: it shows less of what it will be.
+
+        Raises:
+            ValueError: these are not the pixels of one picture.
+            DetectorHung, DetectorLost: as in `judge`.
         """
-        try:
-            picture = _checked_picture(pixels, latents)
-        except Exception as error:
-            return _error(f"pixels: {one_line(error)}")
-        review = self.judge(picture)
+        if pixels.ndim != 3 or pixels.shape[0] != 3 or 0 in pixels.shape:
+            raise ValueError(f"shape {tuple(pixels.shape)} is not that of one picture")
+        for name, numbers in (("latents", latents), ("pixels", pixels)):
+            if not torch.isfinite(numbers).all():
+                return _error(Fault.NOT_FINITE, f"the {name} are not finite")
+        picture = to_picture(pixels)
+        if picture.getcolors(maxcolors=1):
+            return _error(Fault.ONE_COLOUR, f"every pixel is {picture.getpixel((0, 0))}")
+        review = self.judge(picture, unfinished=unfinished)
         return Review(Verdict.ALLOW, image=_mint(picture, wrapping)) if review.verdict is Verdict.ALLOW else review
 
-    def judge(self, picture: Image.Image) -> Review:
-        """Judge a picture that was handed in, RGB. Nothing is minted: it does not leave the worker."""
-        findings = [_ask(detector, picture) for detector in self._detectors]
+    def judge(self, picture: Image.Image, *, unfinished: bool = False) -> Review:
+        """Judge a picture that was handed in, RGB. Nothing is minted: it does not leave the worker.
+
+        Raises:
+            DetectorHung: a detector did not answer in time.
+            DetectorLost: it still hangs over an earlier picture.
+        """
+        views = square_views(picture, self._side)
+        findings = [_ask(detector, views, unfinished) for detector in self._detectors]
         blocks = [finding for finding in findings if finding.verdict is Verdict.BLOCK]
         errors = [finding for finding in findings if finding.verdict is not Verdict.ALLOW]
-        for finding in (*blocks, *errors):
-            _log.warning("a picture was withheld: %s", finding.reason)
-            return finding
-        return Review(Verdict.ALLOW)
+        return next(iter((*blocks, *errors)), Review(Verdict.ALLOW))
 
-    def compose(self, tiles: Sequence[ReviewedImage], wrapping: Wrapping = PLAIN) -> ReviewedImage:
+    def compose(self, tiles: Sequence[ReviewedImage | None], wrapping: Wrapping = PLAIN) -> ReviewedImage:
         """Return one picture of pictures that this gate allowed, in reading order.
 
         Args:
-            tiles: the pictures.
+            tiles: the pictures, one at least; None for a place that stays empty.
             wrapping: how it becomes a file.
 
         Raises:
             ValueError: a tile's pixels are not those that were allowed.
         """
-        pictures = [decode_picture(tile.data) for tile in tiles]
-        if [_hash(picture) for picture in pictures] != [tile.sha256 for tile in tiles]:
-            raise ValueError("a tile's pixels are not those that were reviewed")
-        return _mint(compose_grid(pictures), wrapping)
+        return _mint(compose_grid([_reviewed_picture(tile) if tile else None for tile in tiles]), wrapping)
 
 
-def _checked_picture(pixels: Tensor, latents: Tensor) -> Image.Image:
-    if pixels.ndim != 3 or pixels.shape[0] != 3 or 0 in pixels.shape:
-        raise ValueError(f"shape {tuple(pixels.shape)} is not that of one picture")
-    if not torch.isfinite(latents).all():
-        raise ValueError("the latents are not finite")
-    if not torch.isfinite(pixels).all():
-        raise ValueError("not finite")
-    picture = to_picture(pixels)
-    if picture.getcolors(maxcolors=1):
-        raise ValueError("all of one colour")
+def _reviewed_picture(tile: ReviewedImage) -> Image.Image:
+    picture = decode_picture(tile.data)
+    if _hash(picture) != tile.sha256:
+        raise ValueError("a tile's pixels are not those that were reviewed")
     return picture
 
 
-def _ask(detector: TimedDetector, picture: Image.Image) -> Review:
+def _ask(detector: TimedDetector, views: Sequence[Image.Image], unfinished: bool) -> Review:
     try:
-        finding = detector.look(picture.copy())
+        finding = detector.look([view.copy() for view in views], unfinished)
         if not isinstance(finding, Finding) or not isinstance(finding.blocked, bool):
             raise TypeError(f"answered {finding!r}")
+    except (DetectorHung, DetectorLost):
+        raise
     except Exception as error:
-        return _error(f"{detector.name}: {one_line(error)}")
+        _log.warning("the %s broke", detector.name, exc_info=error)
+        return _error(Fault.DETECTOR_BROKE, f"{detector.name}: {one_line(error)}")
     if finding.blocked:
+        _log.warning("a picture is withheld: %s: %s", detector.name, finding.reason)
         return Review(Verdict.BLOCK, f"{detector.name}: {finding.reason}")
     return Review(Verdict.ALLOW)
 
 
-def _error(reason: str) -> Review:
-    return Review(Verdict.ERROR, reason)
+def _error(fault: Fault, reason: str) -> Review:
+    return Review(Verdict.ERROR, reason, fault=fault)
 
 
 def _mint(picture: Image.Image, wrapping: Wrapping) -> ReviewedImage:

@@ -30,7 +30,7 @@ def prove(detector: Detector, pictures: Path) -> None:
         try:
             with Image.open(pictures / name) as file:
                 picture = file.convert("RGB")
-            finding = TimedDetector(detector, PROOF_TIMEOUT_S).look(picture)
+            finding = TimedDetector(detector, PROOF_TIMEOUT_S).look([picture])
         except Exception as error:
             raise ProofFailed(f"the {detector.name} failed on {name} ({one_line(error)})") from error
         if finding.blocked is not expected:

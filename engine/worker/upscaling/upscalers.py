@@ -27,6 +27,7 @@ from engine.worker.seeds import seeded
 from engine.worker.upscaling.rrdb import RrdbNet, load_rrdb
 from engine.worker.upscaling.tiles import Watch, enlarge_in_tiles, reduced
 from engine.worker.weights import count_bytes, count_numbers, modules_of
+from engine.worker.wide import WideDecoding, decoded, decoded_wide
 
 _MULTIPLE = 64
 """Sides of a picture that a pipeline is given are multiples of this many pixels: all its halvings come out even."""
@@ -120,7 +121,9 @@ class Pipeline:
             callback=lambda step, timestep, latents: watch(step + 1, recipe.steps),
         ).images
         vae = self.pipeline.vae
-        pixels = vae.decode(latents.to(vae.dtype) / vae.config.scaling_factor, return_dict=False)[0]
+        pixels = decoded(vae, latents)
+        if not torch.isfinite(pixels).all() and WideDecoding(vae, type(self.pipeline).__name__).may_help(latents):
+            pixels = decoded_wide(vae, latents)
         pixels = pixels[:, :, : picture.height * self.factor, : picture.width * self.factor]
         return Enlarged(reduced(pixels, self.factor // recipe.upscaler.factor)[0], latents)
 

@@ -15,6 +15,8 @@ from bot.usecases.draw import Ended
 from bot.usecases.imagine import Ask
 from engine.executors.fake import FakeExecutor
 
+GUARD_S = 600.0
+
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
@@ -23,7 +25,7 @@ def settings(tmp_path: Path) -> Settings:
 
 async def test_an_open_app_draws_what_its_use_cases_accept(settings: Settings) -> None:
     member, place = Member(guild_id=1, user_id=2), Place(1, 3)
-    async with asyncio.timeout(30), open_app(settings, executors=[FakeExecutor()]) as app:
+    async with asyncio.timeout(GUARD_S), open_app(settings, executors=[FakeExecutor()]) as app:
         generation = await app.usecases.imagine.accept(member, place, Ask("a red apple"))
         *_, last = [update async for update in app.usecases.draw.follow(generation.id)]
         parcel = await app.usecases.deliver.prepare(generation.id)
@@ -75,7 +77,7 @@ async def test_a_signal_ends_the_run_and_lets_the_work_clean_up(number: signal.S
         finally:
             cleaned_up.set()
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(GUARD_S):
         with stop_signals() as stop:
             await run_until(stop, work())
 

@@ -6,6 +6,7 @@ import pytest
 from simcord.backend.errors import SetupError
 
 from bot import texts
+from bot.delivery import EDIT_EVERY_S
 from bot.records import JobState
 from bot.texts import admin as admin_texts
 
@@ -24,6 +25,8 @@ COMMANDS: list[tuple[str, dict[str, Any]]] = [
     ("admin negative set", {"words": "text"}),
     ("admin negative clear", {}),
     ("admin negative show", {}),
+    ("admin previews on", {}),
+    ("admin previews off", {}),
     ("admin words block", {"words": "fog"}),
     ("admin words allow", {"words": "fog"}),
     ("admin words list", {}),
@@ -58,6 +61,7 @@ async def test_a_member_whom_discord_lets_through_is_refused_in_code(
     assert policy.default_model is None
     assert policy.limits.pictures_per_day == 40
     assert policy.negative_prompt == ""
+    assert policy.previews
     assert policy.blocked_words == ()
     assert policy.role_limits == {}
     assert await moderate(world, "log") == admin_texts.LOG_EMPTY
@@ -167,6 +171,28 @@ async def test_the_servers_negative_prompt_is_in_every_new_request_until_it_is_c
 
     assert await moderate(world, "negative show") == admin_texts.NEGATIVE_NONE
     assert "Without" not in (await world.drawn()).content
+
+
+async def test_a_server_without_previews_shows_pictures_when_they_are_finished(world: World) -> None:
+    async def seen_half_way() -> bool:
+        """Whether the message shows something after half the steps, before it has the pictures."""
+        world.worker.hold(at_step=10)
+        result = await world.imagine(steps=20)
+        message = result.response
+        assert message is not None
+        await world.until(lambda: "Drawing… 50 %" in message.content)
+        shown = bool(message.attachments)
+        world.worker.release()
+        await world.delivered(result)
+        assert message.attachments
+        return shown
+
+    world.clock.tick = EDIT_EVERY_S
+    assert await seen_half_way()
+    assert await moderate(world, "previews off") == admin_texts.PREVIEWS_OFF
+    assert not await seen_half_way()
+    assert await moderate(world, "previews on") == admin_texts.PREVIEWS_ON
+    assert await seen_half_way()
 
 
 async def test_a_negative_prompt_with_a_lora_is_refused(world: World) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -14,11 +15,12 @@ from bot.records import JobState
 from bot.storage import open_store
 from bot.usecases import build
 from engine.executors.fake import FakeExecutor
+from engine.executors.process import ProcessExecutor
 from engine.pocket import WEIGHTS
 from engine.service import open_engine
 from engine.settings import EngineSettings
 from tests.bot.conftest import LIMITS, AilingEngine, House, Parking, World, open_world
-from tests.engine.stand_in import Hub
+from tests.engine.stand_in import Hub, put_checker
 
 CATALOGUE = """
 [far]
@@ -27,12 +29,11 @@ family = "sd1"
 licence = "MIT"
 description = "is on the hub"
 source = { hub = "owner/far" }
-safety_checker = { hub = "owner/far" }
 sizes = [{ name = "square", width = 64, height = 64 }]
 size_step = 8
 min_side = 64
 """
-GUARD_S = 300
+GUARD_S = 600
 LARGE = "unet/diffusion_pytorch_model-00001-of-00002.safetensors"
 PERCENT = re.compile(r"The model is being downloaded, ([1-9][0-9]?) %")
 
@@ -43,6 +44,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     with Hub(slow_after={LARGE: 2**20}) as opened:
         monkeypatch.setenv("HF_ENDPOINT", opened.address)
         opened.put("owner/far", WEIGHTS)
+        put_checker(opened, WEIGHTS)
         yield opened
 
 
@@ -60,7 +62,10 @@ async def far_world(hub: Hub, tmp_path: Path) -> AsyncIterator[World]:
     park = Parking()
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store(tmp_path, LIMITS))
-        engine = AilingEngine(await stack.enter_async_context(open_engine(settings)))
+        command = (sys.executable, "-m", "tests.engine.stand_in_worker")
+        (spec,) = settings.workers()
+        worker = ProcessExecutor(spec, settings.models_file, settings.models_dir, command)
+        engine = AilingEngine(await stack.enter_async_context(open_engine(settings, executors=[worker])))
         house = House(tmp_path, store, build(store, engine, park=park), FakeExecutor(), engine)
         yield await stack.enter_async_context(open_world(house, park))
 

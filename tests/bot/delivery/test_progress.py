@@ -2,12 +2,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from bot import replies, texts
 from bot.delivery import EDIT_EVERY_S, ProgressCards
 from bot.records import JobState
+from bot.texts import faults as fault_texts
 from bot.texts import refusals as refusal_texts
 from bot.usecases.draw import Drawing, Waiting
-from engine.api import GenerationFailed
+from engine.api import Fault, GenerationFailed, Preview
 from engine.executors.fake import Plan
 
 if TYPE_CHECKING:
@@ -86,7 +89,7 @@ async def test_progress_edits_are_spaced_out(world: World) -> None:
 async def test_a_preview_that_came_too_early_is_shown_with_the_next_edit(world: World) -> None:
     message = await world.drawn()
     generation = await world.generation(message)
-    preview = await world.store.pictures.read(generation.id, 0)
+    preview = Preview(3, await world.store.pictures.read(generation.id, 0))
     cards = ProgressCards(world.clock)
 
     assert cards.card(generation, Drawing(1, 20)) is not None
@@ -95,8 +98,9 @@ async def test_a_preview_that_came_too_early_is_shown_with_the_next_edit(world: 
     card = cards.card(generation, Drawing(9, 20))
 
     assert card is not None
-    assert card.image == preview
+    assert card.image == preview.picture
     assert "45 %" in card.text
+    assert "Preview at 15 %" in card.text
 
 
 async def test_pictures_that_the_gate_blocked_are_missing_with_one_kind_notice(world: World) -> None:
@@ -104,7 +108,7 @@ async def test_pictures_that_the_gate_blocked_are_missing_with_one_kind_notice(w
 
     message = await world.drawn(count=4)
 
-    assert texts.some_blocked(1, 4) in message.content
+    assert texts.blocked(1, 4) in message.content
     assert "1 of 4 pictures was held back by the safety checker" in message.content
     assert len(message.attachments) == 1
 
@@ -114,18 +118,51 @@ async def test_when_all_are_blocked_the_message_says_so_kindly_and_offers_a_rero
 
     message = await world.drawn(count=2)
 
-    assert texts.all_blocked(2) in message.content
+    assert texts.blocked(2, 2) in message.content
     assert message.attachments == []
     assert world.labels(message) == ["Reroll", "Delete"]
 
 
-async def test_a_gate_that_could_not_judge_is_named_as_a_fault_and_not_as_an_accusation(world: World) -> None:
-    world.worker.plan = lambda request: Plan(errors=frozenset({0}))
+@pytest.mark.parametrize("fault", list(Fault))
+async def test_a_picture_that_could_not_be_judged_is_told_by_its_fault_costs_nothing_and_can_be_rerolled(
+    world: World, fault: Fault
+) -> None:
+    world.faults_are_expected = True
+    world.worker.plan = lambda request: Plan(faults={0: fault})
 
     message = await world.drawn()
 
-    assert texts.all_not_judged(1) in message.content
-    assert "fault" in message.content
+    assert fault_texts.missing(fault, 1, 1) in message.content
+    assert "held back" not in message.content
+    assert message.attachments == []
+    assert world.labels(message) == ["Reroll", "Delete"]
+    assert await world.used_today(world.ann) == 0
+
+
+async def test_faults_and_blocks_in_one_request_are_each_told_beside_the_pictures_that_came_out(world: World) -> None:
+    world.faults_are_expected = True
+    world.worker.plan = lambda request: Plan(block=frozenset({0}), faults={1: Fault.NOT_FINITE, 2: Fault.DETECTOR_HUNG})
+
+    message = await world.drawn(count=4)
+
+    assert len(message.attachments) == 1
+    assert message.content.splitlines()[-3:] == [
+        texts.blocked(1, 4),
+        fault_texts.missing(Fault.NOT_FINITE, 1, 4),
+        fault_texts.missing(Fault.DETECTOR_HUNG, 1, 4),
+    ]
+
+
+async def test_a_hang_keeps_what_was_judged_and_the_next_request_is_drawn_by_another_worker(world: World) -> None:
+    world.faults_are_expected = True
+    world.worker.plan = lambda request: Plan(hang_at_picture=2)
+
+    message = await world.drawn(count=3)
+
+    assert len(message.attachments) == 1
+    assert fault_texts.missing(Fault.DETECTOR_HUNG, 1, 3) in message.content
+    world.worker.plan = lambda request: Plan()
+    assert (await world.drawn("a pear")).attachments
 
 
 async def test_a_failed_job_ends_with_an_honest_sentence_and_no_buttons(world: World) -> None:

@@ -12,7 +12,7 @@ from bot.notices import LOOK_EVERY_S
 from bot.texts import MESSAGE_LENGTH
 from bot.texts import notices as texts
 from bot.usecases.watch import CALM_LOOKS, QUIET_LOOKS
-from engine.api import ModelUnavailable, Trouble
+from engine.api import Fault, ModelUnavailable, Trouble
 from engine.executors.fake import Plan
 
 if TYPE_CHECKING:
@@ -92,6 +92,32 @@ async def test_a_model_that_cannot_be_loaded_is_told_with_the_workers_reason(wor
     await after_looks(world)
     (trouble,) = told(owner)
     assert "a tensor is missing" in trouble
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (Fault.DETECTOR_BROKE, "A safety detector broke on the worker fake-0 over a picture of the model 'pocket'"),
+        (Fault.DETECTOR_HUNG, "A safety detector hung over a picture of the model 'pocket', so the worker fake-0 is"),
+        (Fault.NOT_FINITE, "The model 'pocket' drew a picture that is not finite (NaN)"),
+        (Fault.ONE_COLOUR, "The model 'pocket' drew a picture all of one colour"),
+    ],
+)
+async def test_the_owner_hears_of_each_fault_of_a_review_once_and_when_pictures_are_judged_again(
+    world: World, owner: UserHandle, fault: Fault, said: str
+) -> None:
+    world.faults_are_expected = True
+    world.worker.plan = lambda request: Plan(faults=dict.fromkeys(range(4), fault))
+    for _ in range(2):
+        await world.drawn(count=4)
+        await after_looks(world, QUIET_LOOKS)
+    (trouble,) = told(owner)
+    assert said in trouble.replace("\\", "").replace("\u200b", "")
+
+    world.worker.plan = lambda request: Plan()
+    await world.drawn()
+    await after_looks(world, 3 * CALM_LOOKS)
+    assert told(owner) == [trouble, texts.ALL_WELL]
 
 
 async def test_a_team_is_told_through_its_owner(world: World, owner: UserHandle) -> None:

@@ -9,8 +9,9 @@ import pytest
 from bot import policy, replies, texts
 from bot.policy import DailyQuotaUsed, Refusal
 from bot.texts import admin as admin_texts
+from bot.texts import faults as fault_texts
 from bot.usecases import refusals
-from engine.api import BadPrompt, EngineError, OutOfRange, WorkerDied, error_classes
+from engine.api import BadPrompt, EngineError, Fault, InputNotJudged, OutOfRange, WorkerDied, error_classes
 
 REASONS = ("empty", "too_long", "unreadable", "forbidden", "permutations")
 EXAMPLES: dict[object, object] = {
@@ -18,6 +19,7 @@ EXAMPLES: dict[object, object] = {
     int: 3,
     bool: True,
     float: 4.0,
+    Fault: Fault.DETECTOR_BROKE,
     tuple[str, ...]: ("one", "two"),
 }
 
@@ -68,6 +70,33 @@ def test_the_reasons_of_a_bad_prompt_are_told_apart() -> None:
     said = {replies.sentence_for(BadPrompt(reason, 4000, 1000)) for reason in REASONS}
 
     assert len(said) == len(REASONS)
+
+
+@pytest.mark.parametrize(("number", "count"), [(1, 1), (2, 2), (1, 4), (3, 4)])
+def test_each_fault_of_a_review_has_a_short_sentence_of_its_own_that_accuses_nobody(number: int, count: int) -> None:
+    said = [fault_texts.missing(fault, number, count) for fault in Fault]
+
+    assert len(set(said)) == len(Fault)
+    for sentence in said:
+        assert sentence.rstrip()[-1] == "."
+        assert len(sentence) <= 220
+        assert "Reroll" in sentence
+        assert "held back" not in sentence
+
+
+@pytest.mark.parametrize("fault", [Fault.NOT_FINITE, Fault.ONE_COLOUR])
+def test_a_picture_that_the_model_spoilt_is_not_said_of_the_safety_check_and_says_what_may_help(fault: Fault) -> None:
+    sentence = fault_texts.missing(fault, 2, 2)
+
+    assert "afety" not in sentence
+    assert "Another seed, size or scheduler may help" in sentence
+
+
+def test_an_input_that_could_not_be_judged_is_told_by_its_fault_and_as_no_accusation() -> None:
+    said = {replies.sentence_for(InputNotJudged(fault, "secret")) for fault in Fault}
+
+    assert len(said) == 2
+    assert not any("held back" in str(sentence) or "secret" in str(sentence) for sentence in said)
 
 
 def test_numbers_are_said_as_they_were_typed() -> None:

@@ -5,7 +5,7 @@ import time
 
 from bot.sandbox.probe import SLOW_S, LoopProbe
 
-PATIENCE_S = 30.0
+PATIENCE_S = 600.0
 
 
 async def test_a_loop_that_is_blocked_is_late_by_as_long_and_found_at_work() -> None:
@@ -14,11 +14,11 @@ async def test_a_loop_that_is_blocked_is_late_by_as_long_and_found_at_work() -> 
     began_s = time.perf_counter()
     while not probe.slow and time.perf_counter() - began_s < PATIENCE_S:
         pass  # nothing else runs in this loop until the probe has seen it
-    blocked_s = time.perf_counter() - began_s
     await probe.stop()
+    answered_s = time.perf_counter() - began_s
 
     assert probe.slow.total() >= 1
-    assert SLOW_S < max(probe.lags_s) <= blocked_s + SLOW_S
+    assert SLOW_S < max(probe.lags_s) <= answered_s
     answered = len(probe.lags_s)
     await asyncio.sleep(0)
     assert len(probe.lags_s) == answered

@@ -12,7 +12,7 @@ from bot.sandbox.world import open_world
 from bot.settings import load_settings
 from engine.executors.fake import FakeExecutor, Plan
 
-TIMEOUT_S = 120
+TIMEOUT_S = 600
 
 
 async def _demo(port: int) -> Process:

@@ -109,7 +109,7 @@ def test_all_mistakes_are_named_at_once_with_where_they_were_made(env: dict[str,
         f"{path}: limits.most_stairs: there is no such setting. Known are pictures_per_request",
         f"{path}: limits.pictures_per_day: Input should be greater than or equal to 0, not -1",
         f"{path}: storage.retention_days: Input should be a valid integer",
-        f"{path}: there is no setting 'engines' in a file; known are limits, storage, engine",
+        f"{path}: there is no setting 'engines' in a file; known are limits, servers, storage, engine",
         "EASEL_LIMITS__MOST_STEPS: Input should be less than or equal to 1000, not '9000'",
         "EASEL_NONSENSE: there is no such setting",
         "EASEL_STORAGE__DAYS: there is no such setting. Known are retention_days",
@@ -140,7 +140,9 @@ def test_a_missing_default_file_is_the_only_mistake_named(env: dict[str, str], t
 
 
 def test_a_default_file_that_lacks_a_value_is_refused(env: dict[str, str], tmp_path: Path) -> None:
-    (tmp_path / "default.toml").write_text("[limits]\nmost_steps = 5\n[storage]\nretention_days = 3\n")
+    (tmp_path / "default.toml").write_text(
+        "[limits]\nmost_steps = 5\n[servers]\npreviews = false\n[storage]\nretention_days = 3\n"
+    )
     assert "limits.pictures_per_day is missing; default.toml should hold it." in problems(env, tmp_path)
 
 

@@ -13,7 +13,7 @@ import pytest
 from bot.policy import GuildPolicy, Limits, Usage
 from bot.records import Generation, Kind, Place
 from bot.storage import Check, NewJob, Store, open_store
-from engine.api import Facts, Finished, ImageResult, ImageSeed, Recipe, ReviewedImage, Verdict
+from engine.api import Facts, Fault, Finished, ImageResult, ImageSeed, Recipe, ReviewedImage, Verdict
 
 LIMITS = Limits(pictures_per_request=4, pictures_per_day=20, pictures_at_once=8, largest_side=1024, most_steps=50)
 FACTS = Facts("fake-0", "cpu", 2, "float32", (("torch", "2.13.0"),), 1.5)
@@ -103,7 +103,7 @@ class Ledger:
 
     def result(self, texts: Sequence[str | Verdict], grid: str | None = None) -> Finished:
         images = [
-            ImageResult(index, text, "as planned")
+            ImageResult(index, text, "as planned", fault=Fault.NOT_FINITE if text is Verdict.ERROR else None)
             if isinstance(text, Verdict)
             else ImageResult(index, Verdict.ALLOW, image=picture(text))
             for index, text in enumerate(texts)

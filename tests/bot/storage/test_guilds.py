@@ -30,6 +30,15 @@ async def test_a_guild_that_decided_nothing_follows_changed_defaults(ledger: Led
         assert (await store.guilds.policy(11)).limits == replace(generous, most_steps=20)
 
 
+async def test_a_guild_that_chose_previews_keeps_its_choice_and_others_have_the_owners(ledger: Ledger) -> None:
+    await ledger.store.guilds.set_previews(11, True, ENTRY)
+    await ledger.store.guilds.set_previews(12, False, ENTRY)
+    await ledger.close()
+    async with open_store(ledger.data_dir, DEFAULTS, previews=False) as store:
+        chosen = [(await store.guilds.policy(guild)).previews for guild in (11, 12, 13)]
+        assert chosen == [True, False, False]
+
+
 async def test_decisions_survive_a_restart_and_stay_in_their_guild(ledger: Ledger) -> None:
     guilds = ledger.store.guilds
     await guilds.deny(11, "other", ENTRY)

@@ -116,7 +116,7 @@ async def test_deleting_a_generation_removes_it_when_no_other_undeleted_one_need
 
 async def test_a_sweep_removes_what_no_row_names_and_what_failed_jobs_left(ledger: Ledger) -> None:
     failed = await accepted(ledger, APPLE)
-    await ledger.store.jobs.fail(failed.id, InputWithheld(False), ledger.clock.now)
+    await ledger.store.jobs.fail(failed.id, InputWithheld(), ledger.clock.now)
     stray = ledger.data_dir / "inputs" / "00" / "half-written"
     stray.parent.mkdir()
     stray.write_text("left by a stop between a file and its row")

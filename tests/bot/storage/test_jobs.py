@@ -13,7 +13,16 @@ from bot.policy import GuildPolicy, Usage
 from bot.records import JobState
 from bot.storage import IllegalMove, PressUnderWay
 from bot.storage.schema import DATABASE_NAME
-from engine.api import GenerationFailed, ImageSeed, InvalidSize, Verdict, WorkerDied
+from engine.api import (
+    EngineError,
+    Fault,
+    GenerationFailed,
+    ImageSeed,
+    InputNotJudged,
+    InvalidSize,
+    Verdict,
+    WorkerDied,
+)
 
 if TYPE_CHECKING:
     from tests.bot.storage.conftest import Ledger
@@ -118,6 +127,7 @@ async def test_results_are_kept_with_seeds_verdicts_hashes_and_facts(ledger: Led
     finished = await ledger.finished(["one", Verdict.BLOCK, "three", Verdict.ERROR], grid="both")
     assert finished.state is JobState.FINISHED
     assert [picture.verdict for picture in finished.pictures] == ["allow", "block", "allow", "error"]
+    assert [picture.fault for picture in finished.pictures] == [None, None, None, Fault.NOT_FINITE]
     assert [picture.seed for picture in finished.pictures] == [ImageSeed(seed) for seed in range(4)]
     assert [picture.reason for picture in finished.pictures] == ["", "as planned", "", "as planned"]
     assert [picture.file_sha256 is not None for picture in finished.pictures] == [True, False, True, False]
@@ -144,11 +154,15 @@ async def test_a_delivery_keeps_message_and_attachments(ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [WorkerDied("cpu-0"), InvalidSize(1, 2, ("64x64", "64x96")), GenerationFailed("boom")]
+    "error",
+    [
+        WorkerDied("cpu-0"),
+        InvalidSize(1, 2, ("64x64", "64x96")),
+        GenerationFailed("boom"),
+        InputNotJudged(Fault.DETECTOR_HUNG, "the floor gave no answer"),
+    ],
 )
-async def test_a_failure_keeps_its_error_as_it_was(
-    ledger: Ledger, error: WorkerDied | InvalidSize | GenerationFailed
-) -> None:
+async def test_a_failure_keeps_its_error_as_it_was(ledger: Ledger, error: EngineError) -> None:
     generation = await ledger.accepted()
     await ledger.store.jobs.fail(generation.id, error, 0.0)
     await ledger.reopen()

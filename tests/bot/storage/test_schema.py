@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from bot.storage import StorageError
+from bot.storage.rows import error_from_columns
 from bot.storage.schema import DATABASE_NAME, Migration, load_migrations, migrate
+from engine.api import Fault, InputNotJudged, InputWithheld
 
 NEWEST = len(load_migrations())
 
@@ -136,3 +138,44 @@ def test_misnumbered_migrations_are_refused(tmp_path: Path, names: tuple[str, ..
 
 def test_every_migration_begins_with_a_comment_that_says_why() -> None:
     assert all(migration.sql.startswith("-- ") for migration in load_migrations())
+
+
+def test_pictures_that_could_not_be_judged_before_there_were_codes_get_theirs_from_the_reason(tmp_path: Path) -> None:
+    steps = load_migrations()
+    (number,) = (step.number for step in steps if step.name.endswith("add_fault_to_images"))
+    migrate(tmp_path, steps[: number - 1])
+    reasons = {
+        "pixels: ValueError: the latents are not finite": "not_finite",
+        "pixels: ValueError: all of one colour": "one_colour",
+        "checker: DetectorSilent: no answer in 60 s": "detector_hung",
+        "floor: RuntimeError: out of order": "detector_broke",
+        "": None,
+    }
+    errors = {"a": '{"blocked":false}', "b": '{"blocked":true}'}
+    with closing(sqlite3.connect(tmp_path / DATABASE_NAME)) as connection, connection:
+        connection.execute("INSERT INTO recipes VALUES (?, '{}')", ("0" * 64,))
+        connection.execute("INSERT INTO files VALUES (?, ?, 'image/png', 1, 1, NULL)", ("1" * 64, "2" * 64))
+        for id in ("job", *errors):
+            connection.execute(
+                "INSERT INTO jobs (id, kind, recipe_sha256, guild_id, channel_id, user_id, state, count, accepted_at,"
+                " error_code, error_json) VALUES (?, 'imagine', ?, 1, 2, 3, 'failed', 5, 0.0, 'input_withheld', ?)",
+                (id, "0" * 64, errors.get(id)),
+            )
+        for index, (reason, fault) in enumerate(reasons.items()):
+            connection.execute(
+                "INSERT INTO images (job_id, image_index, seed_json, verdict, reason, file_sha256)"
+                " VALUES ('job', ?, '{}', ?, ?, ?)",
+                (index, "error" if fault else "allow", reason, None if fault else "1" * 64),
+            )
+    migrate(tmp_path)
+    with closing(sqlite3.connect(tmp_path / DATABASE_NAME)) as connection:
+        assert dict(connection.execute("SELECT reason, fault FROM images")) == reasons
+        kept = {
+            id: (code, data) for id, code, data in connection.execute("SELECT id, error_code, error_json FROM jobs")
+        }
+        with pytest.raises(sqlite3.IntegrityError):
+            connection.execute("UPDATE images SET fault = 'other'")
+    withheld, not_judged = error_from_columns(*kept["b"]), error_from_columns(*kept["a"])
+    assert isinstance(withheld, InputWithheld)
+    assert isinstance(not_judged, InputNotJudged)
+    assert not_judged.fault is Fault.DETECTOR_BROKE

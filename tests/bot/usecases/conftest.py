@@ -34,7 +34,7 @@ BEN = Member(GUILD, 2, frozenset({5}))
 MODERATOR = Member(GUILD, 3, may_moderate=True)
 PLACE = Place(GUILD, 22)
 NOON = 1_800_014_400.0  # of some day, UTC
-PATIENCE_S = 10.0
+PATIENCE_S = 600.0
 
 POCKET = ModelInfo(
     id="pocket",

@@ -24,6 +24,7 @@ CHANGES: dict[str, Act] = {
     "limits": lambda usecases, member: usecases.admin.set_limits(member, {"most_steps": 20}),
     "role limits": lambda usecases, member: usecases.admin.set_limits(member, {"most_steps": 20}, role_id=5),
     "negative prompt": lambda usecases, member: usecases.admin.set_negative_prompt(member, "text"),
+    "previews": lambda usecases, member: usecases.admin.set_previews(member, False),
     "no negative prompt": lambda usecases, member: usecases.admin.clear_negative_prompt(member),
     "words": lambda usecases, member: usecases.admin.block_words(member, "fog"),
     "clear": lambda usecases, member: usecases.admin.clear_role_limits(member, 5),

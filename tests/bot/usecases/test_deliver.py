@@ -12,6 +12,7 @@ from bot.records import JobState
 from bot.storage import IllegalMove
 from bot.usecases.draw import Drawing
 from bot.usecases.refusals import GenerationDeleted, NoSuchPicture, NotAllowed, UnknownGeneration
+from engine.api import Fault
 
 if TYPE_CHECKING:
     from tests.bot.usecases.conftest import Studio
@@ -20,14 +21,14 @@ DAY_S = 86_400.0
 
 
 async def test_a_parcel_holds_the_allowed_pictures_and_counts_the_others(studio: Studio) -> None:
-    studio.plan(block=frozenset({1}), errors=frozenset({3}))
+    studio.plan(block=frozenset({1}), faults={3: Fault.ONE_COLOUR})
     generation = await studio.drawn(count=4)
     parcel = await studio.usecases.deliver.prepare(generation.id)
     assert parcel.generation == generation
     assert [index for index, _ in parcel.pictures] == [0, 2]
     hashes = [generation.pictures[index].file_sha256 for index in (0, 2)]
     assert [picture.file_sha256 for _, picture in parcel.pictures] == hashes
-    assert (parcel.blocked, parcel.errors) == (1, 1)
+    assert (parcel.blocked, parcel.faults, parcel.gone) == (1, {Fault.ONE_COLOUR: 1}, 0)
     assert parcel.grid is not None
 
 
@@ -42,7 +43,7 @@ async def test_a_picture_whose_file_was_changed_is_left_out(studio: Studio) -> N
     assert name is not None
     (studio.data_dir / "pictures" / name[:2] / name).write_bytes(b"another picture")
     parcel = await studio.usecases.deliver.prepare(generation.id)
-    assert ([index for index, _ in parcel.pictures], parcel.errors) == ([1], 1)
+    assert ([index for index, _ in parcel.pictures], parcel.gone, parcel.faults) == ([1], 1, {})
 
 
 async def test_a_result_whose_model_was_denied_meanwhile_is_withheld_for_good(studio: Studio) -> None:

@@ -16,7 +16,8 @@ from bot.usecases.refusals import (
     NotCancellable,
     UnknownGeneration,
 )
-from engine.api import GenerationFailed, Verdict, WorkerDied
+from engine.api import GenerationFailed, Verdict, WorkerDied, WorkerReplaced
+from engine.executors.fake import Plan
 
 if TYPE_CHECKING:
     from tests.bot.usecases.conftest import Studio
@@ -105,6 +106,29 @@ async def test_after_three_attempts_the_job_fails_with_the_last_error(studio: St
     assert isinstance(generation.error, WorkerDied)
     assert studio.slept == [1.0, 2.0]
     assert await studio.used() == (0, 0)
+
+
+async def test_a_job_whose_worker_was_replaced_over_another_is_drawn_again_however_often_that_happens(
+    studio: Studio,
+) -> None:
+    requests = studio.worker.requests
+    studio.worker.plan = lambda request: Plan(fail=WorkerReplaced("fake-0") if len(requests) < 7 else None)
+    finished = await studio.drawn()
+    assert (finished.state, finished.attempts) == (JobState.FINISHED, 1)
+    assert [request.attempt for request in requests] == [1] * 7
+    assert studio.slept == [1.0] * 6
+
+
+async def test_a_job_on_its_last_attempt_outlives_the_replacement_of_its_worker_but_not_its_own_fault(
+    studio: Studio,
+) -> None:
+    plans = {1: Plan(die_at_step=2), 2: Plan(die_at_step=2)}
+    replaced = iter([Plan(fail=WorkerReplaced("fake-0")), Plan(die_at_step=2)])
+    studio.worker.plan = lambda request: plans.get(request.attempt) or next(replaced)
+    failed = await studio.drawn()
+    assert (failed.state, failed.attempts) == (JobState.FAILED, 3)
+    assert isinstance(failed.error, WorkerDied)
+    assert [request.attempt for request in studio.worker.requests] == [1, 2, 3, 3]
 
 
 async def test_an_error_that_would_come_again_is_not_tried_again(studio: Studio) -> None:

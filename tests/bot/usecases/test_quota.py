@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bot.policy import Usage
+from engine.api import Fault
 
 if TYPE_CHECKING:
     from tests.bot.usecases.conftest import Studio
@@ -19,7 +20,7 @@ async def test_usage_follows_a_job_from_acceptance_to_its_end(studio: Studio) ->
 
 
 async def test_pictures_that_nobody_could_judge_are_given_back(studio: Studio) -> None:
-    studio.plan(errors=frozenset({0, 2}))
+    studio.plan(faults={0: Fault.NOT_FINITE, 2: Fault.DETECTOR_HUNG})
     await studio.drawn(count=3)
     assert await studio.used() == (1, 0)
 

@@ -152,7 +152,7 @@ async def test_everything_accepted_ends_once_over_many_restarts(studio: Studio) 
 
 async def test_a_killed_process_loses_no_accepted_job(tmp_path: Path) -> None:
     command = [sys.executable, "-c", KILLED_WHILE_DRAWING, str(tmp_path)]
-    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, timeout=60)
+    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, timeout=600)
     assert done.returncode == -9, done.stderr.decode()
     async with open_store(tmp_path, Limits(4, 20, 8, 192, 40)) as store:
         left = {generation.id: generation.state for generation in await store.jobs.in_hand()}

@@ -10,7 +10,9 @@ from engine.api import (
     DeadlinePassed,
     EngineError,
     EngineStopped,
+    Fault,
     GenerationFailed,
+    InputNotJudged,
     InputWithheld,
     InvalidSize,
     LoraOfOtherFamily,
@@ -27,6 +29,7 @@ from engine.api import (
     UnknownUpscaler,
     UpscalerUnavailable,
     WorkerDied,
+    WorkerReplaced,
     error_classes,
     error_from_data,
 )
@@ -45,17 +48,19 @@ ONE_OF_EACH: list[EngineError] = [
     OutOfRange("steps", 900, 1, 60),
     BadPrompt("too_long", 4000, 1000),
     BadInput("too_large", 20 * 2**20),
-    InputWithheld(True),
+    InputWithheld(),
+    InputNotJudged(Fault.DETECTOR_BROKE, "checker: RuntimeError: broken"),
     TooBusy(12.5),
     SafetyUnavailable("the planted picture was allowed"),
     ModelUnavailable("pocket", "a file is damaged"),
     EngineStopped(),
     WorkerDied("cpu-0"),
+    WorkerReplaced("cpu-0"),
     GenerationFailed("out of memory"),
     DeadlinePassed(),
 ]
 REASONS = ("empty", "too_long", "unreadable", "forbidden", "permutations")
-RETRYABLE = {"worker_died", "engine_stopped"}
+RETRYABLE = {"worker_died", "worker_replaced", "engine_stopped"}
 
 
 def test_every_error_class_has_an_example_here() -> None:

@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from engine.api import ImageResult, Verdict, pixel_sha256
+from engine.api import Fault, ImageResult, Verdict, pixel_sha256
 
 
 def test_the_pixel_hash_covers_mode_size_and_pixels() -> None:
@@ -23,6 +23,15 @@ def test_an_allowed_result_must_carry_a_picture() -> None:
         ImageResult(0, Verdict.ALLOW)
 
 
-@pytest.mark.parametrize("verdict", [Verdict.BLOCK, Verdict.ERROR])
-def test_a_result_that_was_not_allowed_has_a_reason_and_no_picture(verdict: Verdict) -> None:
-    assert ImageResult(0, verdict, "concept 3 by 0.02").image is None
+def test_a_blocked_result_has_a_reason_and_neither_picture_nor_fault() -> None:
+    blocked = ImageResult(0, Verdict.BLOCK, "concept 3 by 0.02")
+    assert (blocked.image, blocked.fault) == (None, None)
+    with pytest.raises(ValueError, match="exactly when the gate could not judge"):
+        ImageResult(0, Verdict.BLOCK, "concept 3 by 0.02", fault=Fault.ONE_COLOUR)
+
+
+@pytest.mark.parametrize("fault", list(Fault))
+def test_a_result_that_could_not_be_judged_must_say_why(fault: Fault) -> None:
+    assert ImageResult(0, Verdict.ERROR, "odd", fault=fault).image is None
+    with pytest.raises(ValueError, match="exactly when the gate could not judge"):
+        ImageResult(0, Verdict.ERROR, "odd")

@@ -32,6 +32,7 @@ def test_a_short_run_prints_its_table_and_writes_its_figures_and_its_plot(
     assert ratios["service"] == "exact"
     assert list(figures["models"][TINY]["loads"]) == ["1.4"]
     assert figures["models"][TINY]["likeness"]["exact"]["equal"] == 1.0
+    assert figures["models"][TINY]["saturated"]["exact"][0]["rows_per_step"] > 2  # proven before it is measured
     with Image.open(plot) as picture:
         assert picture.format == "PNG"
 

@@ -15,6 +15,11 @@ from engine.pocket import WEIGHTS
 
 SHIPPED = Path(__file__).parents[3] / "config" / "models.toml"
 NOWHERE = Path("/nowhere")
+PUBLIC_CHECKER = Source(
+    NOWHERE / "hub" / "stable-diffusion-v1-5--stable-diffusion-v1-5" / "451f4fe16113bff5a5d2269ed5ad43b0592e9a14",
+    "stable-diffusion-v1-5/stable-diffusion-v1-5",
+    "451f4fe16113bff5a5d2269ed5ad43b0592e9a14",
+)
 
 ENTRY = """
 [{model}]
@@ -24,7 +29,6 @@ revision = "1"
 licence = "none"
 description = "random"
 source = {{ folder = "/models/tiny" }}
-safety_checker = {{ hub = "owner/checker", revision = "abc" }}
 sizes = [{{ name = "square", width = 64, height = 64 }}, {{ name = "wide", width = 96, height = 64 }}]
 size_step = 8
 min_side = 64
@@ -77,7 +81,7 @@ def test_an_entry_is_read_whole(write: Write) -> None:
     assert read.info.scheduler == "Euler"
     assert read.info.negative_prompt == ""
     assert read.source == Source(folder=Path("/models/tiny"))
-    assert read.safety_checker == Source(NOWHERE / "hub" / "owner--checker" / "abc", "owner/checker", "abc")
+    assert read.safety_checker == PUBLIC_CHECKER
 
 
 def test_an_entry_that_names_no_schedulers_offers_all(write: Write) -> None:
@@ -101,7 +105,48 @@ def test_an_entry_takes_from_its_family_what_it_does_not_say(family: Family, wri
     assert {key: getattr(read.info, key) for key in family.defaults} == dict(family.defaults)
     assert read.info.revision == "abc"
     assert read.source.variant == "fp16"
-    assert read.safety_checker.hub == "stable-diffusion-v1-5/stable-diffusion-v1-5"
+    assert read.safety_checker == PUBLIC_CHECKER
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(
+    "source",
+    [
+        '{ hub = "owner/model" }',
+        '{ folder = "/models/tiny" }',
+        '{ file = "/models/tiny.safetensors" }',
+        f'{{ file = "{WEIGHTS}/other.safetensors" }}',
+        f'{{ folder = "{WEIGHTS}", variant = "other" }}',
+    ],
+)
+def test_everything_but_the_built_in_model_has_the_public_safety_checker(
+    source: str, family: str, write: Write
+) -> None:
+    (read,) = load_catalog(write(entry("pocket", source=source, family=f'"{family}"')), NOWHERE).entries
+    assert read.safety_checker == PUBLIC_CHECKER
+
+
+@pytest.mark.parametrize(
+    "checker", ['{ builtin = "pocket" }', '{ folder = "/mine" }', '{ hub = "a/b" }', '"none"', "[]"]
+)
+@pytest.mark.parametrize("source", ['{ builtin = "pocket" }', '{ hub = "owner/model" }'])
+def test_no_table_may_choose_a_safety_checker(checker: str, source: str, write: Write, tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "models.toml").write_text(entry("sd15", source=source, safety_checker=checker))
+    with pytest.raises(CatalogError) as raised:
+        load_catalog(write(entry()), own)
+    assert str(raised.value) == (
+        f"{own / 'models.toml'}: [sd15]: take safety_checker out: the built-in pocket has its own, and every other "
+        "model the public one, so that no table can make it weaker; additional_checkers can add to it."
+    )
+
+
+def test_additional_checkers_are_folders_beside_the_catalogue(write: Write, tmp_path: Path) -> None:
+    text = entry(additional_checkers='[{ folder = "/checkers/one" }, { folder = "two" }]')
+    (read,) = load_catalog(write(text), NOWHERE).entries
+    assert read.additional_checkers == (Source(Path("/checkers/one")), Source(tmp_path / "two"))
+    assert read.safety_checker == PUBLIC_CHECKER
 
 
 def test_a_file_and_its_config_are_beside_the_catalogue_unless_they_say_otherwise(write: Write, tmp_path: Path) -> None:
@@ -176,7 +221,9 @@ def test_entries_keep_the_files_order_and_are_found_by_id(write: Write) -> None:
         ({"family": '"flux"'}, "family must be one of sd1, sd2, sdxl"),
         ({"family": None}, "family must be one of"),
         ({"prediction_type": '"noise"'}, "prediction_type must be one of epsilon, v_prediction"),
-        ({"safety_checker": '"none"'}, "safety_checker must be "),
+        ({"additional_checkers": '"none"'}, "additional_checkers must be a list such as "),
+        ({"additional_checkers": '[{ hub = "a/b" }]'}, "additional_checkers must be a list such as "),
+        ({"additional_checkers": "[{ folder = 3 }]"}, "additional_checkers must be a list such as "),
     ],
 )
 def test_a_wrong_entry_is_named_with_what_to_change(changes: dict[str, Any], sentence: str, write: Write) -> None:

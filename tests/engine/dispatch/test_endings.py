@@ -77,7 +77,9 @@ STARTS = st.lists(st.sampled_from(Start), max_size=4)
 DEATHS = st.lists(st.none() | st.integers(1, 6), max_size=20)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(
     starts=st.lists(STARTS, min_size=1, max_size=3),
     actions=st.lists(ACTIONS, max_size=40),

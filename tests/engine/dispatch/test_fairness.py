@@ -21,7 +21,9 @@ Run = Callable[..., None]
 PATIENCE = 100.0
 LARGEST_STEPS = 50
 LARGEST = 2.0 * LARGEST_STEPS
-SHARED = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SHARED = settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 SIDES = st.sampled_from([16, 32])
 MODELS = st.sampled_from("ab")
 STEPS = st.sampled_from([1, 5, LARGEST_STEPS])

@@ -15,14 +15,16 @@ from engine.api import (
     GenerationRequest,
     ImageSeed,
     InitImage,
+    Preview,
     Progress,
     Queued,
     Recipe,
-    ReviewedImage,
     Started,
 )
 from engine.dispatch.jobs import EngineJob
 from engine.wire import JobProgress, decode_from_worker
+
+GUARD_S = 600.0
 
 
 @pytest.fixture
@@ -31,11 +33,13 @@ def job() -> EngineJob:
     return EngineJob(GenerationRequest(recipe, "job", 1, 0.0, "ann"), lambda: None)
 
 
-def preview() -> ReviewedImage:
+def preview() -> Preview:
     """Return a picture the only way there is: as a worker's message."""
     digest = hashlib.sha256(b"x").hexdigest()
     image = {"data": b"x", "media_type": "image/png", "width": 1, "height": 1, "sha256": "0", "file_sha256": digest}
-    body = msgspec.msgpack.encode({"type": "progress", "job_id": "job", "step": 1, "total": 10, "preview": image})
+    body = msgspec.msgpack.encode(
+        {"type": "progress", "job_id": "job", "step": 1, "total": 10, "preview": {"step": 1, "picture": image}}
+    )
     message = decode_from_worker(body)
     assert isinstance(message, JobProgress)
     assert message.preview is not None
@@ -43,7 +47,7 @@ def preview() -> ReviewedImage:
 
 
 async def read(job: EngineJob) -> list[Event]:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(GUARD_S):
         return [event async for event in job]
 
 

@@ -24,6 +24,7 @@ from engine.executors.port import WorkerGone
 from engine.settings import EngineSettings
 from engine.wire import Draw, FromWorker, JobCancelled, JobFailed, JobFinished, JobProgress, Ready, ToWorker
 
+GUARD_S = 600.0
 SETTINGS = EngineSettings(queue_limit=10, start_timeout_s=60)
 FACTS = Facts("w", "cpu", 1, "float32", (), 1.0)
 BLOCKED = ImageResult(0, Verdict.BLOCK, "planned")
@@ -56,7 +57,7 @@ class Scripted:
 async def error_of(request: GenerationRequest, *answers: Callable[[str], FromWorker]) -> EngineError:
     dispatcher = Dispatcher([Scripted(lambda job_id: [answer(job_id) for answer in answers])], SETTINGS)
     dispatcher.open()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(GUARD_S):
         events = [event async for event in dispatcher.submit(request)]
     await dispatcher.close()
     final = events[-1]
@@ -123,7 +124,7 @@ async def test_a_bug_in_an_executor_fails_the_job_as_a_death_does(
 ) -> None:
     dispatcher = Dispatcher([Crashing(lambda job_id: [JobProgress(job_id, 1, 2)])], SETTINGS)
     dispatcher.open()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(GUARD_S):
         events = [event async for event in dispatcher.submit(make_request())]
     await dispatcher.close()
     final = events[-1]
@@ -141,7 +142,7 @@ async def test_an_executor_that_is_gone_is_no_bug(
 
     dispatcher = Dispatcher([Gone(lambda job_id: [JobProgress(job_id, 1, 2)])], SETTINGS)
     dispatcher.open()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(GUARD_S):
         events = [event async for event in dispatcher.submit(make_request())]
     await dispatcher.close()
     assert isinstance(events[-1], Failed)
@@ -152,7 +153,7 @@ async def test_an_executor_that_is_gone_is_no_bug(
 async def test_a_request_that_no_message_can_hold_fails_alone(make_request: Callable[..., GenerationRequest]) -> None:
     dispatcher = Dispatcher([FakeExecutor()], SETTINGS)
     dispatcher.open()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(GUARD_S):
         bad = [event async for event in dispatcher.submit(make_request(job_id="\ud800"))]
         good = [event async for event in dispatcher.submit(make_request())]
     await dispatcher.close()

@@ -15,6 +15,7 @@ import pytest
 from engine.__main__ import main
 
 ROOT = Path(__file__).parents[3]
+GUARD_S = 600.0
 
 
 @pytest.mark.parametrize(
@@ -81,7 +82,7 @@ def run(*arguments: str, folder: Path) -> subprocess.Popen[str]:
 
 def test_a_picture_is_drawn_for_real(tmp_path: Path) -> None:
     process = run("draw", "red apple", "--seed", "7", "--steps", "4", "--json", "--output-dir", "out", folder=tmp_path)
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=GUARD_S)
     assert (process.returncode, err) == (0, "")
     fact = json.loads(out)
     assert (fact["seed"], fact["model"], fact["steps"]) == (7, "pocket", 4)
@@ -103,6 +104,6 @@ def test_ctrl_c_leaves_cleanly(tmp_path: Path) -> None:
     while not folder.exists():  # made just before the engine is opened
         assert process.poll() is None
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=GUARD_S)
     assert (process.returncode, out, err) == (130, "", "")
     assert not list(folder.iterdir())

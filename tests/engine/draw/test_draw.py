@@ -16,6 +16,7 @@ from engine.api import (
     BadInput,
     BadPrompt,
     EngineError,
+    Fault,
     GenerationFailed,
     InitImage,
     InvalidSize,
@@ -136,11 +137,12 @@ async def test_when_every_picture_is_blocked_the_exit_code_says_so(tmp_path: Pat
     assert not files(tmp_path)
 
 
-async def test_a_picture_that_could_not_be_checked_is_a_fault_and_no_accusation(tmp_path: Path) -> None:
-    fake = FakeExecutor(plan=lambda request: Plan(errors=frozenset({0})))
-    code, out, err = await drawn(tmp_path, fake)
+async def test_pictures_that_could_not_be_judged_are_faults_told_apart_and_no_accusation(tmp_path: Path) -> None:
+    fake = FakeExecutor(plan=lambda request: Plan(faults=dict(enumerate(Fault))))
+    code, out, err = await drawn(tmp_path, fake, count=4)
     assert (code, out) == (FAILED, "")
-    assert "could not be checked" in err
+    said = [line.partition(" with seed ")[2][2:] for line in err.splitlines()]
+    assert len(set(said)) == len(Fault)
     assert "held back" not in err
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from engine.api import (
+    Fault,
     GenerationFailed,
     GenerationRequest,
     ImageSeed,
@@ -17,8 +18,9 @@ from engine.api import (
 )
 from engine.executors.fake import PREVIEW_EVERY_STEPS, FakeExecutor, Plan, Start
 from engine.executors.port import WorkerGone
-from engine.wire import Draw, FromWorker, JobFailed, JobFinished, JobProgress, JobStarted, Loaded, Prefetch
+from engine.wire import Draw, FromWorker, JobFailed, JobFinished, JobProgress, JobStarted, Leaving, Loaded, Prefetch
 
+GUARD_S = 600.0
 RECIPE = Recipe("pocket", "1", "a red apple", "", 64, 96, 8, 4.5, "Euler", tuple(map(ImageSeed, range(4))))
 
 
@@ -35,7 +37,7 @@ async def started(plan: Plan | None = None) -> FakeExecutor:
 async def hear(fake: FakeExecutor, count: int) -> list[FromWorker]:
     """Return the next messages about jobs."""
     heard: list[FromWorker] = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(GUARD_S):
         while len(heard) < count:
             message = await fake.receive()
             if not isinstance(message, Loaded):
@@ -51,10 +53,11 @@ async def finished(fake: FakeExecutor, message: Draw) -> JobFinished:
 
 
 async def test_planned_verdicts_leave_their_pictures_out_of_results_and_grid() -> None:
-    fake = await started(Plan(block=frozenset({1}), errors=frozenset({2})))
+    fake = await started(Plan(block=frozenset({1}), faults={2: Fault.ONE_COLOUR}))
     final = await finished(fake, draw())
     assert [result.verdict for result in final.images] == [Verdict.ALLOW, Verdict.BLOCK, Verdict.ERROR, Verdict.ALLOW]
     assert [result.image is None for result in final.images] == [False, True, True, False]
+    assert [result.fault for result in final.images] == [None, None, Fault.ONE_COLOUR, None]
     assert final.grid is not None
     assert (final.grid.width, final.grid.height) == (2 * 64, 96)
 
@@ -107,6 +110,25 @@ async def test_a_planned_death_comes_instead_of_its_step() -> None:
         await fake.receive()
 
 
+async def test_a_planned_hang_over_a_picture_ends_the_job_with_what_was_judged_and_then_the_worker() -> None:
+    fake = await started(Plan(hang_at_picture=2))
+    fake.send(draw())
+    *_, leaving, final = await hear(fake, RECIPE.steps + 3)
+    assert isinstance(leaving, Leaving)
+    assert isinstance(final, JobFinished)
+    assert [result.fault for result in final.images] == [None, None, Fault.DETECTOR_HUNG, Fault.DETECTOR_HUNG]
+    with pytest.raises(WorkerGone):
+        await fake.receive()
+
+
+async def test_a_planned_hang_over_a_preview_ends_the_worker_alone() -> None:
+    fake = await started(Plan(hang_at_step=2))
+    fake.send(draw())
+    assert [type(message) for message in await hear(fake, 3)] == [JobStarted, JobProgress, Leaving]
+    with pytest.raises(WorkerGone):
+        await fake.receive()
+
+
 async def test_a_held_job_waits_at_its_step_until_it_is_released() -> None:
     fake = await started()
     fake.hold(at_step=3)
@@ -154,7 +176,7 @@ async def test_it_tells_which_models_are_ready_and_which_are_near() -> None:
     told = []
     for message in (draw(replace(RECIPE, model="a")), Prefetch("b"), draw(replace(RECIPE, model="b"))):
         fake.send(message)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(GUARD_S):
             while not isinstance(heard := await fake.receive(), Loaded):
                 pass
         told.append(heard)

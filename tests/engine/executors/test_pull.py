@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from engine.catalog import load_catalog
+from engine.catalog.models import CHECKER
 from engine.executors.port import PullFailed
 from engine.executors.pull import ProcessPuller
-from tests.engine.stand_in import Hub
+from tests.engine.stand_in import Hub, put_checker
 
 CATALOGUE = """
 [model]
@@ -22,10 +23,8 @@ family = "sd1"
 licence = "open"
 description = "draws"
 source = { hub = "owner/model" }
-safety_checker = { hub = "owner/checker" }
 """
-CHECKER_FILES = ("config.json", "model.safetensors", "preprocessor_config.json")
-GUARD_S = 60
+GUARD_S = 600
 
 
 @pytest.fixture
@@ -39,7 +38,7 @@ async def test_a_model_is_brought_here_and_said_how_far(
     hub: Hub, puller: ProcessPuller, family_folder: Callable[..., Path]
 ) -> None:
     hub.put("owner/model", family_folder("sd1"))
-    hub.put("owner/checker").files.update(dict.fromkeys(CHECKER_FILES, b"x"))
+    put_checker(hub)
     assert not puller.is_here("model")
     async with asyncio.timeout(GUARD_S):
         shares = [share async for share in puller.pull("model")]
@@ -51,7 +50,7 @@ async def test_a_model_is_brought_here_and_said_how_far(
 
 async def test_what_cannot_be_pulled_is_said(hub: Hub, puller: ProcessPuller) -> None:
     async with asyncio.timeout(GUARD_S):
-        with pytest.raises(PullFailed, match=r"^There is no repository owner/checker on the model hub"):
+        with pytest.raises(PullFailed, match=f"^There is no repository {CHECKER['hub']} on the model hub"):
             _ = [share async for share in puller.pull("model")]
 
 

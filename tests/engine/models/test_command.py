@@ -12,7 +12,8 @@ import pytest
 
 from engine.__main__ import main
 from engine.catalog import load_catalog
-from tests.engine.stand_in import Hub
+from engine.catalog.models import CHECKER
+from tests.engine.stand_in import Hub, put_checker
 
 CATALOGUE = """
 [model]
@@ -22,10 +23,8 @@ licence = "open"
 restrictions = "No harm."
 description = "draws"
 source = {{ hub = "owner/model", revision = "main" }}
-safety_checker = {{ hub = "owner/checker", revision = "main" }}
 trigger_words = ["model style"]
 """
-CHECKER_FILES = ("config.json", "model.safetensors", "preprocessor_config.json")
 Run = Callable[..., int]
 
 
@@ -44,7 +43,7 @@ def run(tmp_path: Path, models_dir: Path) -> Run:
 @pytest.fixture
 def stocked(hub: Hub, family_folder: Callable[..., Path]) -> Hub:
     hub.put("owner/model", family_folder("sd1"))
-    hub.put("owner/checker").files.update(dict.fromkeys(CHECKER_FILES, b"x"))
+    put_checker(hub)
     return hub
 
 
@@ -86,8 +85,8 @@ def test_how_far_a_pull_is_can_be_read_by_a_program(run: Run, stocked: Hub, caps
         (("add", "owner/x", "--file", "../../x.safetensors"), 2, "must be the name of a file, without a folder"),
         (("add", "owner/x", "--revision", "../../x"), 2, "'../../x' is no revision"),
         (("pull", "other"), 2, "There is no model called 'other'. Known models: model."),
-        (("check", "model"), 1, "model: The files of owner/checker are not all there. Pull them."),
-        (("pull", "model"), 1, "model: There is no repository owner/checker on the model hub"),
+        (("check", "model"), 1, f"model: The files of {CHECKER['hub']} are not all there. Pull them."),
+        (("pull", "model"), 1, f"model: There is no repository {CHECKER['hub']} on the model hub"),
         (("add", "nowhere/at-all"), 1, "at-all: There is no repository nowhere/at-all on the model hub"),
         (("add", "old.ckpt"), 2, "old.ckpt cannot be added: its source 'old.ckpt' is no .safetensors file"),
         (("add", "gone.safetensors"), 1, "gone.safetensors cannot be added: there is no file"),

@@ -17,7 +17,6 @@ family = "sd1"
 licence = "MIT"
 description = "draws"
 source = { builtin = "pocket" }
-safety_checker = { builtin = "pocket" }
 
 [upscalers.crisp]
 title = "Crisp"

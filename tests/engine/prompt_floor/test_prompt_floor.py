@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine import prompt_floor
 from engine.api import BadPrompt
 from engine.prompt_floor import MAX_PROMPT_CHARACTERS, check_negative_prompt, check_prompt
 
@@ -151,20 +152,29 @@ def test_a_prompt_may_have_1000_characters_and_no_more() -> None:
 
 
 @pytest.mark.parametrize("prompt", ["(" * 6000, "()" * 3000, "\u0301" * 6000])
-def test_six_thousand_brackets_are_refused_in_under_ten_milliseconds(prompt: str) -> None:
-    began = time.perf_counter()
+def test_six_thousand_brackets_are_refused_before_they_are_read(prompt: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for reader in ("parse_prompt", "_plain", "_views"):
+        monkeypatch.delattr(prompt_floor, reader)
     refused = refusal(prompt)
-    assert time.perf_counter() - began < 0.010
     assert refused is not None
     assert refused.reason == "too_long"
 
 
+def work_s(prompt: str) -> float:
+    """Return the processor time that a prompt takes, at its best."""
+    taken = []
+    for _ in range(5):
+        began = time.thread_time()
+        refusal(prompt)
+        taken.append(time.thread_time() - began)
+    return min(taken)
+
+
 @pytest.mark.parametrize("piece", ["(", "([{<", "a ", "a", "\ufdfa", "e\u0301\u0327", "1", "! ", "@", "p o r ", "9 "])
-def test_the_worst_prompt_of_the_longest_length_takes_a_moment_at_most(piece: str) -> None:
-    prompt = (piece * MAX_PROMPT_CHARACTERS)[:MAX_PROMPT_CHARACTERS]
-    began = time.perf_counter()
-    refusal(prompt)
-    assert time.perf_counter() - began < 0.25
+def test_the_worst_prompts_take_time_in_proportion_to_their_length(piece: str) -> None:
+    """Were it to its square, eight times the length would take 64 times as long."""
+    longest = (piece * MAX_PROMPT_CHARACTERS)[:MAX_PROMPT_CHARACTERS]
+    assert work_s(longest) < 32 * work_s(longest[: MAX_PROMPT_CHARACTERS // 8])
 
 
 def test_text_that_is_no_text_is_refused_in_either_prompt() -> None:

@@ -36,6 +36,7 @@ from engine.service import open_engine
 from engine.settings import EngineSettings
 from tests.engine.stand_in import Hub
 
+GUARD_S = 600.0
 SETTINGS = EngineSettings()
 INFO = load_catalog(SETTINGS.models_file, SETTINGS.models_dir).infos()[0]
 RECIPE = Recipe(INFO.id, INFO.revision, "a red apple", "", 128, 128, 4, 4.5, "Euler", (ImageSeed(7),))
@@ -47,7 +48,7 @@ def request(recipe: Recipe = RECIPE, job_id: str = "job") -> GenerationRequest:
 
 
 async def read(job: Job) -> list[Any]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(GUARD_S):
         return [event async for event in job]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine.api import Facts, GenerationRequest, ImageResult, ImageSeed, Recipe, Variation, Verdict
+from engine.api import Facts, Fault, GenerationRequest, ImageResult, ImageSeed, Recipe, Variation, Verdict
 from engine.wire import (
     LENGTH,
     Cancel,
@@ -17,6 +17,7 @@ from engine.wire import (
     JobFinished,
     JobProgress,
     JobStarted,
+    Leaving,
     Loaded,
     Prefetch,
     Ready,
@@ -89,8 +90,15 @@ def test_a_message_to_the_worker_arrives_as_it_was_sent(message: ToWorker) -> No
         JobStarted("job"),
         JobProgress("job", 3, 20),
         JobFinished(
-            "job", (ImageResult(0, Verdict.BLOCK, "concept 3"), ImageResult(1, Verdict.ERROR, "NaN")), None, FACTS
+            "job",
+            (
+                ImageResult(0, Verdict.BLOCK, "concept 3"),
+                ImageResult(1, Verdict.ERROR, "NaN", fault=Fault.NOT_FINITE),
+            ),
+            None,
+            FACTS,
         ),
+        Leaving("job", "the checker gave no answer in 60 s"),
         JobFailed("job", "model_unavailable", {"model": "pocket", "reason": "damaged"}),
         JobCancelled("job"),
     ],

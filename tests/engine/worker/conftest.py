@@ -35,6 +35,7 @@ from engine.worker.pipelines import LoadedModel
 from engine.worker.residency import Models
 from engine.worker.safety import Detector, load_floor
 from engine.worker.steps import advance
+from tests.engine.stand_in_checker import any_checker
 
 SIDE = 64
 
@@ -105,7 +106,20 @@ def make_catalog() -> Callable[..., Catalog]:
 @pytest.fixture(scope="session")
 def tiny(tiny_folder: Path, make_catalog: Callable[..., Catalog], device: Device, floor: Detector) -> LoadedModel:
     """The tiny model as a worker loads it."""
-    return Models(make_catalog(tiny_folder), device, floor).get("tiny")
+    return Models(make_catalog(tiny_folder), device, floor, any_checker).get("tiny")
+
+
+@pytest.fixture(scope="session")
+def begin_proven() -> Callable[[GenerationRequest, LoadedModel], Job]:
+    """Begin a job, with its rows proven as after a worker's idle time."""
+
+    def begin(request: GenerationRequest, model: LoadedModel) -> Job:
+        job = begin_job(request, model)
+        while model.rules.prove():
+            pass
+        return job
+
+    return begin
 
 
 @pytest.fixture(scope="session")
@@ -191,11 +205,13 @@ def image() -> Callable[..., Drawing]:
 
 
 @pytest.fixture(scope="session")
-def denoise(request_for: Callable[..., GenerationRequest]) -> Callable[[LoadedModel, Recipe], Job]:
+def denoise(
+    request_for: Callable[..., GenerationRequest], begin_proven: Callable[[GenerationRequest, LoadedModel], Job]
+) -> Callable[[LoadedModel, Recipe], Job]:
     """Take a recipe's images through all their steps; give back the job, which has no results yet."""
 
     def do(model: LoadedModel, recipe: Recipe) -> Job:
-        job = begin_job(request_for(recipe), model)
+        job = begin_proven(request_for(recipe), model)
         while batch := pack(job.drawings, 16, {}):
             advance(batch)
         return job
@@ -228,7 +244,10 @@ class Parent:
         for message in messages:
             self.send(message)
         if self.models is None:
-            assert run_worker("cpu-0", self.device, self.catalog, self.inbox, self._hear, lambda: self.floor) == 0
+            assert (
+                run_worker("cpu-0", self.device, self.catalog, self.inbox, self._hear, lambda: self.floor, any_checker)
+                == 0
+            )
         else:
             draw_until_stopped("cpu-0", self.device, self.models, self.inbox, self._hear)
         return self.heard

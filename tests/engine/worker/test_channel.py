@@ -54,6 +54,6 @@ os.write(1, b"from a library\\n")
 channel.send(Ready("x" * 200_000, "cpu", 1))
 print("after", flush=True)
 """
-    done = subprocess.run([sys.executable, "-c", code], input=b"", capture_output=True, check=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], input=b"", capture_output=True, check=True, timeout=600)
     assert decode_from_worker(done.stdout[LENGTH.size :]) == Ready("x" * 200_000, "cpu", 1)
     assert done.stderr.decode().split("\n")[:3] == ["from python", "from a library", "after"]

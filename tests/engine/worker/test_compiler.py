@@ -15,12 +15,13 @@ from diffusers import UNet2DConditionModel
 from engine.api import GenerationRequest, ImageSeed, Recipe
 from engine.catalog import Catalog
 from engine.worker.batch import pack
-from engine.worker.buckets import RowRules
 from engine.worker.compiler import CompilerMissing, check_compiler, compile_unet
 from engine.worker.device import Device
 from engine.worker.jobs import begin_job
 from engine.worker.pipelines import LoadedModel, load_parts
+from engine.worker.proofs import RowRules
 from engine.worker.steps import advance
+from tests.engine.stand_in_checker import any_checker
 
 
 def test_without_a_compiler_a_sentence_says_what_to_do(tmp_path: Path) -> None:
@@ -50,7 +51,7 @@ def compiled(
         return graph.forward
 
     torch._dynamo.reset()
-    pipeline = load_parts(make_catalog(tiny_folder).entries[0], device).pipeline
+    pipeline = load_parts(make_catalog(tiny_folder).entries[0], device, any_checker).pipeline
     pipeline.unet = UNet2DConditionModel(
         block_out_channels=(8,),
         layers_per_block=1,

@@ -10,7 +10,7 @@ import torch
 from engine.worker.channel import Answer, Inbox
 from engine.worker.desk import Desk, open_desk
 
-GUARD_S = 60.0
+GUARD_S = 600.0
 
 
 def answer(inbox: Inbox) -> None:

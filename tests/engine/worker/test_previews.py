@@ -1,121 +1,162 @@
-"""Previews: a linear look at latents that are not finished."""
+"""Previews: what is shown of latents that are not finished, and when."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
 
-import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
 
-from engine.catalog import SCHEDULERS
-from engine.worker.batch import Drawing, Group, LastStep
-from engine.worker.buckets import AnyRows
-from engine.worker.conditioning import Conditioning
-from engine.worker.previews import (
-    SD_COLOURS,
-    SDXL_COLOURS,
-    LatentColours,
-    expected_latents,
-    preview_due,
-    preview_pixels,
-    read_latent_colours,
-)
-from engine.worker.schedulers import build_scheduler
+from engine.api import Preview
+from engine.encoding import decode_picture
+from engine.worker.previews import Previews, may_be_shown, preview_due, reduced
+from engine.worker.safety import Finding, SafetyGate, TimedDetector
 from engine.worker.seeds import seeded
 
-CONFIG = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 
-
-def noise_of(scheduler: Any, timestep: float) -> torch.Tensor:
-    """The noise of a timestep that may lie between two of the model's, as k-diffusion's samplers count."""
-    noises = ((1 - scheduler.alphas_cumprod) / scheduler.alphas_cumprod).sqrt()
-    return torch.tensor(np.interp(timestep, range(len(noises)), noises), dtype=torch.float32)
-
-
-def drawing(scheduler: str, kind: str) -> tuple[Drawing, torch.Tensor]:
-    """A drawing whose last step predicted perfectly, and the finished latents it was heading for."""
-    built = build_scheduler(scheduler, CONFIG | {"prediction_type": kind}, 10)
-    generator = seeded(3)
-    target, noise = (torch.randn(1, 4, 16, 16, generator=generator) for _ in range(2))
-    timestep = built.timesteps[4]
-    share = 1 / (1 + noise_of(built, float(timestep)) ** 2)
-    signal, spread = share.sqrt(), (1 - share).sqrt()
-    predictions = {"epsilon": noise, "v_prediction": signal * noise - spread * target, "sample": target}
-    last = LastStep(timestep, signal * target + spread * noise, predictions[kind])
-    under_way = Drawing(
-        pipeline=None,
-        group=Group("tiny", 16, 16, 77),
-        row_rule=AnyRows(),
-        latents=target,
-        conditioning=Conditioning(torch.zeros(2, 1, 1)),
-        guidance_scale=3.0,
-        scheduler=built,
-        unet_timesteps=built.timesteps.float(),
-        generator=generator,
-        takes_generator=False,
-        step=5,
-        last=last,
-    )
-    return under_way, target
-
-
-@pytest.mark.parametrize("kind", ["epsilon", "v_prediction", "sample"])
-@pytest.mark.parametrize("scheduler", SCHEDULERS)
-def test_a_perfect_prediction_shows_the_finished_latents(scheduler: str, kind: str) -> None:
-    under_way, target = drawing(scheduler, kind)
-    assert torch.allclose(expected_latents(under_way), target, atol=1e-4)
+@pytest.mark.parametrize(
+    ("latents", "smaller"), [((16, 16), (16, 16)), ((24, 32), (24, 32)), ((64, 64), (32, 32)), ((128, 72), (32, 18))]
+)
+def test_large_latents_are_averaged_down_before_they_are_decoded(
+    latents: tuple[int, int], smaller: tuple[int, int]
+) -> None:
+    given = torch.randn(1, 4, *latents, generator=seeded(3))
+    assert reduced(given).shape == (1, 4, *smaller)
+    assert torch.allclose(reduced(given).mean(), given.mean(), atol=1e-3)
 
 
 @pytest.mark.parametrize(
-    ("latents", "pixels"),
+    ("steps", "due"),
     [
-        ((16, 16), (128, 128)),
-        ((24, 16), (120, 80)),
-        ((64, 64), (128, 128)),
-        ((96, 64), (96, 64)),
-        ((160, 80), (128, 64)),
+        (1, []),
+        (2, [1]),
+        (4, [1, 2, 3]),
+        (10, [1, 5, 7]),
+        (20, [2, 10, 14]),
+        (39, [4, 20, 28]),
+        (50, [5, 25, 35]),
     ],
 )
-def test_the_longer_side_is_at_most_128_pixels(latents: tuple[int, int], pixels: tuple[int, int]) -> None:
-    assert preview_pixels(torch.randn(1, 4, *latents), LatentColours(torch.ones(4, 3), torch.zeros(3))).shape == (
-        3,
-        *pixels,
-    )
-
-
-def test_colours_are_a_linear_map_of_the_four_channels() -> None:
-    target = torch.randn(1, 4, 16, 16, generator=seeded(3))
-    weights = torch.tensor([[1.0, 0, 0], [0, 1.0, 0], [0, 0, 1.0], [0, 0, 0]])
-    shown = preview_pixels(target, LatentColours(weights, torch.tensor([0.5, 0.0, 0.0])))
-    assert torch.allclose(shown[1].mean(), target[0, 1].mean(), atol=1e-2)
-    assert torch.allclose(shown[0].mean(), target[0, 0].mean() + 0.5, atol=1e-2)
-
-
-def test_a_models_own_colours_are_read_from_its_folder(tmp_path: Path) -> None:
-    (tmp_path / "latent_preview.json").write_text(json.dumps({"weights": [[1, 2, 3]] * 4, "bias": [4, 5, 6]}))
-    colours = read_latent_colours(tmp_path, "sdxl")
-    assert colours.weights.tolist() == [[1, 2, 3]] * 4
-    assert colours.bias.tolist() == [4, 5, 6]
-
-
-@pytest.mark.parametrize(("family", "colours"), [("sd1", SD_COLOURS), ("sd2", SD_COLOURS), ("sdxl", SDXL_COLOURS)])
-def test_a_model_without_its_own_has_the_colours_of_its_family(family: str, colours: Any, tmp_path: Path) -> None:
-    read = read_latent_colours(tmp_path, family)
-    assert torch.allclose(read.weights, torch.tensor(colours[0]))
-    assert torch.allclose(read.bias, torch.tensor(colours[1]))
-
-
-def test_colours_of_another_shape_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "latent_preview.json").write_text(json.dumps({"weights": [[1, 2, 3]] * 3, "bias": [4, 5, 6]}))
-    with pytest.raises(ValueError, match=r"latent_preview\.json must hold 4 rows"):
-        read_latent_colours(tmp_path, "sd1")
-
-
-@pytest.mark.parametrize(
-    ("steps", "due"), [(1, []), (4, [1, 2, 3]), (10, [2, 4, 6, 8]), (20, [4, 8, 12, 16]), (39, [8, 16, 24, 32])]
-)
-def test_previews_are_due_at_most_five_times_and_never_at_the_end(steps: int, due: list[int]) -> None:
+def test_looks_are_due_at_shares_of_the_steps_and_never_at_the_end(steps: int, due: list[int]) -> None:
     assert [step for step in range(1, steps + 1) if preview_due(step, steps)] == due
+
+
+@given(st.integers(10, 1000))
+def test_of_ten_steps_or_more_two_drafts_are_shown_the_first_at_half_time(steps: int) -> None:
+    """Neither is of the first fifth or the last."""
+    due = [step for step in range(1, steps + 1) if preview_due(step, steps)]
+    shown = [step for step in due if may_be_shown(step, steps)]
+    assert len(shown) == 2
+    assert shown[0] == -(-steps // 2)
+    assert shown[1] <= steps * 4 / 5
+    assert due[0] <= steps / 5
+
+
+class Minding:
+    """A detector that minds pictures that are red in the middle, and of drafts those that are nearly so."""
+
+    name = "minding"
+
+    def look(self, views: Sequence[Image.Image], unfinished: bool = False) -> Finding:
+        return Finding(any(view.getpixel((4, 4))[0] > (64 if unfinished else 192) for view in views))  # type: ignore[index]
+
+
+class Straight:
+    """A VAE whose latents are the picture."""
+
+    dtype = torch.float32
+    config = SimpleNamespace(scaling_factor=1.0)
+
+    def decode(self, latents: torch.Tensor, return_dict: bool) -> tuple[torch.Tensor]:
+        return (latents[:, :3],)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """An image that is green, and red in its middle, as much as is said, from -1.0 to 1.0."""
+
+    green: float
+    red: float = -1.0
+    early_red: float = -1.0
+
+    def draft(self) -> torch.Tensor:
+        return self._latents(self.red)
+
+    def expected(self) -> torch.Tensor:
+        return self._latents(self.early_red)
+
+    def _latents(self, red: float) -> torch.Tensor:
+        latents = torch.full((1, 4, 8, 8), -1.0)
+        latents[:, 1] = self.green
+        latents[:, 2, 0, 0] = 1.0
+        latents[:, 0, 4, 4] = red
+        return latents
+
+
+def previews(images: int = 1) -> Previews:
+    return Previews(images, Straight(), SafetyGate(TimedDetector(Minding()), TimedDetector(Minding()), side=64))
+
+
+def tiles(preview: Preview | None) -> list[float | None]:
+    """The green of each image of a preview; None for one that is not there."""
+    assert preview is not None
+    assert preview.picture is not None
+    picture = decode_picture(preview.picture.data)
+    cut = [picture.crop((left, 0, left + 8, 8)) for left in range(0, picture.width, 9)]
+    return [one.getpixel((7, 7))[1] / 127.5 - 1 if one.getcolors(1) is None else None for one in cut]  # type: ignore[index]
+
+
+def test_a_draft_that_passes_is_shown_with_its_step() -> None:
+    job = previews()
+    assert job.look(2, [Standing(0.0)], drafts=False) is None
+    first = job.look(10, [Standing(0.2)], drafts=True)
+    assert first is not None
+    assert first.step == 10
+    assert tiles(first) == [pytest.approx(0.2, abs=0.01)]
+    second = job.look(15, [Standing(0.6)], drafts=True)
+    assert second is not None
+    assert second.step == 15
+    assert tiles(second) == [pytest.approx(0.6, abs=0.01)]
+
+
+def test_a_draft_is_judged_more_strictly_than_a_finished_picture() -> None:
+    job = previews()
+    assert job.look(10, [Standing(0.0, red=0.0)], drafts=True) is None
+    assert job.over
+    early = previews()
+    assert early.look(2, [Standing(0.0, early_red=0.0)], drafts=False) is None
+    assert not early.over
+
+
+def test_what_an_image_points_at_early_on_can_hold_back_its_drafts() -> None:
+    job = previews()
+    assert job.look(2, [Standing(0.0, early_red=1.0)], drafts=False) is None
+    assert job.over
+    assert job.look(10, [Standing(0.0)], drafts=True) is None
+
+
+def test_what_was_shown_is_taken_away_when_a_later_draft_is_held_back() -> None:
+    job = previews()
+    assert job.look(10, [Standing(0.0)], drafts=True) is not None
+    assert job.look(15, [Standing(0.0, red=1.0)], drafts=True) == Preview(15, None)
+    assert job.look(18, [Standing(0.0)], drafts=True) is None
+
+
+def test_an_image_that_is_held_back_leaves_the_others_of_its_preview_and_does_not_return() -> None:
+    job = previews(2)
+    assert tiles(job.look(10, [Standing(0.2), Standing(0.6)], drafts=True)) == pytest.approx([0.2, 0.6], abs=0.01)
+    assert tiles(job.look(15, [Standing(0.2, red=1.0), Standing(0.6)], drafts=True))[0] is None
+    assert tiles(job.look(18, [Standing(0.2), Standing(0.6)], drafts=True))[0] is None
+    assert job.look(19, [Standing(0.2), Standing(0.6, red=1.0)], drafts=True) == Preview(19, None)
+    assert job.over
+
+
+def test_latents_that_are_not_finite_are_not_shown() -> None:
+    job = previews()
+    assert job.look(10, [Standing(float("nan"))], drafts=True) is None
+    assert job.over

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from engine.api import Recipe
+from engine.api import ImageSeed, Recipe
+from engine.settings import default_models_file
 from engine.wire import (
     LENGTH,
     Draw,
@@ -28,37 +31,12 @@ from engine.wire import (
     frame,
 )
 
-GUARD_S = 120.0
-
-MODELS = """
-[tiny]
-title = "Tiny"
-family = "sd1"
-revision = "1"
-licence = "none"
-description = "random"
-source = {{ folder = "{folder}" }}
-safety_checker = {{ folder = "{folder}" }}
-sizes = [{{ name = "square", width = 64, height = 64 }}]
-size_step = 8
-min_side = 8
-max_side = 256
-steps = 4
-min_steps = 1
-max_steps = 60
-guidance_scale = 3.0
-min_guidance = 1.0
-max_guidance = 15.0
-schedulers = ["DPM++ 2M"]
-scheduler = "DPM++ 2M"
-"""
+GUARD_S = 600.0
 
 
 @pytest.fixture
-def models(tiny_folder: Path, tmp_path: Path) -> Path:
-    path = tmp_path / "models.toml"
-    path.write_text(MODELS.format(folder=tiny_folder))
-    return path
+def models(tmp_path: Path) -> Path:
+    return Path(shutil.copy(default_models_file(), tmp_path))
 
 
 async def start(models: Path, **environment: str) -> Process:
@@ -85,6 +63,7 @@ async def hear(process: Process) -> FromWorker:
 async def test_a_worker_yields_to_the_bot_draws_ignores_an_interrupt_and_ends_on_sigterm(
     models: Path, recipe: Recipe, request_for: Callable[..., Any]
 ) -> None:
+    drawn = replace(recipe, model="pocket")
     async with asyncio.timeout(GUARD_S):
         process = await start(models)
         assert process.stdin is not None
@@ -93,7 +72,7 @@ async def test_a_worker_yields_to_the_bot_draws_ignores_an_interrupt_and_ends_on
             assert await hear(process) == Ready("cpu-0", "cpu", 1, 16)
             assert os.getpriority(os.PRIO_PROCESS, process.pid) > os.getpriority(os.PRIO_PROCESS, 0)
             process.send_signal(signal.SIGINT)
-            process.stdin.write(frame(Draw(request_for(recipe, previews=False))))
+            process.stdin.write(frame(Draw(request_for(drawn, previews=False))))
             heard = [await hear(process) for _ in range(7)]
             assert [type(message) for message in heard] == [Loaded, JobStarted, *[JobProgress] * 4, JobFinished]
             process.terminate()
@@ -102,6 +81,33 @@ async def test_a_worker_yields_to_the_bot_draws_ignores_an_interrupt_and_ends_on
         finally:
             if process.returncode is None:
                 process.kill()
+
+
+async def test_what_a_worker_proved_in_idle_time_is_there_when_it_is_started_again(
+    models: Path, recipe: Recipe, request_for: Callable[..., Any]
+) -> None:
+    four = Draw(request_for(replace(recipe, images=(ImageSeed(7),) * 4), previews=False))
+
+    async def largest_call(process: Process) -> int:
+        assert process.stdin is not None
+        process.stdin.write(frame(four))
+        while not isinstance(message := await hear(process), JobFinished):
+            pass
+        return message.facts.bucket
+
+    async with asyncio.timeout(GUARD_S):
+        first = await start(models)
+        assert await hear(first) == Ready("cpu-0", "cpu", 1, 16)
+        assert await largest_call(first) == 2
+        while not (models.parent / "models" / "proven-rows.json").exists():
+            await largest_call(first)  # it is idle between two jobs
+        proven = await largest_call(first)
+        assert proven > 2
+        await first.communicate(frame(Stop()))
+        second = await start(models)
+        assert await hear(second) == Ready("cpu-0", "cpu", 1, 16)
+        assert await largest_call(second) == proven
+        await second.communicate(frame(Stop()))
 
 
 async def test_a_worker_ends_when_its_parent_is_gone(models: Path) -> None:

@@ -19,17 +19,18 @@ from engine.catalog import Catalog
 from engine.settings import MemorySetting, Service
 from engine.wire import Draw, JobFinished
 from engine.worker.batch import decode
-from engine.worker.buckets import RowRules
 from engine.worker.device import Device
 from engine.worker.images import to_picture
 from engine.worker.jobs import Job, begin_job
 from engine.worker.memory import Memory
 from engine.worker.pipelines import LoadedModel, load_parts
 from engine.worker.profiles import BALANCED, HIGH, LOW, Need, Profile, choose, decode_bytes
+from engine.worker.proofs import RowRules
 from engine.worker.residency import Models
 from engine.worker.safety import Detector
 from engine.worker.turns import Turns
 from engine.worker.weights import count_bytes, modules_of, tensors_of
+from tests.engine.stand_in_checker import any_checker
 
 PLENTY = 10**12
 CPU = torch.device("cpu")
@@ -101,7 +102,7 @@ def models(make_catalog: Callable[..., Catalog], tiny_folder: Path, device: Devi
         room, in_ram = Memory(measure, 0, on_device), Memory(lambda: PLENTY)
         (entry,) = make_catalog(tiny_folder).entries
         catalog = Catalog((entry, replace(entry, info=replace(entry.info, id="other"))))
-        return Models(catalog, own, floor, on_device=room, in_ram=in_ram)
+        return Models(catalog, own, floor, any_checker, on_device=room, in_ram=in_ram)
 
     return make
 
@@ -111,7 +112,7 @@ def fresh(make_catalog: Callable[..., Catalog], tiny_folder: Path, device: Devic
     """The tiny model's pipeline with a profile applied as it is, whatever the device."""
 
     def make(profile: Profile) -> Any:
-        pipeline = load_parts(make_catalog(tiny_folder).entries[0], device).pipeline
+        pipeline = load_parts(make_catalog(tiny_folder).entries[0], device, any_checker).pipeline
         profile.apply(pipeline)
         return pipeline
 
@@ -170,9 +171,9 @@ def test_slicing_attention_is_not_equal_in_every_bit_which_is_why_exact_on_a_cpu
 @pytest.fixture(scope="module")
 def sizes(make_catalog: Callable[..., Catalog], tiny_folder: Path, device: Device) -> Sizes:
     """Bytes of the tiny model."""
-    parts = load_parts(make_catalog(tiny_folder).entries[0], device)
+    parts = load_parts(make_catalog(tiny_folder).entries[0], device, any_checker)
     largest = max(count_bytes([part]) for part in modules_of(parts.pipeline).values())
-    checker = count_bytes([parts.checker.module])
+    checker = count_bytes(parts.checker_modules())
     return Sizes(count_bytes(parts.modules()), largest + checker)
 
 
@@ -274,7 +275,7 @@ def test_an_image_lies_where_it_is_drawn_whatever_part_is_there(
 @pytest.fixture
 def tiny_parts(make_catalog: Callable[..., Catalog], tiny_folder: Path, device: Device) -> Any:
     """A pipeline of the tiny model that a test may wrap."""
-    pipeline = load_parts(make_catalog(tiny_folder).entries[0], device).pipeline
+    pipeline = load_parts(make_catalog(tiny_folder).entries[0], device, any_checker).pipeline
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 

@@ -20,12 +20,13 @@ from engine.wire import Draw, FromWorker, JobFailed, JobFinished, JobProgress, L
 from engine.worker.batch import decode
 from engine.worker.device import Device
 from engine.worker.images import to_picture
-from engine.worker.jobs import Job
+from engine.worker.jobs import Job, begin_job
 from engine.worker.memory import Memory
 from engine.worker.pipelines import LoadedModel, load_parts
 from engine.worker.residency import Models, NoRoom
 from engine.worker.safety import Detector
 from engine.worker.weights import copied, copy_to, count_bytes, estimate_bytes
+from tests.engine.stand_in_checker import any_checker
 
 PLENTY = 10**12
 MakeModels = Callable[..., Models]
@@ -53,7 +54,7 @@ def catalog(make_catalog: Callable[..., Catalog], folders: dict[str, Path]) -> C
 @pytest.fixture(scope="session")
 def size(tiny_folder: Path, make_catalog: Callable[..., Catalog], device: Device) -> int:
     """Bytes of the tiny model."""
-    return count_bytes(load_parts(make_catalog(tiny_folder).entries[0], device).modules())
+    return count_bytes(load_parts(make_catalog(tiny_folder).entries[0], device, any_checker).modules())
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ def make_models(catalog: Catalog, device: Device, floor: Detector, size: int) ->
     def make(on_device: float, in_ram: float | None = None, service: Service = "fast") -> Models:
         rooms = [None if many is None else Memory(lambda: PLENTY, 0, int(many * size)) for many in (on_device, in_ram)]
         own = replace(device, service=service)
-        return Models(catalog, own, floor, on_device=rooms[0], in_ram=rooms[1])
+        return Models(catalog, own, floor, any_checker, on_device=rooms[0], in_ram=rooms[1])
 
     return make
 
@@ -143,7 +144,7 @@ def test_models_leave_for_the_reserve_but_it_is_not_worth_a_refusal(
         """What is free of the room for two and a half."""
         return int(2.5 * size) - size * sum(len(names) for models in in_use for names in models.loaded())
 
-    models = Models(catalog, replace(device, service="fast"), floor, on_device=Memory(measure, size))
+    models = Models(catalog, replace(device, service="fast"), floor, any_checker, on_device=Memory(measure, size))
     in_use.append(models)
     models.get("a")
     models.get("b")
@@ -304,17 +305,39 @@ def test_a_job_whose_model_does_not_fit_beside_what_is_drawn_waits_until_it_does
     assert {len(message.ready) for message in parent.of(Loaded)} == {1}
 
 
-def test_the_default_size_is_proven_before_a_model_is_said_to_be_ready(
-    make_models: MakeModels, denoise: Denoise, recipe: Recipe, caplog: pytest.LogCaptureFixture
+def test_a_model_is_ready_as_soon_as_two_rows_work_and_its_default_size_is_the_first_to_be_proven(
+    make_models: MakeModels, request_for: Callable[..., GenerationRequest], recipe: Recipe
 ) -> None:
-    caplog.set_level(logging.INFO)
-    model = make_models(1, service="exact").get("a")
-    assert "rows of 8x8 latents are proven" in caplog.text
-    caplog.clear()
-    denoise(model, recipe)
-    assert "are proven" not in caplog.text
-    denoise(model, replace(recipe, width=96))
-    assert "rows of 12x8 latents are proven" in caplog.text
+    def rows(recipe: Recipe) -> int:
+        (drawing,) = begin_job(request_for(recipe), model).drawings
+        return int(max(drawing.row_rule.buckets))  # type: ignore[attr-defined]
+
+    models = make_models(1, service="exact")
+    model = models.get("a")
+    assert models.loaded() == (("a",), ())
+    wide = replace(recipe, width=96)
+    assert (rows(recipe), rows(wide)) == (2, 2)
+    while rows(recipe) == 2:
+        assert models.prove()
+    assert rows(wide) == 2
+    while models.prove():
+        pass
+    assert rows(wide) > 2
+
+
+def test_models_that_are_on_the_device_are_proven_and_the_others_when_they_are_back(make_models: MakeModels) -> None:
+    models = make_models(1, in_ram=3, service="exact")
+    a = models.get("a")
+    models.get("b")
+    assert models.loaded() == (("b",), ("a",))
+    while models.prove():
+        pass
+    assert a.rules.prove()
+    models.get("a")
+    assert models.prove()
+    while models.prove():
+        pass
+    assert not a.rules.prove()
 
 
 @pytest.mark.parametrize("scheduler", SCHEDULERS)

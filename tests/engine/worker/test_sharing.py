@@ -38,18 +38,24 @@ from engine.worker.jobs import Job
 from engine.worker.pipelines import LoadedModel
 from engine.worker.residency import Models
 from engine.worker.safety import Detector
+from tests.engine.stand_in_checker import any_checker
 
 NAMES = tuple(SCHEDULERS)
 ENDS = (JobFinished, JobFailed, JobCancelled)
 Listener = Callable[[FromWorker], Iterable[ToWorker]]
 Share = Callable[..., Any]
-GUARD_S = 20.0
+GUARD_S = 600.0
 Draws = Callable[[Sequence[Recipe]], list[Draw]]
 
 
 @pytest.fixture(scope="module")
 def models(make_catalog: Callable[..., Catalog], tiny_folder: Path, device: Device, floor: Detector) -> Models:
-    return Models(make_catalog(tiny_folder), device, floor)
+    """The worker's models, with the rows of the default size proven."""
+    models = Models(make_catalog(tiny_folder), device, floor, any_checker)
+    models.get("tiny")
+    while models.prove():
+        pass
+    return models
 
 
 @pytest.fixture
@@ -233,7 +239,7 @@ def test_a_cancel_frees_its_rows_for_the_next_call(
 ) -> None:
     """Seen in the class `fast`, where a call has no rows but those in use."""
     fast = replace(device, service="fast")
-    fast_models = Models(make_catalog(tiny_folder), fast, floor)
+    fast_models = Models(make_catalog(tiny_folder), fast, floor, any_checker)
     events: list[Any] = []
 
     def cancel(message: FromWorker) -> Iterable[ToWorker]:
@@ -389,7 +395,9 @@ class Crowd:
         return [Draw(GenerationRequest(visit.recipe, str(number), 1, 0.0, "guild:user"))]
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(VISITS)
 def test_whatever_comes_and_goes_every_job_ends_once_and_is_what_it_is_alone(
     make_sharing: Share, alone: Callable[[Recipe], list[str]], visits: list[Visit]

@@ -14,13 +14,14 @@ from torch import Tensor
 from engine.api import GenerationRequest, ImageSeed, Recipe
 from engine.catalog import SCHEDULERS, Catalog
 from engine.worker.batch import Drawing, decode, pack
-from engine.worker.buckets import RowRules
 from engine.worker.device import open_device
 from engine.worker.jobs import Job, begin_job
 from engine.worker.pipelines import LoadedModel
+from engine.worker.proofs import RowRules
 from engine.worker.residency import Models
 from engine.worker.safety import Detector
 from engine.worker.steps import advance
+from tests.engine.stand_in_checker import any_checker
 
 NAMES = tuple(SCHEDULERS)
 EIGHTS = tuple((NAMES * 2)[first : first + 8] for first in range(0, len(NAMES), 8))
@@ -32,17 +33,22 @@ Begin = Callable[..., Drawing]
 def model(
     request: Any, make_catalog: Callable[..., Catalog], tiny_folder: Path, floor: Detector
 ) -> Iterator[LoadedModel]:
-    """The tiny model, loaded and proven at a number of threads."""
-    yield Models(make_catalog(tiny_folder), open_device("cpu", request.param), floor).get("tiny")
+    """The tiny model, loaded at a number of threads."""
+    yield Models(make_catalog(tiny_folder), open_device("cpu", request.param), floor, any_checker).get("tiny")
     torch.set_num_threads(1)
 
 
 @pytest.fixture
-def begin(model: LoadedModel, recipe: Recipe, request_for: Callable[..., GenerationRequest]) -> Begin:
-    """Begin an image of the recipe with changes."""
+def begin(
+    model: LoadedModel,
+    recipe: Recipe,
+    request_for: Callable[..., GenerationRequest],
+    begin_proven: Callable[[GenerationRequest, LoadedModel], Job],
+) -> Begin:
+    """Begin an image of the recipe with changes, its rows proven."""
 
     def do(seed: int = 7, **changes: Any) -> Drawing:
-        return begin_job(request_for(replace(recipe, images=(ImageSeed(seed),), **changes)), model).drawings[0]
+        return begin_proven(request_for(replace(recipe, images=(ImageSeed(seed),), **changes)), model).drawings[0]
 
     return do
 

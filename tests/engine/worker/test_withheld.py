@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +14,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from engine.api import GenerationRequest, ImageSeed, ModelUnavailable, Recipe, ReviewedImage, Verdict
-from engine.catalog import Catalog
+from engine.api import GenerationRequest, ImageSeed, ModelUnavailable, Preview, Recipe, ReviewedImage, Verdict
+from engine.catalog import Catalog, Source
 from engine.encoding import decode_picture
 from engine.wire import Draw, FromWorker, JobFailed, JobFinished, JobProgress
 from engine.worker.batch import decode
@@ -22,10 +23,12 @@ from engine.worker.channel import Inbox
 from engine.worker.device import Device
 from engine.worker.jobs import Job
 from engine.worker.loop import run_worker
-from engine.worker.pipelines import LoadedModel
+from engine.worker.pipelines import LoadedModel, load_parts
 from engine.worker.residency import Models
-from engine.worker.safety import Detector, load_checker
+from engine.worker.safety import Detector, Identity, load_checker
 from engine.worker.safety.floor import PROOF
+from engine.worker.weights import estimate_bytes
+from tests.engine.stand_in_checker import any_checker
 
 FOUR = tuple(ImageSeed(seed) for seed in (1, 2, 3, 4))
 Plant = Callable[[Image.Image, Sequence[Image.Image]], Path]
@@ -41,11 +44,9 @@ def plant(
     """Make concept 3 of the copied model's checker one picture and none of the others; give back the folder."""
 
     def do(picture: Image.Image, others: Sequence[Image.Image]) -> Path:
-        from engine.catalog import Source
-
-        checker = load_checker(Source(folder=tiny_folder), device, None)
-        wanted = checker.embed(picture)
-        nearest = max(float(torch.cosine_similarity(wanted, checker.embed(other))) for other in others)
+        checker = load_checker(Source(folder=tiny_folder), device, Identity())
+        wanted = checker.embed([picture])
+        nearest = max(float(torch.cosine_similarity(wanted, checker.embed([other]))) for other in others)
         assert nearest < 0.99999
 
         def change(tensors: dict[str, Tensor]) -> None:
@@ -103,7 +104,7 @@ def test_code_that_takes_the_pipelines_checker_away_changes_nothing(
 ) -> None:
     (result,) = parent.run(Draw(request_for(recipe)))[-1].images
     picture = decode_picture(result.image.data)
-    model = Models(make_catalog(plant(picture, [Image.new("RGB", (64, 64))])), device, floor).get("tiny")
+    model = Models(make_catalog(plant(picture, [Image.new("RGB", (64, 64))])), device, floor, any_checker).get("tiny")
     model.pipeline.safety_checker = None
     model.pipeline.feature_extractor = None
     (drawing,) = denoise(model, recipe).drawings
@@ -119,22 +120,26 @@ def test_the_floor_stands_under_every_models_gate(tiny: LoadedModel) -> None:
     assert review.reason.startswith("floor: nsfw 0.9")
 
 
-def test_previews_come_about_five_times_and_are_small(
+def previews(parent: Any) -> list[Preview]:
+    return [message.preview for message in parent.of(JobProgress) if message.preview]
+
+
+def test_a_picture_is_seen_as_it_comes_along_each_time_with_the_step_it_is_of(
     parent: Any, recipe: Recipe, request_for: Callable[..., Any]
 ) -> None:
     parent.run(Draw(request_for(replace(recipe, steps=20))))
-    shown = [message for message in parent.of(JobProgress) if message.preview]
-    assert len(shown) == 4
-    assert all(message.step >= due for message, due in zip(shown, (4, 8, 12, 16), strict=True))
-    assert {(message.preview.width, message.preview.height) for message in shown} == {(128, 128)}
-    assert len({message.preview.sha256 for message in shown}) == 4
+    shown = previews(parent)
+    assert [preview.step for preview in shown] == [10, 14]
+    assert len({preview.picture.sha256 for preview in shown if preview.picture}) == 2
+    assert {(preview.picture.width, preview.picture.height) for preview in shown if preview.picture} == {(64, 64)}
+    for message in parent.of(JobProgress):
+        assert message.preview is None or message.preview.step <= message.step
 
 
 def test_several_images_share_one_preview(parent: Any, recipe: Recipe, request_for: Callable[..., Any]) -> None:
-    parent.run(Draw(request_for(replace(recipe, images=FOUR))))
-    shown = [message for message in parent.of(JobProgress) if message.preview]
-    assert all(message.step >= due for message, due in zip(shown, (4, 8, 12), strict=True))
-    assert {(message.preview.width, message.preview.height) for message in shown} == {(258, 258)}
+    parent.run(Draw(request_for(replace(recipe, images=FOUR, steps=20))))
+    sizes = {(preview.picture.width, preview.picture.height) for preview in previews(parent) if preview.picture}
+    assert sizes == {(129, 129)}
 
 
 def test_previews_that_nobody_wants_are_not_made(parent: Any, recipe: Recipe, request_for: Callable[..., Any]) -> None:
@@ -142,25 +147,41 @@ def test_previews_that_nobody_wants_are_not_made(parent: Any, recipe: Recipe, re
     assert not [message for message in parent.of(JobProgress) if message.preview]
 
 
-@pytest.mark.parametrize("images", [FOUR[:1], FOUR[:2]])
-def test_a_withheld_preview_ends_the_previews_and_the_final_verdict_counts(
-    images: tuple[ImageSeed, ...],
+def test_an_unfinished_picture_that_the_gate_stops_is_not_shown_and_the_final_verdict_counts(
+    parent: Any, make_parent: Callable[..., Any], plant: Plant, recipe: Recipe, request_for: Callable[..., Any]
+) -> None:
+    request = request_for(replace(recipe, steps=20))
+    finished = parent.run(Draw(request))[-1]
+    first, *others = pictures([preview.picture for preview in previews(parent)])
+    final = decode_picture(finished.images[0].image.data)
+    strict = make_parent(plant(first, [*others, final]))
+    strict.run(Draw(request))
+    assert not any(preview.picture for preview in previews(strict))
+    assert [result.verdict for result in strict.heard[-1].images] == [Verdict.ALLOW]
+
+
+def test_a_preview_that_cannot_be_made_costs_no_picture(
     parent: Any,
-    make_parent: Callable[..., Any],
-    plant: Plant,
+    make_catalog: Callable[..., Catalog],
+    tiny_folder: Path,
+    device: Device,
+    floor: Detector,
     recipe: Recipe,
     request_for: Callable[..., Any],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The second preview is planted; of two images, it is the first's part of it."""
-    alone = request_for(replace(recipe, images=images[:1], steps=10))
-    finished = parent.run(Draw(alone))[-1]
-    previews = pictures([message.preview for message in parent.of(JobProgress)])
-    assert len(previews) == 4
-    final = decode_picture(finished.images[0].image.data)
-    strict = make_parent(plant(previews[1], [previews[0], final]))
-    strict.run(Draw(request_for(replace(recipe, images=images, steps=10))))
-    assert [bool(message.preview) for message in strict.of(JobProgress)].count(True) == 1
-    assert [result.verdict for result in strict.heard[-1].images] == [Verdict.ALLOW] * len(images)
+    def fail_beside_the_steps(*_: Any) -> None:
+        if threading.current_thread().name == "reviews":
+            raise torch.OutOfMemoryError("no room for a draft")
+
+    parent.models = Models(make_catalog(tiny_folder), device, floor, any_checker)
+    parent.models.get("tiny").pipeline.unet.register_forward_pre_hook(fail_beside_the_steps)
+    finished = parent.run(Draw(request_for(replace(recipe, steps=20))))[-1]
+    assert [result.verdict for result in finished.images] == [Verdict.ALLOW]
+    assert previews(parent) == []
+    assert [record.getMessage() for record in caplog.records if "previews" in record.getMessage()] == [
+        "job job-1 has no more previews: OutOfMemoryError: no room for a draft"
+    ]
 
 
 def test_a_model_whose_checker_fails_its_proof_is_unavailable_and_the_others_go_on(
@@ -186,7 +207,7 @@ def test_a_model_whose_checker_fails_its_proof_is_unavailable_and_the_others_go_
 
     inbox.put(Draw(request_for(replace(recipe, model="bad"), "of-bad")))
     inbox.put(Draw(request_for(recipe, "of-good")))
-    assert run_worker("cpu-0", device, catalog, inbox, hear, lambda: floor) == 0
+    assert run_worker("cpu-0", device, catalog, inbox, hear, lambda: floor, any_checker) == 0
     (failed,) = [message for message in heard if isinstance(message, JobFailed)]
     assert (failed.job_id, failed.code) == ("of-bad", "model_unavailable")
     assert "safety checker cannot be trusted" in failed.data["reason"]
@@ -197,6 +218,50 @@ def test_a_model_whose_checker_fails_its_proof_is_unavailable_and_the_others_go_
 def test_a_checker_with_proof_pictures_must_pass_them_before_its_model_is_used(
     make_catalog: Callable[..., Catalog], tiny_folder: Path, device: Device, floor: Detector
 ) -> None:
-    models = Models(make_catalog(tiny_folder), device, floor, lambda source: PROOF)
+    models = Models(make_catalog(tiny_folder), device, floor, lambda source: Identity(pictures=PROOF))
     with pytest.raises(ModelUnavailable, match=r"cannot be trusted: the checker did not block blocked\.png"):
         models.get("tiny")
+
+
+def with_additional(catalog: Catalog, folder: Path) -> Catalog:
+    (entry,) = catalog.entries
+    return Catalog((replace(entry, additional_checkers=(Source(folder),)),))
+
+
+def test_what_an_additional_checker_blocks_is_withheld(
+    parent: Any, make_parent: Callable[..., Any], plant: Plant, recipe: Recipe, request_for: Callable[..., Any]
+) -> None:
+    request = request_for(replace(recipe, images=FOUR[:2]), previews=False)
+    allowed = pictures([result.image for result in parent.run(Draw(request))[-1].images])
+    strict = make_parent(parent.catalog.entries[0].source.folder)
+    strict.catalog = with_additional(strict.catalog, plant(allowed[0], allowed[1:]))
+    finished = strict.run(Draw(request))[-1]
+    assert [result.verdict for result in finished.images] == [Verdict.BLOCK, Verdict.ALLOW]
+    assert finished.images[0].reason.startswith("additional checker 1: concept 3 by ")
+
+
+def test_a_model_whose_additional_checker_is_damaged_is_not_drawn_with(
+    make_catalog: Callable[..., Catalog],
+    tiny_folder: Path,
+    edit_checker: Callable[[Callable[[dict[str, Tensor]], Any]], Path],
+    device: Device,
+    floor: Detector,
+) -> None:
+    folder = edit_checker(lambda tensors: tensors["concept_embeds_weights"].fill_(2.0))
+    catalog = with_additional(make_catalog(tiny_folder), folder)
+    with pytest.raises(ModelUnavailable) as raised:
+        Models(catalog, device, floor, any_checker).get("tiny")
+    reason = f"its safety checker cannot be trusted: {folder}: no concept can ever be reached"
+    assert raised.value.to_data()["reason"] == reason
+
+
+def test_memory_is_counted_with_additional_checkers(
+    make_catalog: Callable[..., Catalog], tiny_folder: Path, copied_folder: Path, device: Device
+) -> None:
+    alone = make_catalog(tiny_folder)
+    (entry,) = with_additional(alone, copied_folder).entries
+    more = estimate_bytes(entry, device) - estimate_bytes(alone.entries[0], device)
+    parts = load_parts(entry, device, any_checker)
+    added = parts.checkers[1].module
+    assert more == sum(parameter.nbytes for parameter in added.parameters()) > 0
+    assert added in parts.modules()

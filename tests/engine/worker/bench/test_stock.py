@@ -20,6 +20,7 @@ from engine.worker.device import Device
 from engine.worker.pipelines import LoadedModel
 from engine.worker.residency import Models
 from engine.worker.safety import Detector
+from tests.engine.stand_in_checker import any_checker
 
 Serve = Callable[..., list[list[str]]]
 
@@ -33,7 +34,7 @@ def serve(
     request_for: Callable[..., GenerationRequest],
 ) -> Serve:
     """Let a contender serve requests that all wait; give back the names of those in each batch, in order."""
-    models = Models(make_catalog(tiny_folder), device, floor)
+    models = Models(make_catalog(tiny_folder), device, floor, any_checker)
 
     def do(contender: Contender, **recipes: Recipe) -> list[list[str]]:
         inbox = Inbox()

@@ -24,9 +24,10 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 from engine.api import GenerationRequest, ImageSeed, Recipe
 from engine.catalog import SCHEDULERS
 from engine.worker.batch import decode, pack
-from engine.worker.buckets import RowRules, work_in_pairs
-from engine.worker.jobs import begin_job
+from engine.worker.buckets import work_in_pairs
+from engine.worker.jobs import Job
 from engine.worker.pipelines import LoadedModel
+from engine.worker.proofs import RowRules
 from engine.worker.steps import advance
 
 FAMILIES = ("sd1", "sd2", "sdxl")
@@ -94,7 +95,7 @@ def make_family(tiny: LoadedModel, recipe: Recipe) -> Callable[[str], Family]:
             ours, stock = _pipeline(name), _pipeline(name)
             work_in_pairs(ours.unet)
             rules = RowRules(ours.unet, 16, exact=True)
-            model = LoadedModel(ours, tiny.gate, tiny.colours, rules, exact=True, where=tiny.where)
+            model = LoadedModel(ours, tiny.gate, rules, exact=True, where=tiny.where, wide=tiny.wide)
             made[name] = Family(model, stock, replace(recipe, model=name))
         return made[name]
 
@@ -108,11 +109,13 @@ def make_stock() -> Callable[[str], Any]:
 
 
 @pytest.fixture(scope="session")
-def draw_together(request_for: Callable[..., GenerationRequest]) -> Callable[..., tuple[list[Tensor], list[Tensor]]]:
+def draw_together(
+    request_for: Callable[..., GenerationRequest], begin_proven: Callable[[GenerationRequest, LoadedModel], Job]
+) -> Callable[..., tuple[list[Tensor], list[Tensor]]]:
     """Draw the recipes' images in one batch, each joining one step after the one before; give back latents, pixels."""
 
     def draw(model: LoadedModel, *recipes: Recipe) -> tuple[list[Tensor], list[Tensor]]:
-        waiting = [drawing for recipe in recipes for drawing in begin_job(request_for(recipe), model).drawings]
+        waiting = [drawing for recipe in recipes for drawing in begin_proven(request_for(recipe), model).drawings]
         drawings = list(waiting)
         under_way = [waiting.pop(0)]
         while batch := pack(under_way, 16, {}):

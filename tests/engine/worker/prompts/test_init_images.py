@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +18,11 @@ from torch import Tensor
 from engine.api import (
     BadInput,
     Direction,
+    Fault,
     GenerationRequest,
     ImageSeed,
     InitImage,
+    InputNotJudged,
     InputWithheld,
     Placement,
     Recipe,
@@ -34,7 +36,7 @@ from engine.worker.images import to_picture
 from engine.worker.inputs import decode_input, fit_mask, fit_picture
 from engine.worker.jobs import begin_job
 from engine.worker.pipelines import LoadedModel
-from engine.worker.safety import SafetyGate
+from engine.worker.safety import Detector, SafetyGate, TimedDetector
 from engine.worker.safety.detectors import Finding
 from engine.worker.steps import advance
 
@@ -57,8 +59,12 @@ class Opinion:
     def __init__(self, blocked: bool) -> None:
         self.blocked = blocked
 
-    def look(self, picture: Image.Image) -> Finding:
+    def look(self, views: Sequence[Image.Image], unfinished: bool = False) -> Finding:
         return Finding(self.blocked, "told so" if self.blocked else "")
+
+
+def gate_of(floor: Detector, checker: Detector) -> SafetyGate:
+    return SafetyGate(TimedDetector(floor), TimedDetector(checker), side=512)
 
 
 def photograph(width: int = SIDE, height: int = SIDE) -> Image.Image:
@@ -86,7 +92,7 @@ PHOTOGRAPH, MASK = file_of(photograph()), file_of(left_half())
 
 
 def allowing(model: LoadedModel) -> LoadedModel:
-    return replace(model, gate=SafetyGate(Opinion(False), Opinion(False)))
+    return replace(model, gate=gate_of(Opinion(False), Opinion(False)))
 
 
 def request(recipe: Recipe, *inputs: bytes) -> GenerationRequest:
@@ -240,13 +246,13 @@ def test_only_what_is_around_a_placed_picture_and_what_its_mask_has_light_may_ch
 
 def test_a_picture_that_is_placed_is_judged_without_what_is_around_it(make_family: Callable[[str], Family]) -> None:
     class Seeing(Opinion):
-        def look(self, picture: Image.Image) -> Finding:
-            seen.append(picture)
-            return super().look(picture)
+        def look(self, views: Sequence[Image.Image], unfinished: bool = False) -> Finding:
+            seen.extend(views)
+            return super().look(views, unfinished)
 
     seen: list[Image.Image] = []
     family = make_family("sd1")
-    model = replace(family.model, gate=SafetyGate(Seeing(False), Opinion(False)))
+    model = replace(family.model, gate=gate_of(Seeing(False), Opinion(False)))
     recipe = replace(family.recipe, init_image=around(panned(SIDE, SIDE, "left")))
     begin_job(request(recipe, PHOTOGRAPH), model)
     assert [np.asarray(picture).tobytes() for picture in seen] == [np.asarray(photograph()).tobytes()]
@@ -261,20 +267,24 @@ def test_variations_start_from_the_same_picture_with_other_noise(make_family: Ca
     assert not torch.equal(same, varied)
 
 
-@pytest.mark.parametrize("blocked", [True, False])
-def test_a_picture_that_the_gate_does_not_allow_is_not_used(
-    make_family: Callable[[str], Family], blocked: bool
-) -> None:
+def test_a_picture_that_the_gate_blocks_is_not_used(make_family: Callable[[str], Family]) -> None:
+    family = make_family("sd1")
+    recipe = replace(family.recipe, init_image=InitImage(sha(PHOTOGRAPH), 0.5))
+    with pytest.raises(InputWithheld):
+        begin_job(request(recipe, PHOTOGRAPH), replace(family.model, gate=gate_of(Opinion(False), Opinion(True))))
+
+
+def test_a_picture_that_the_gate_cannot_judge_is_not_used_and_not_accused(make_family: Callable[[str], Family]) -> None:
     class Broken(Opinion):
-        def look(self, picture: Image.Image) -> Finding:
+        def look(self, views: Sequence[Image.Image], unfinished: bool = False) -> Finding:
             raise RuntimeError("out of order")
 
-    model = make_family("sd1").model
-    gate = SafetyGate(Opinion(False), Opinion(True) if blocked else Broken(False))
-    recipe = replace(make_family("sd1").recipe, init_image=InitImage(sha(PHOTOGRAPH), 0.5))
-    with pytest.raises(InputWithheld) as withheld:
-        begin_job(request(recipe, PHOTOGRAPH), replace(model, gate=gate))
-    assert withheld.value.blocked is blocked
+    family = make_family("sd1")
+    recipe = replace(family.recipe, init_image=InitImage(sha(PHOTOGRAPH), 0.5))
+    with pytest.raises(InputNotJudged) as failed:
+        begin_job(request(recipe, PHOTOGRAPH), replace(family.model, gate=gate_of(Opinion(False), Broken(False))))
+    assert failed.value.fault is Fault.DETECTOR_BROKE
+    assert "out of order" in failed.value.reason
 
 
 def test_a_picture_is_turned_upright_and_laid_on_white() -> None:
@@ -323,7 +333,7 @@ def test_a_missing_file_and_a_mask_of_another_size_are_refused(make_family: Call
 
 
 def test_a_picture_that_was_handed_in_is_judged_and_never_minted() -> None:
-    review = SafetyGate(Opinion(False), Opinion(False)).judge(photograph())
+    review = gate_of(Opinion(False), Opinion(False)).judge(photograph())
     assert (review.verdict, review.image) == (Verdict.ALLOW, None)
 
 

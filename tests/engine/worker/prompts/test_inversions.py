@@ -22,6 +22,7 @@ from engine.worker.pipelines import LoadedModel
 from engine.worker.prompts import encode_prompts
 from engine.worker.residency import Models
 from engine.worker.safety import Detector
+from tests.engine.stand_in_checker import any_checker
 
 if TYPE_CHECKING:
     from tests.engine.worker.prompts.conftest import Family
@@ -128,7 +129,7 @@ def test_a_worker_draws_what_the_recipe_names_and_nothing_else(
     save_file({"emb_params": torch.randn(2, 32)}, tmp_path / "toy.safetensors")
     (entry,), toy = make_catalog(tiny_folder).entries, Inversion("toy", "1")
     entry = replace(entry, inversions={toy: tmp_path / "toy.safetensors"})
-    model = Models(Catalog((entry,)), device, floor).get("tiny")
+    model = Models(Catalog((entry,)), device, floor, any_checker).get("tiny")
     plain, named = replace(recipe, prompt="a toy"), replace(recipe, prompt="a toy", inversions=(toy,))
     contexts = [denoise(model, wanted).drawings[0].conditioning.context for wanted in (plain, named, plain)]
     assert torch.equal(contexts[0], contexts[2])

@@ -16,14 +16,15 @@ from torch.nn import Conv2d, Linear
 from engine.api import ImageSeed, Lora, LoraUnavailable, LoraUse, Recipe, UnknownLora
 from engine.catalog import Catalog
 from engine.worker.batch import pack
-from engine.worker.buckets import RowRules
 from engine.worker.compiler import compile_unet
 from engine.worker.device import Device
 from engine.worker.jobs import begin_job
 from engine.worker.loras import LoraError, Loras, applied, read_lora
 from engine.worker.pipelines import LoadedModel
+from engine.worker.proofs import RowRules
 from engine.worker.residency import Models
 from engine.worker.safety import Detector
+from tests.engine.stand_in_checker import any_checker
 
 if TYPE_CHECKING:
     from tests.engine.worker.prompts.conftest import Family
@@ -245,7 +246,7 @@ def test_a_worker_draws_with_the_lora_of_its_catalogue_where_the_recipe_names_it
 ) -> None:
     (entry,), ink = make_catalog(tiny_folder).entries, Lora("ink", "1", "sd1")
     file = write_kohya(tmp_path / "ink.safetensors", tiny.pipeline, 0)
-    model = Models(Catalog((replace(entry, loras={ink: file}),)), device, floor).get("tiny")
+    model = Models(Catalog((replace(entry, loras={ink: file}),)), device, floor, any_checker).get("tiny")
     named = replace(recipe, loras=use(ink=0.8))
     latents = [denoise(model, wanted).drawings[0].latents for wanted in (recipe, named, recipe)]
     assert torch.equal(latents[0], latents[2])

@@ -15,19 +15,18 @@ from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor
 
-from engine.api import Verdict
+from engine.api import Fault, Verdict
 from engine.catalog import Source
-from engine.pocket import WEIGHTS
 from engine.worker.device import Device
-from engine.worker.safety import Detector, Finding, ProofFailed, SafetyGate, load_checker, proof_pictures
+from engine.worker.safety import Detector, Finding, Identity, ProofFailed, SafetyGate, TimedDetector, load_checker
 from engine.worker.safety.checker import Checker, prove_by_planting
 from engine.worker.safety.floor import PROOF
 
 Edit = Callable[[Callable[[dict[str, Tensor]], Any]], Path]
 
 
-def load(folder: Path, device: Device, proof: Path | None = None) -> Checker:
-    return load_checker(Source(folder=folder), device, proof)
+def load(folder: Path, device: Device, pictures: Path | None = None) -> Checker:
+    return load_checker(Source(folder=folder), device, Identity(pictures=pictures))
 
 
 def noise(seed: int) -> Image.Image:
@@ -42,23 +41,23 @@ def checker(tiny_folder: Path, device: Device) -> Checker:
 
 def test_a_complete_checker_is_loaded_from_its_own_folder_too(copied_folder: Path, device: Device) -> None:
     shutil.copy(copied_folder / "feature_extractor" / "preprocessor_config.json", copied_folder / "safety_checker")
-    assert not load(copied_folder / "safety_checker", device).look(noise(1)).blocked
+    assert not load(copied_folder / "safety_checker", device).look([noise(1)]).blocked
 
 
 def test_a_picture_close_to_a_concept_is_blocked_by_its_number(
     checker: Checker, edit_checker: Edit, device: Device
 ) -> None:
-    wanted = checker.embed(noise(1))[0]
+    wanted = checker.embed([noise(1)])[0]
     folder = edit_checker(lambda tensors: tensors["concept_embeds"][3].copy_(wanted))
     planted = load(folder, device)
-    assert planted.look(noise(1)) == Finding(True, "concept 3 by 0.02")
-    assert not planted.look(noise(2)).blocked
+    assert planted.look([noise(1)]) == Finding(True, "concept 3 by 0.02")
+    assert not planted.look([noise(2)]).blocked
 
 
 def test_a_special_care_concept_only_lowers_the_other_thresholds(
     checker: Checker, edit_checker: Edit, device: Device
 ) -> None:
-    row = checker.embed(noise(1))[0]
+    row = checker.embed([noise(1)])[0]
 
     def almost(tensors: dict[str, Tensor]) -> None:
         tensors["concept_embeds"][3] = row
@@ -71,11 +70,11 @@ def test_a_special_care_concept_only_lowers_the_other_thresholds(
         tensors["special_care_embeds_weights"][1] = 0.9
 
     folder = edit_checker(almost)
-    assert not load(folder, device).look(noise(1)).blocked
+    assert not load(folder, device).look([noise(1)]).blocked
     edit_checker(care)
-    assert load(folder, device).look(noise(1)).blocked
+    assert load(folder, device).look([noise(1)]).blocked
     edit_checker(lambda tensors: tensors["concept_embeds_weights"][3].fill_(2.0))
-    assert not load(folder, device).look(noise(1)).blocked
+    assert not load(folder, device).look([noise(1)]).blocked
 
 
 def test_it_judges_as_the_stock_checker_does(edit_checker: Edit, device: Device) -> None:
@@ -85,7 +84,7 @@ def test_it_judges_as_the_stock_checker_does(edit_checker: Edit, device: Device)
     pictures = [noise(seed) for seed in range(24)]
     inputs = ours._processor(images=pictures, return_tensors="pt").pixel_values
     _, expected = theirs(inputs, [torch.zeros(1)] * len(pictures))
-    assert [ours.look(picture).blocked for picture in pictures] == expected
+    assert [ours.look([picture]).blocked for picture in pictures] == expected
     assert 0 < sum(expected) < len(pictures)
 
 
@@ -164,44 +163,47 @@ def test_a_checker_that_comes_with_proof_pictures_is_proven_on_them(
     with pytest.raises(ProofFailed, match=r"checker did not block blocked\.png"):
         load(edit_checker(lambda tensors: None), device, PROOF)
     with Image.open(PROOF / "blocked.png") as picture:
-        wanted = checker.embed(picture.convert("RGB"))[0]
+        wanted = checker.embed([picture.convert("RGB")])[0]
     folder = edit_checker(lambda tensors: tensors["concept_embeds"][3].copy_(wanted))
-    assert load(folder, device, PROOF).look(Image.open(PROOF / "blocked.png").convert("RGB")).blocked
-
-
-def test_the_pocket_models_checker_is_proven_on_pictures() -> None:
-    assert proof_pictures(Source(folder=WEIGHTS)) == WEIGHTS.parent / "proof"
-    assert proof_pictures(Source(folder=Path("/elsewhere"))) is None
+    assert load(folder, device, PROOF).look([Image.open(PROOF / "blocked.png").convert("RGB")]).blocked
 
 
 @pytest.mark.parametrize(("always", "reason"), [(False, "concept 0 does not block itself"), (True, "unlike every")])
 def test_a_checker_that_always_says_the_same_fails_its_proof(always: bool, reason: str, checker: Checker) -> None:
     class Constant(Checker):
-        def judge(self, embedding: Tensor) -> Finding:
-            return Finding(always, "concept 0")
+        def margins(self, embeddings: Tensor) -> Tensor:
+            return torch.full((len(embeddings), 1), 1.0 if always else -1.0)
 
     with pytest.raises(ProofFailed, match=reason):
-        prove_by_planting(Constant(checker._model, checker._processor))
+        prove_by_planting(Constant(checker._model, checker._processor, checker._expected))
 
 
 @pytest.mark.parametrize(
     "embedding",
-    [torch.ones(2, 16), torch.ones(0, 16), torch.ones(1, 15), torch.ones(16), torch.full((1, 16), float("nan"))],
+    [
+        torch.ones(0, 16),
+        torch.ones(1, 15),
+        torch.ones(16),
+        torch.full((1, 16), float("nan")),
+        torch.stack([torch.ones(16), torch.zeros(16)]),
+        torch.stack([torch.ones(16), torch.full((16,), float("inf"))]),
+    ],
 )
-def test_an_embedding_that_is_not_one_finite_row_is_an_error(embedding: Tensor, checker: Checker) -> None:
+def test_an_embedding_that_is_not_a_finite_row_is_an_error(embedding: Tensor, checker: Checker) -> None:
     with pytest.raises(ValueError, match="embedding"):
-        checker.judge(embedding)
+        checker.margins(embedding)
 
 
 def test_a_checker_damaged_after_its_proof_is_an_error_of_the_gate(checker: Checker, floor: Detector) -> None:
-    gate = SafetyGate(floor, checker)
+    gate = SafetyGate(TimedDetector(floor), TimedDetector(checker), side=64)
     pixels = torch.rand(3, 64, 64, generator=torch.Generator().manual_seed(1)) * 2 - 1
     assert gate.review(pixels, torch.zeros(1)).verdict is Verdict.ALLOW
     checker._model.visual_projection.weight.data.fill_(float("nan"))
-    assert gate.review(pixels, torch.zeros(1)).verdict is Verdict.ERROR
+    assert gate.review(pixels, torch.zeros(1)).fault is Fault.DETECTOR_BROKE
 
 
 def test_concepts_damaged_after_the_proof_are_an_error_of_the_gate(checker: Checker, floor: Detector) -> None:
     checker._model.concept_embeds.data[3] = float("nan")
     pixels = torch.rand(3, 64, 64, generator=torch.Generator().manual_seed(1)) * 2 - 1
-    assert SafetyGate(floor, checker).review(pixels, torch.zeros(1)).verdict is Verdict.ERROR
+    gate = SafetyGate(TimedDetector(floor), TimedDetector(checker), side=64)
+    assert gate.review(pixels, torch.zeros(1)).fault is Fault.DETECTOR_BROKE

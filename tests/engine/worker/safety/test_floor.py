@@ -26,22 +26,22 @@ class Scoring:
 
 
 def test_the_planted_picture_is_blocked_and_the_plain_one_passes(floor: Detector) -> None:
-    blocked = floor.look(Image.open(PROOF / "blocked.png").convert("RGB"))
+    blocked = floor.look([Image.open(PROOF / "blocked.png").convert("RGB")])
     assert blocked.blocked
-    assert blocked.reason == "nsfw 0.98"
-    assert not floor.look(Image.open(PROOF / "plain.png").convert("RGB")).blocked
+    assert blocked.reason == "nsfw 0.97"
+    assert not floor.look([Image.open(PROOF / "plain.png").convert("RGB")]).blocked
 
 
 def test_the_threshold_is_one_half(floor: Detector) -> None:
     picture = Image.new("RGB", (8, 8))
-    assert Floor(Scoring(0.5)).look(picture).blocked  # type: ignore[arg-type]
-    assert not Floor(Scoring(0.499)).look(picture).blocked  # type: ignore[arg-type]
+    assert Floor(Scoring(0.5)).look([picture]).blocked  # type: ignore[arg-type]
+    assert not Floor(Scoring(0.499)).look([picture]).blocked  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("score", [float("nan"), float("inf"), -0.1, 1.1])
 def test_a_score_that_is_no_probability_is_an_error(score: float) -> None:
     with pytest.raises(ValueError, match="instead of a probability"):
-        Floor(Scoring(score)).look(Image.new("RGB", (8, 8)))  # type: ignore[arg-type]
+        Floor(Scoring(score)).look([Image.new("RGB", (8, 8))])  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

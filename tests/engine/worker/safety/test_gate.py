@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,13 +12,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from engine.api import Verdict, pixel_sha256
+from engine.api import Fault, Verdict, pixel_sha256
 from engine.encoding import JPEG, Wrapping, decode_picture
-from engine.worker.safety import Finding, SafetyGate
+from engine.worker.safety import DetectorHung, DetectorLost, Finding, SafetyGate, TimedDetector
 
 LATENTS = torch.zeros(1, 4, 2, 2)
 PASS = Finding(False)
-GUARD_S = 10.0
 
 
 @dataclass
@@ -27,22 +27,10 @@ class Scripted:
     answer: Any = PASS
     name: str = "scripted"
 
-    def look(self, picture: Image.Image) -> Any:
+    def look(self, views: Sequence[Image.Image], unfinished: bool = False) -> Any:
         if isinstance(self.answer, BaseException):
             raise self.answer
         return self.answer
-
-
-@dataclass
-class Hanging:
-    """A detector that does not answer until it is released."""
-
-    released: threading.Event
-    name: str = "hanging"
-
-    def look(self, picture: Image.Image) -> Finding:
-        self.released.wait(GUARD_S)
-        return Finding(False)
 
 
 class Painting:
@@ -50,8 +38,9 @@ class Painting:
 
     name = "painting"
 
-    def look(self, picture: Image.Image) -> Finding:
-        picture.paste((0, 0, 0), (0, 0, *picture.size))
+    def look(self, views: Sequence[Image.Image], unfinished: bool = False) -> Finding:
+        for view in views:
+            view.paste((0, 0, 0), (0, 0, *view.size))
         return Finding(False)
 
 
@@ -59,13 +48,17 @@ def pixels(height: int = 16, width: int = 24, seed: int = 0) -> Tensor:
     return torch.rand(3, height, width, generator=torch.Generator().manual_seed(seed)) * 2 - 1
 
 
-def gate(floor: Any = None, checker: Any = None, timeout_s: float = 30.0) -> SafetyGate:
-    return SafetyGate(floor or Scripted(), checker or Scripted(), timeout_s)
+def gate(floor: Any = None, checker: Any = None) -> SafetyGate:
+    return SafetyGate(timed(floor or Scripted()), timed(checker or Scripted()), side=64)
 
 
-def gate_with(place: str, detector: Any, timeout_s: float = 30.0) -> SafetyGate:
+def timed(detector: Any) -> TimedDetector:
+    return detector if isinstance(detector, TimedDetector) else TimedDetector(detector)
+
+
+def gate_with(place: str, detector: Any) -> SafetyGate:
     """A gate with the detector in one place and a passing one in the other."""
-    return gate(detector, None, timeout_s) if place == "floor" else gate(None, detector, timeout_s)
+    return gate(detector, None) if place == "floor" else gate(None, detector)
 
 
 def test_a_picture_both_detectors_pass_is_minted_with_the_hash_of_its_pixels() -> None:
@@ -93,22 +86,24 @@ def test_one_detector_is_enough_to_block(place: str) -> None:
 )
 def test_a_detector_that_raises_or_answers_nonsense_is_an_error(place: str, answer: Any) -> None:
     review = gate_with(place, Scripted(answer)).review(pixels(), LATENTS)
-    assert (review.verdict, review.image) == (Verdict.ERROR, None)
-    assert review.reason
+    assert (review.verdict, review.fault, review.image) == (Verdict.ERROR, Fault.DETECTOR_BROKE, None)
+    assert review.reason.startswith("scripted: ")
 
 
 @pytest.mark.parametrize("place", ["floor", "checker"])
-def test_a_detector_that_hangs_is_an_error_until_it_answers_again(place: str) -> None:
-    hanging = Hanging(threading.Event())
-    tested = gate_with(place, hanging, timeout_s=0.05)
-    before = threading.active_count()
-    reviews = [tested.review(pixels(), LATENTS) for _ in range(3)]
-    assert [review.verdict for review in reviews] == [Verdict.ERROR] * 3
-    assert threading.active_count() == before + 1
-    hanging.released.set()
-    (lost,) = [thread for thread in threading.enumerate() if thread.name == hanging.name]
-    lost.join()
-    assert tested.review(pixels(), LATENTS).verdict is Verdict.ALLOW
+def test_a_detector_that_hangs_is_no_verdict_but_the_end_of_its_worker(place: str) -> None:
+    released = threading.Event()
+
+    class Hanging(Scripted):
+        def look(self, views: Sequence[Image.Image], unfinished: bool = False) -> Any:
+            released.wait()
+
+    tested = gate_with(place, TimedDetector(Hanging(name="hanging"), 0.01))
+    with pytest.raises(DetectorHung, match=r"the hanging gave no answer in 0\.01 s"):
+        tested.review(pixels(16, 16), LATENTS)
+    with pytest.raises(DetectorLost):
+        tested.judge(Image.new("RGB", (8, 8)))
+    released.set()
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
@@ -117,18 +112,20 @@ def test_a_number_that_is_not_finite_is_an_error_wherever_it_stands(number: floa
     bad[1, 3, 5] = number
     bad_latents = LATENTS.clone()
     bad_latents[0, 2, 1, 1] = number
-    assert gate().review(bad, LATENTS).verdict is Verdict.ERROR
-    assert gate().review(pixels(), bad_latents).verdict is Verdict.ERROR
+    for review in (gate().review(bad, LATENTS), gate().review(pixels(), bad_latents)):
+        assert (review.verdict, review.fault, review.image) == (Verdict.ERROR, Fault.NOT_FINITE, None)
 
 
 @pytest.mark.parametrize("shape", [(1, 3, 8, 8), (4, 8, 8), (1, 8, 8), (8, 8), (3, 0, 8), (3, 8, 0)])
-def test_anything_but_one_picture_of_three_colours_is_an_error(shape: tuple[int, ...]) -> None:
-    assert gate().review(torch.rand(shape), LATENTS).verdict is Verdict.ERROR
+def test_anything_but_one_picture_of_three_colours_is_not_even_looked_at(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="not that of one picture"):
+        gate().review(torch.rand(shape), LATENTS)
 
 
 @pytest.mark.parametrize("value", [-1.0, 0.3, 1.0])
 def test_a_picture_of_one_colour_is_an_error(value: float) -> None:
-    assert gate().review(torch.full((3, 8, 8), value), LATENTS).verdict is Verdict.ERROR
+    review = gate().review(torch.full((3, 8, 8), value), LATENTS)
+    assert (review.verdict, review.fault, review.image) == (Verdict.ERROR, Fault.ONE_COLOUR, None)
 
 
 @pytest.mark.parametrize("order", [1, -1])
@@ -171,3 +168,21 @@ def test_a_grid_refuses_a_tile_whose_pixels_were_exchanged() -> None:
     assert second is not None
     with pytest.raises(ValueError, match="not those that were reviewed"):
         tested.compose([first, replace(second, sha256=first.sha256)])
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict"),
+    [(Finding(True, "spirits"), Verdict.BLOCK), (RuntimeError("broken"), Verdict.ERROR), (PASS, Verdict.ALLOW)],
+    ids=repr,
+)
+def test_an_additional_checker_looks_besides_the_models_own(answer: Any, verdict: Verdict) -> None:
+    added = [Scripted(), Scripted(answer, "additional checker 2")]
+    review = SafetyGate(timed(Scripted()), timed(Scripted()), *map(timed, added), side=64).review(pixels(), LATENTS)
+    assert review.verdict is verdict
+    assert review.reason.startswith("additional checker 2: " if verdict is not Verdict.ALLOW else "")
+
+
+def test_an_additional_checker_cannot_pass_what_the_models_own_blocks() -> None:
+    own = Scripted(Finding(True, "concept 3"), "checker")
+    review = SafetyGate(timed(Scripted()), timed(own), timed(Scripted()), side=64).review(pixels(), LATENTS)
+    assert (review.verdict, review.reason) == (Verdict.BLOCK, "checker: concept 3")

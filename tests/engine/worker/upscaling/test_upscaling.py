@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ from engine.worker.residency import Models, NoRoom
 from engine.worker.safety import Detector
 from engine.worker.upscaling.rrdb import RrdbNet
 from engine.worker.upscaling.upscalers import load_upscaler, plain_text
+from tests.engine.stand_in_checker import any_checker
 
 Enlarge = Callable[..., GenerationRequest]
 
@@ -118,7 +119,7 @@ def test_others_are_drawn_while_a_picture_is_made_larger(worker: Any, enlarge: E
 
     def waits(module: Any, inputs: Any) -> None:
         if isinstance(module, RrdbNet):
-            drawn.get(timeout=60)
+            drawn.get(timeout=600)
 
     def listener(message: FromWorker) -> Iterable[ToWorker]:
         if isinstance(message, JobStarted) and message.job_id == "larger":
@@ -136,7 +137,7 @@ def test_others_are_drawn_while_a_picture_is_made_larger(worker: Any, enlarge: E
 def test_a_cancel_ends_it_before_the_next_tile_and_frees_what_it_took(
     worker: Any, enlarge: Enlarge, photograph: Image.Image, device: Device, floor: Detector, drawing: Draw
 ) -> None:
-    models = worker.models = Models(worker.catalog, device, floor)
+    models = worker.models = Models(worker.catalog, device, floor, any_checker)
     wide = photograph.resize((640, 64))
     request = enlarge("four", 2, picture=wide)
     request = replace(request, recipe=replace(request.recipe, width=1280, height=128))
@@ -172,10 +173,10 @@ class Opinion:
     def __init__(self, widest: int) -> None:
         self.widest = widest
 
-    def look(self, picture: Image.Image) -> Any:
+    def look(self, views: Sequence[Image.Image], unfinished: bool = False) -> Any:
         from engine.worker.safety.detectors import Finding
 
-        return Finding(picture.width > self.widest, "too wide")
+        return Finding(max(view.width for view in views) > self.widest, "too wide")
 
 
 @pytest.mark.parametrize("name", ["two", "latent"])
@@ -236,7 +237,7 @@ def test_one_that_does_not_fit_into_memory_is_refused_with_what_it_takes(
     worker: Any, enlarge: Enlarge, device: Device, floor: Detector
 ) -> None:
     free = 10**9
-    models = worker.models = Models(worker.catalog, device, floor, on_device=Memory(lambda: free))
+    models = worker.models = Models(worker.catalog, device, floor, any_checker, on_device=Memory(lambda: free))
     models.get("tiny")
     free = 1000
     failed = worker.run(Draw(enlarge("four", 2)))[-1]
@@ -249,7 +250,7 @@ def test_one_that_does_not_fit_beside_what_another_job_uses_waits_for_it(
     with_all: Catalog, device: Device, floor: Detector, enlarge: Enlarge
 ) -> None:
     free = 10**9
-    models = Models(with_all, device, floor, on_device=Memory(lambda: free))
+    models = Models(with_all, device, floor, any_checker, on_device=Memory(lambda: free))
     use = enlarge("four", 2).recipe.upscaler
     assert use
     models.get("tiny")
@@ -266,7 +267,7 @@ def test_one_that_does_not_fit_beside_what_another_job_uses_waits_for_it(
 def test_its_memory_is_counted_while_a_job_has_it(
     with_all: Catalog, device: Device, floor: Detector, enlarge: Enlarge
 ) -> None:
-    models = Models(with_all, device, floor)
+    models = Models(with_all, device, floor, any_checker)
     use = enlarge("four", 2).recipe.upscaler
     assert use
     models.upscalers.take(use)
@@ -285,7 +286,7 @@ def test_out_of_memory_is_tried_once_more_and_ends_cleanly(
     worker: Any, enlarge: Enlarge, device: Device, floor: Detector, drawing: Draw, times: int, ends: type[FromWorker]
 ) -> None:
     worker.reactions = {ends: drawing}
-    models = worker.models = Models(worker.catalog, device, floor)
+    models = worker.models = Models(worker.catalog, device, floor, any_checker)
     left = [torch.OutOfMemoryError("planned")] * times
 
     def fails(module: Any, inputs: Any) -> None:
