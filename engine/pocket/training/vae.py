@@ -15,7 +15,6 @@ from torch.nn import functional
 from engine.pocket.training import loop, scenes, sheets
 from engine.pocket.training.render import SIZE, Gallery
 from engine.pocket.training.subjects import SUBJECTS
-from engine.pocket.training.widen import widened
 
 CROP = 64
 # Named, not counted, so that weights that are trained further are still measured on what they never saw.
@@ -37,14 +36,12 @@ class VaeConfig:
 
     Args:
         channels: widths of the four resolution levels.
-        decoder_channels: the same for the decoder that is trained alone: multiples of those.
         batch: crops a step.
         rate: highest learning rate.
         latent_noise: highest standard deviation of noise while the decoder trains alone.
     """
 
     channels: tuple[int, int, int, int] = (16, 32, 64, 128)
-    decoder_channels: tuple[int, int, int, int] = (32, 64, 128, 128)
     batch: int = 8
     rate: float = 1.5e-3
     latent_noise: float = 0.06
@@ -162,19 +159,18 @@ class VaePart:
 
 
 class DecoderPart:
-    """A wider decoder learning alone, from latents with the small errors that a UNet leaves in them.
+    """The decoder learning alone, from latents with the small errors that a UNet leaves in them.
 
     Args:
         gallery: the drawings.
         config: sizes and rates.
-        vae: whose latents the UNet learns; its encoder makes them here, too.
+        vae: whose latents the UNet learns; its encoder stays as it is.
         device: where to compute.
     """
 
     def __init__(self, gallery: Gallery, config: VaeConfig, vae: AutoencoderKL, device: str = "cpu") -> None:
         self.config, self.gallery, self.crops = config, gallery, Crops(gallery)
-        self.encoding = vae.to(device, memory_format=torch.channels_last)
-        self.vae = widened(vae, config.decoder_channels).to(device)
+        self.vae = vae.to(device, memory_format=torch.channels_last)
         self.vae.encoder.requires_grad_(False)
         self.vae.quant_conv.requires_grad_(False)
         learning = [weight for weight in self.vae.parameters() if weight.requires_grad]
@@ -186,7 +182,7 @@ class DecoderPart:
         truth = truth.to(self.vae.device, memory_format=torch.channels_last)
         torch.manual_seed(step)
         with torch.no_grad():
-            latents = self.encoding.encode(truth).latent_dist.mean
+            latents = self.vae.encode(truth).latent_dist.mean
         strength = torch.rand(count, 1, 1, 1, device=latents.device) * self.config.latent_noise
         drawn = self.vae.decode(latents + strength * torch.randn_like(latents)).sample
         loss = picture_loss(drawn, truth)
@@ -254,22 +250,3 @@ def normalise(vae: AutoencoderKL, pictures: Tensor) -> None:
     quant.weight[:4] /= deviation[:, None, None, None]
     post.bias += post.weight[:, :, 0, 0] @ white
     post.weight *= deviation[None, :, None, None]
-
-
-def latent_preview(vae: AutoencoderKL, pictures: Tensor) -> dict[str, list[Any]]:
-    """Fit the linear map from a latent's four channels to the mean colour of the pixels below it.
-
-    Args:
-        vae: a normalised VAE.
-        pictures: (pictures, 3, 128, 128) in -1 to 1.
-
-    Returns:
-        `weights` (4 rows of red, green, blue) and `bias` (3), for colours in -1 to 1.
-    """
-    with torch.no_grad():
-        latents = torch.cat([vae.encode(part).latent_dist.mean for part in torch.split(pictures, 8)])
-    inputs = latents.movedim(1, -1).reshape(-1, 4)
-    colours = functional.avg_pool2d(pictures, 8).movedim(1, -1).reshape(-1, 3)
-    inputs = torch.cat([inputs, torch.ones(len(inputs), 1)], dim=1)
-    fitted = torch.linalg.lstsq(inputs.double(), colours.double()).solution.float()
-    return {"weights": fitted[:4].tolist(), "bias": fitted[4].tolist()}

@@ -30,7 +30,6 @@ from engine.pocket.training import (
     tokenizer,
     unet,
     vae,
-    widen,
 )
 from engine.pocket.training.paint import PAINTS
 from engine.pocket.training.render import STYLES
@@ -94,7 +93,6 @@ class Workshop:
         """The VAE, normalised, with the decoder's own training where there has been any."""
         autoencoder = self._normalised()
         if (self.folder / "decoder" / "checkpoint.pt").exists():
-            autoencoder = widen.widened(autoencoder, vae.VaeConfig().decoder_channels)
             autoencoder.load_state_dict(self._state("decoder")["vae"])
         return autoencoder.eval()
 
@@ -165,8 +163,7 @@ class Workshop:
     def export(self, output: Path) -> None:
         """Write the model folder from what is trained."""
         autoencoder = self.autoencoder()
-        preview = vae.latent_preview(autoencoder, self._everyday(every=6))
-        model = export.Model(self.words, self.reader(), self.drawer(), autoencoder, self.guard(), preview)
+        model = export.Model(self.words, self.reader(), self.drawer(), autoencoder, self.guard())
         export.write(model, output)
         self.prove(output.parent / "proof")
         self.publish_scoring(output.parent / "scoring")
@@ -208,7 +205,7 @@ class Workshop:
         return crops.whole(crops.wanted()[::every])
 
     def _unet_part(self) -> unet.UnetPart:
-        lessons = pairs.Pairs(self.folder / "unet" / "shards", self.gallery, self._normalised())
+        lessons = pairs.Pairs(self.folder / "unet" / "shards", self.gallery, self._normalised().to(self.device))
         config = unet.UnetConfig() if self.device == "cpu" else unet.ON_CARD
         text = clip.read_text(self.start, self.words, clip.ClipConfig()) if self.start else self.towers().text
         part = unet.UnetPart(lessons, config, self.autoencoder(), self.words, text, self.device)
