@@ -69,17 +69,19 @@ class Gallery:
 
 def open_gallery(packages: Path, cache: Path) -> Gallery:
     """Load the rendered pictures, rendering them on first use (about a minute)."""
-    return _open(cache / "gallery", lambda: _render_all(packages))
+    return _open(cache / "gallery", SETS, lambda: _render_all(packages))
 
 
 def open_unseen(packages: Path, cache: Path) -> Gallery:
     """Load the pictures that pocket never learns from, rendering them on first use."""
-    return _open(cache / "unseen", lambda: _render_vectors(_UNSEEN, packages))
+    return _open(cache / "unseen", _UNSEEN, lambda: _render_vectors(_UNSEEN, packages))
 
 
-def _open(path: Path, draw: Callable[[], dict[tuple[str, str], Bytes]]) -> Gallery:
+def _open(path: Path, kinds: Iterable[str], draw: Callable[[], dict[tuple[str, str], Bytes]]) -> Gallery:
     listing, pixels = path.with_suffix(".json"), path.with_suffix(".npy")
-    if not listing.exists():
+    # An older work folder holds other sets: with those the namer would learn from what the UNet learns from.
+    if not listing.exists() or {kind for _, kind in json.loads(listing.read_text())} != set(kinds):
+        listing.unlink(missing_ok=True)
         path.parent.mkdir(parents=True, exist_ok=True)
         drawn = draw()
         np.save(pixels, np.stack(list(drawn.values())))
