@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm  # type: ignore[import-untyped]
 
-STEPS, GUIDANCE, BATCH = 20, 3.0, 8
+STEPS, GUIDANCE, BATCH = 20, 4.5, 8
 # No seed of the training's own drawings is near these.
 FIRST_SEED = 500_000
 SIDE = 128

@@ -25,7 +25,7 @@ SCHEDULE: dict[str, Any] = {
     "prediction_type": "v_prediction",
     "timestep_spacing": "trailing",
 }
-GUIDANCE = 3.0
+GUIDANCE = 4.5
 STEPS = 20
 SHEET_PROMPTS = (
     "a red apple",
