@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 from diffusers.pipelines.stable_diffusion import StableDiffusionSafetyChecker
-from PIL import Image
+from PIL import Image, ImageOps
 
-from engine.pocket.scoring.namer import squared
+from engine.pocket.scoring.drawing import SIDE
 
 
 class Guard:
@@ -38,9 +39,16 @@ class Guard:
 
 
 def views(picture: Image.Image) -> list[Image.Image]:
-    """A square picture alone; of others the whole, made square, and three overlapping squares of the shorter side."""
-    side = min(picture.size)
-    if max(picture.size) == side:
+    """What the gate looks at: of a picture of the model's own size that alone, of others the whole on white, and
+    squares of at most that size, each showing again three quarters of the one before."""
+    tile = min(*picture.size, SIDE)
+    if picture.size == (tile, tile):
         return [picture]
-    corners = [(round(x * (picture.width - side)), round(x * (picture.height - side))) for x in (0, 0.5, 1)]
-    return [squared(picture), *(picture.crop((left, top, left + side, top + side)) for left, top in corners)]
+    whole = ImageOps.pad(picture, (max(picture.size),) * 2, color="white")
+    across, down = (_starts(length, tile) for length in picture.size)
+    return [whole, *(picture.crop((left, top, left + tile, top + tile)) for top in down for left in across)]
+
+
+def _starts(length: int, tile: int) -> list[int]:
+    count = 1 + math.ceil((length - tile) / (tile / 4))
+    return [round(start) for start in np.linspace(0, length - tile, count).tolist()]
