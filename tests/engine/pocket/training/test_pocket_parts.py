@@ -170,6 +170,15 @@ def test_newer_pictures_take_the_place_of_older_ones() -> None:
     assert list(pairs.in_use(square, 6, 8)) == [3, 4]
 
 
+def test_the_decoder_learns_alone_and_latents_keep_their_meaning(gallery: Gallery, autoencoder: AutoencoderKL) -> None:
+    part = build("decoder", gallery, autoencoder)
+    assert isinstance(part, vae.DecoderPart)
+    before = {name: weight.clone() for name, weight in part.vae.state_dict().items()}
+    part.learn(0, 0.1)
+    changed = {name for name, weight in part.vae.state_dict().items() if not torch.equal(weight, before[name])}
+    assert {name.split(".")[0] for name in changed} == {"decoder", "post_quant_conv"}
+
+
 def test_a_subject_that_is_drawn_badly_is_shown_more_often(gallery: Gallery, autoencoder: AutoencoderKL) -> None:
     part = build("unet", gallery, autoencoder)
     assert isinstance(part, unet.UnetPart)
