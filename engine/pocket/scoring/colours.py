@@ -9,6 +9,8 @@ HUES = {"red": 0, "orange": 28, "yellow": 50, "green": 120, "blue": 215, "purple
 """Degrees on the hue circle."""
 _LEAST_SATURATION = 0.25
 _LEAST_VALUE = 0.25
+_EDGE = 6
+"""Width, in pixels, of what counts as background."""
 
 
 def main_colour(picture: Image.Image) -> str:
@@ -26,3 +28,10 @@ def main_colour(picture: Image.Image) -> str:
     away = np.abs((hue[coloured][:, None] - np.array(list(HUES.values())) + 180) % 360 - 180)
     counts = np.bincount(away.argmin(axis=1), weights=saturation[coloured], minlength=len(names))
     return names[int(counts.argmax())]
+
+
+def background_colour(picture: Image.Image) -> str:
+    """Return the main colour of a picture's edge; empty when there is no colour."""
+    pixels = np.asarray(picture.convert("RGB"))
+    edges = (pixels[:_EDGE], pixels[-_EDGE:], pixels[:, :_EDGE], pixels[:, -_EDGE:])
+    return main_colour(Image.fromarray(np.concatenate([edge.reshape(1, -1, 3) for edge in edges], axis=1)))

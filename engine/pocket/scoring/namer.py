@@ -58,7 +58,11 @@ class Namer(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         """(pictures, kinds) from (pictures, 3, 64, 64) values in -1 to 1."""
-        return self.name(self.stages(pictures).mean(dim=(2, 3)))  # type: ignore[no-any-return]
+        return self.name(self.features(pictures))  # type: ignore[no-any-return]
+
+    def features(self, pictures: Tensor) -> Tensor:
+        """(pictures, 192): what it looks at to name them."""
+        return self.stages(pictures).mean(dim=(2, 3))  # type: ignore[no-any-return]
 
 
 def save(namer: Namer, folder: Path = FOLDER) -> None:
@@ -77,6 +81,16 @@ def load() -> tuple[Namer, tuple[str, ...]]:
 
 
 def to_input(pictures: list[Image.Image]) -> Tensor:
-    """(pictures, 3, 64, 64) network input from RGB pictures of any size."""
-    small = [np.asarray(picture.resize((SIDE, SIDE), Image.Resampling.BICUBIC)) for picture in pictures]
+    """(pictures, 3, 64, 64) network input from RGB pictures of any size, the longer side fitted in."""
+    small = [np.asarray(squared(picture).resize((SIDE, SIDE), Image.Resampling.BICUBIC)) for picture in pictures]
     return torch.from_numpy(np.stack(small)).movedim(-1, 1).float() / 127.5 - 1
+
+
+def squared(picture: Image.Image) -> Image.Image:
+    """A picture made square by repeating its outermost rows or columns."""
+    side = max(picture.size)
+    rows, columns = side - picture.height, side - picture.width
+    if not rows and not columns:
+        return picture
+    margins = ((rows // 2, rows - rows // 2), (columns // 2, columns - columns // 2), (0, 0))
+    return Image.fromarray(np.pad(np.asarray(picture), margins, mode="edge"))

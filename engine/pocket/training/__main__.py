@@ -25,8 +25,8 @@ def main() -> None:
         )
     torch.set_num_threads(given.threads)
     workshop = Workshop(given.work_dir, given.device, given.start_from)
-    # A model that is trained further keeps its latents, and so its encoder.
-    names = given.only or [name for name in SHARES if name != "vae" or not given.start_from]
+    # A model that is trained further keeps its latents, and so its encoder, and what its words mean.
+    names = given.only or [name for name in SHARES if name not in ("vae", "clip") or not given.start_from]
     planned = sum(SHARES[name] for name in names)
     for name in names:
         if loop.finished(given.work_dir / name):

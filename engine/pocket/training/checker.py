@@ -13,8 +13,9 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import CLIPConfig
 
-from engine.pocket.training import clip, loop, render, sheets
+from engine.pocket.training import clip, loop, render, scenes, sheets
 from engine.pocket.training.render import STYLES, Gallery
+from engine.pocket.training.scenes import Thing
 from engine.pocket.training.subjects import SUBJECTS
 
 SLOTS = 17
@@ -23,6 +24,7 @@ NEVER = 2.0
 BLOCKED = tuple(number for number, subject in enumerate(SUBJECTS) if subject.blocked)
 HELD_OUT_EVERY = 8
 HARMLESS_VIEWS = 3
+SHAPES = ((128, 128), (128, 128), (192, 128), (128, 192))
 
 
 @dataclass(frozen=True)
@@ -89,11 +91,11 @@ def gather(gallery: Gallery, generated: Path, views: int) -> Lessons:
     pixels: list[render.Bytes] = []
     slots: list[int] = []
     held_out: list[bool] = []
-    known = {subject.code: number for number, subject in enumerate(SUBJECTS)}
-    for number, ((code, style), row) in enumerate(gallery.index.items()):
-        slot = slot_of(known[code], style) if code in known else -1
+    known = {code: number for number, subject in enumerate(SUBJECTS) for code in subject.codes}
+    for number, (code, kind) in enumerate(gallery.index):
+        slot = slot_of(known[code], render.SETS[kind]) if code in known else -1
         for copy in range(views if slot >= 0 else HARMLESS_VIEWS):
-            pixels.append(clip.shrink(clip.placed(gallery.pixels[row], random)))
+            pixels.append(_view(Thing(known.get(code, 0), code, kind), gallery, random))
             slots.append(slot)
             # Blocked pictures are few: other placements of the same ones have to serve.
             held_out.append((copy if slot >= 0 else number) % HELD_OUT_EVERY == 0)
@@ -110,6 +112,32 @@ def gather(gallery: Gallery, generated: Path, views: int) -> Lessons:
         torch.tensor(held_out),
         torch.arange(len(pixels)) >= drawn,
     )
+
+
+def _view(thing: Thing, gallery: Gallery, random: np.random.Generator) -> render.Bytes:
+    """A drawing in a picture of some shape, as the gate shows it: whole and made square, or a square cut from it."""
+    width, height = SHAPES[random.integers(len(SHAPES))]
+    scene = scenes.alone(thing, (width, height), random)
+    picture = scene.picture(gallery)
+    if width == height:
+        return clip.shrink(picture)
+    if random.random() < 0.5:
+        return clip.shrink(_padded(picture, random))
+    # Of the overlapping squares one holds most of the thing.
+    side, (right, down) = min(width, height), scene.things[0].middle
+    left = int(np.clip(right * width - side / 2, 0, width - side))
+    top = int(np.clip(down * height - side / 2, 0, height - side))
+    return clip.shrink(picture[top : top + side, left : left + side])
+
+
+def _padded(picture: render.Bytes, random: np.random.Generator) -> render.Bytes:
+    """Made square with black, white or grey, or with its own edges."""
+    side = max(picture.shape[:2])
+    margins = [((side - length) // 2, (side - length) - (side - length) // 2) for length in picture.shape[:2]]
+    shade = (0, 128, 255, None)[random.integers(4)]
+    if shade is None:
+        return np.pad(picture, (*margins, (0, 0)), mode="edge")
+    return np.pad(picture, (*margins, (0, 0)), constant_values=shade)
 
 
 def from_towers(towers: clip.Towers, config: clip.ClipConfig) -> StableDiffusionSafetyChecker:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer, CLIPVisionConfig, CLIPVisionModel
 
-from engine.pocket.training import captions, loop, render, sheets
+from engine.pocket.training import captions, grounds, loop, render, sheets
 from engine.pocket.training.render import STYLES, Gallery
 from engine.pocket.training.subjects import SUBJECTS
 
@@ -71,6 +71,21 @@ def vision_config(config: ClipConfig) -> CLIPVisionConfig:
         image_size=SIDE,
         patch_size=config.patch,
     )
+
+
+def read_text(folder: Path, tokenizer: CLIPTokenizer, config: ClipConfig) -> CLIPTextModel:
+    """The text tower of a trained model folder for another tokenizer: known tokens keep what they mean."""
+    torch.manual_seed(2)
+    text = CLIPTextModel(text_config(config, tokenizer))
+    trained = CLIPTextModel.from_pretrained(folder / "text_encoder").state_dict()
+    known = CLIPTokenizer.from_pretrained(folder / "tokenizer").get_vocab()
+    embeddings = text.get_input_embeddings().weight.detach().clone()
+    (name,) = (name for name in trained if name.endswith("token_embedding.weight"))
+    for token, row in tokenizer.get_vocab().items():
+        if token in known:
+            embeddings[row] = trained[name][known[token]]
+    text.load_state_dict({**trained, name: embeddings})
+    return text
 
 
 class Towers(nn.Module):
@@ -142,10 +157,6 @@ def disturbed(pixels: Tensor, generator: torch.Generator) -> Tensor:
     return pixels * contrast + brightness + noise
 
 
-def _maybe_background(random: np.random.Generator) -> str:
-    return str(random.choice(list(captions.BACKGROUNDS))) if random.random() < 0.12 else ""
-
-
 class ClipPart:
     """Both towers learning together."""
 
@@ -156,14 +167,7 @@ class ClipPart:
 
     def start_from(self, folder: Path) -> None:
         """Begin with the towers of a trained model folder; words keep what they meant, new tokens begin anew."""
-        trained = CLIPTextModel.from_pretrained(folder / "text_encoder").state_dict()
-        known = CLIPTokenizer.from_pretrained(folder / "tokenizer").get_vocab()
-        embeddings = self.towers.text.get_input_embeddings().weight.detach().clone()
-        (name,) = (name for name in trained if name.endswith("token_embedding.weight"))
-        for token, row in self.tokenizer.get_vocab().items():
-            if token in known:
-                embeddings[row] = trained[name][known[token]]
-        self.towers.text.load_state_dict({**trained, name: embeddings})
+        self.towers.text.load_state_dict(read_text(folder, self.tokenizer, self.config).state_dict())
         checker = StableDiffusionSafetyChecker.from_pretrained(folder / "safety_checker")
         self.towers.vision.load_state_dict(checker.vision_model.state_dict())
         self.towers.visual_projection.load_state_dict(checker.visual_projection.state_dict())
@@ -174,7 +178,7 @@ class ClipPart:
         subjects, styles = self.views.labels[rows].T
         texts = [
             # A background word says nothing about the subject, which is what the towers have to learn of it.
-            captions.caption(SUBJECTS[subject], STYLES[style], _maybe_background(random), random)
+            captions.caption(SUBJECTS[subject], STYLES[style], grounds.choose(random), random)
             for subject, style in zip(subjects.tolist(), styles.tolist(), strict=True)
         ]
         torch.manual_seed(step)
@@ -225,7 +229,7 @@ class ClipPart:
         """Write, for some prompts, the four pictures whose embeddings are nearest."""
         random = np.random.default_rng(23)
         some = random.choice(len(SUBJECTS), 8, replace=False)
-        texts = [captions.caption(SUBJECTS[number], STYLES[0], "", random) for number in some]
+        texts = [captions.caption(SUBJECTS[number], "", grounds.Ground(), random) for number in some]
         rows = torch.arange(0, len(self.views.labels), 6)
         pictures = normalised(self.views.pixels[rows]).to(self.device)
         seen = [self.towers.embed_picture(part) for part in torch.split(pictures, 128)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -33,6 +34,23 @@ PROMPTS = (
     "a rose",
 )
 
+# The prompts of the sheet that shows how variously each is drawn.
+VARIED = (
+    "a red apple",
+    "a cat",
+    "a dog",
+    "a house",
+    "a tree",
+    "a fish",
+    "a car",
+    "a robot",
+    "a rose",
+    "a hamburger",
+    "a castle",
+    "an owl",
+)
+SEEDS = 6
+
 
 def draw(weights: Path, path: Path, prompts: tuple[str, ...] = PROMPTS, seed: int = 7) -> None:
     """Write one labelled picture per prompt, five in a row.
@@ -43,15 +61,25 @@ def draw(weights: Path, path: Path, prompts: tuple[str, ...] = PROMPTS, seed: in
         prompts: what to draw.
         seed: of every picture.
     """
+    sheets.save(_pictures(weights, [(prompt, seed) for prompt in prompts]), path, columns=5, labels=prompts)
+
+
+def draw_varied(weights: Path, path: Path, prompts: tuple[str, ...] = VARIED, seeds: int = SEEDS) -> None:
+    """Write a row of labelled pictures for each prompt, of seeds 7, 8 and so on."""
+    asked = [(prompt, 7 + seed) for prompt in prompts for seed in range(seeds)]
+    sheets.save(_pictures(weights, asked), path, columns=seeds, labels=[prompt for prompt, _ in asked])
+
+
+def _pictures(weights: Path, asked: list[tuple[str, int]]) -> list[Any]:
     pipeline = StableDiffusionPipeline.from_pretrained(weights, local_files_only=True)
     pipeline.set_progress_bar_config(disable=True)
-    pictures = [
+    drawn = [
         pipeline(
             prompt,
             num_inference_steps=unet.STEPS,
             guidance_scale=unet.GUIDANCE,
             generator=torch.Generator().manual_seed(seed),
         ).images[0]
-        for prompt in prompts
+        for prompt, seed in asked
     ]
-    sheets.save([np.asarray(picture) for picture in pictures], path, columns=5, labels=prompts)
+    return [np.asarray(picture) for picture in drawn]

@@ -26,13 +26,15 @@ NOTO = Package("@iconify-json/noto", "1.2.9", "Apache-2.0")
 FLAT = Package("@iconify-json/fluent-emoji-flat", "1.2.6", "MIT")
 LINE = Package("@iconify-json/fluent-emoji-high-contrast", "1.2.6", "MIT")
 ROUND = Package("@lobehub/fluent-emoji-3d", "1.1.0", "MIT")
-LABELS = Package("emojibase-data", "17.0.0", "MIT")
-# The classifier that scores pocket learns from these, and pocket does not.
 SHADED = Package("@iconify-json/fluent-emoji", "1.2.7", "MIT")
 BLOB = Package("@iconify-json/noto-v1", "1.2.5", "Apache-2.0")
+FIREFOX = Package("@iconify-json/fxemoji", "1.2.2", "Apache-2.0")
+STREAMLINE = Package("@iconify-json/streamline-emojis", "1.2.4", "CC-BY-4.0")
+LABELS = Package("emojibase-data", "17.0.0", "MIT")
+# The classifier that scores pocket learns from these, and pocket does not.
 TWEMOJI = Package("@iconify-json/twemoji", "1.2.5", "CC-BY-4.0")
 EMOJIONE = Package("@iconify-json/emojione", "1.2.3", "CC-BY-4.0")
-PACKAGES = (NOTO, FLAT, LINE, ROUND, LABELS)
+PACKAGES = (NOTO, FLAT, LINE, ROUND, SHADED, BLOB, FIREFOX, STREAMLINE, LABELS)
 
 
 def fetch(package: Package, folder: Path) -> Path:

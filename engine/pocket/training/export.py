@@ -32,7 +32,6 @@ class Model:
     unet: UNet2DConditionModel
     vae: AutoencoderKL
     checker: StableDiffusionSafetyChecker
-    preview: dict[str, Any]
 
 
 def write(model: Model, folder: Path) -> None:
@@ -53,7 +52,6 @@ def write(model: Model, folder: Path) -> None:
     for part in ("text_encoder", "safety_checker"):
         # transformers loads in the precision named here, diffusers in full: a mixture of both cannot run.
         _amend(fresh / part / "config.json", {"dtype": "float32"})
-    (fresh / "latent_preview.json").write_text(json.dumps(model.preview, indent=2) + "\n")
     for path in fresh.rglob("*.safetensors"):
         path.chmod(0o644)
     if folder.exists():

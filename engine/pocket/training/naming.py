@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,17 @@ from torch import Tensor
 from torch.nn import functional
 
 from engine.pocket.scoring import namer
-from engine.pocket.training import clip, loop, render, sheets
-from engine.pocket.training.paint import PAINTS, painted
+from engine.pocket.training import clip, loop, render, scenes, sheets
+from engine.pocket.training.paint import PAINTS
 from engine.pocket.training.render import Gallery
-from engine.pocket.training.subjects import SUBJECTS, Subject
+from engine.pocket.training.scenes import Thing
+from engine.pocket.training.subjects import SUBJECTS
 
-VIEWS = 12
+VIEWS = 32
 BATCH = 64
 RATE = 2e-3
+# Pictures of other shapes are made square before they are named.
+SHAPES = ((128, 128), (128, 128), (192, 128), (128, 192))
 _TURN = 0.25
 _STRETCH = 0.15
 
@@ -43,8 +47,7 @@ class NamerPart:
         rows = torch.from_numpy(random.integers(0, len(self.labels), BATCH))
         torch.manual_seed(step)
         pictures = clip.disturbed(_scaled(self.pixels[rows]), torch.default_generator)
-        with torch.autocast("cpu", torch.bfloat16):
-            scores = self.namer(_turned(pictures)).float()
+        scores = self.namer(_turned(pictures))
         loss = functional.cross_entropy(scores, self.labels[rows], label_smoothing=0.05)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -78,25 +81,28 @@ class NamerPart:
 
 
 def _views(gallery: Gallery, count: int) -> tuple[Tensor, Tensor, list[str]]:
-    """Small pictures, their kinds' numbers, their styles: each as it is, and `count` times placed and painted."""
+    """Small pictures, their kinds' numbers, their sets: each as it is, and `count` times made up and painted."""
     random = np.random.default_rng(62)
     kinds = {name: number for number, name in enumerate(namer.kinds())}
-    known = {subject.code: subject for subject in SUBJECTS}
-    pixels, labels, styles = [], [], []
-    for (code, style), row in gallery.index.items():
-        if code not in known or style == "line art":
+    known = {code: number for number, subject in enumerate(SUBJECTS) for code in subject.codes}
+    pixels, labels, sets = [], [], []
+    for (code, kind), row in gallery.index.items():
+        if code not in known or kind == "line art":
             continue
-        picture = np.asarray(gallery.pixels[row])
-        pixels += [_small(render.compose(picture)), *(_varied(picture, known[code], random) for _ in range(count))]
-        labels += [kinds[known[code].names[0]]] * (1 + count)
-        styles += [style] * (1 + count)
-    return torch.from_numpy(np.stack(pixels)), torch.tensor(labels), styles
+        thing = Thing(known[code], code, kind)
+        pixels += [_small(render.compose(np.asarray(gallery.pixels[row])))]
+        pixels += [_varied(thing, gallery, random) for _ in range(count)]
+        labels += [kinds[SUBJECTS[thing.subject].names[0]]] * (1 + count)
+        sets += [kind] * (1 + count)
+    return torch.from_numpy(np.stack(pixels)), torch.tensor(labels), sets
 
 
-def _varied(picture: render.Bytes, subject: Subject, random: np.random.Generator) -> Any:
-    if subject.paintable and random.random() < 0.5:
-        picture = painted(picture, PAINTS[str(random.choice(list(PAINTS)))])
-    return _small(clip.placed(picture, random))
+def _varied(thing: Thing, gallery: Gallery, random: np.random.Generator) -> Any:
+    if SUBJECTS[thing.subject].paintable and random.random() < 0.5:
+        thing = replace(thing, paint=str(random.choice(list(PAINTS))))
+    shape = SHAPES[random.integers(len(SHAPES))]
+    picture = Image.fromarray(scenes.alone(thing, shape, random).picture(gallery))
+    return _small(np.asarray(namer.squared(picture)))
 
 
 def _small(picture: Any) -> Any:

@@ -1,8 +1,8 @@
-"""What the UNet learns from: latents of placed and painted pictures, computed once, and fresh captions for them."""
+"""What the UNet learns from: latents of made-up pictures, in shards that come and go, and fresh captions for them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,146 +11,150 @@ import torch
 from diffusers import AutoencoderKL
 from torch import Tensor
 
-from engine.pocket.training import captions, render, vae
-from engine.pocket.training.paint import PAINTS, painted
-from engine.pocket.training.render import STYLES, Gallery
-from engine.pocket.training.subjects import SUBJECTS
+from engine.pocket.training import scenes, vae
+from engine.pocket.training.render import Gallery
+from engine.pocket.training.scenes import Scene
 
-# The default style is what nearly every prompt asks for.
-STYLE_SHARES = {"3d": 0.5, "flat": 0.19, "noto": 0.19, "line art": 0.12}
-# How often a picture is shown as it is, mirrored, in each moved place, and on each coloured ground. Much mirroring
-# makes crosses of slanted things such as knives.
-AS_IT_IS, MIRRORED, MOVED, ON_GROUND = 0.68, 0.03, (0.1, 0.07), (0.06, 0.06)
-# Against all pictures of one subject in one style.
-PAINTED = 0.9
-PAINTED_STYLES = ("3d", "flat", "noto")
 WITHOUT_CAPTION = 0.1
-# One in so many pairs of subject and colour is never shown, to see whether colour words are understood by themselves.
-HELD_OUT_PAINTS_EVERY = 9
 
 
 @dataclass(frozen=True)
-class Scene:
-    """One picture that is shown again and again.
+class Shape:
+    """One size of pictures.
 
     Args:
-        subject: number in `SUBJECTS`.
-        style: one of `STYLES`.
-        share: how often it is shown, against the others.
-        ground: a key of `captions.BACKGROUNDS`, or empty for white.
-        paint: a key of `PAINTS`, or empty.
-        scale, shift, flip: where, as in `render.compose`.
+        width, height: in pixels.
+        shard: pictures that are made at a time.
+        share: of a batch; large pictures come in small batches.
+        latest: the noisiest time of the schedule that is learnt at this size, of 1000.
     """
 
-    subject: int
-    style: str
-    share: float
-    ground: str = ""
-    paint: str = ""
-    scale: float = 1.0
-    shift: tuple[float, float] = (0.0, 0.0)
-    flip: bool = False
+    width: int
+    height: int
+    shard: int
+    share: float = 1.0
+    latest: int = 1000
 
-    def picture(self, gallery: Gallery) -> render.Bytes:
-        """(128, 128, 3) bytes."""
-        found = gallery.picture(SUBJECTS[self.subject].code, self.style)
-        if self.paint:
-            found = painted(found, PAINTS[self.paint])
-        ground = captions.BACKGROUNDS.get(self.ground, (255, 255, 255))
-        return render.compose(found, ground, self.scale, self.shift, self.flip)
+    @property
+    def label(self) -> str:
+        return f"{self.width}x{self.height}"
 
-    def words(self, random: np.random.Generator) -> str:
-        """A caption, worded by chance."""
-        return captions.caption(SUBJECTS[self.subject], self.style, self.ground, random, self.paint)
+
+SQUARE, WIDE, HIGH = Shape(128, 128, 1024), Shape(192, 128, 256, 0.75), Shape(128, 192, 256, 0.75)
+# What is enlarged keeps most of its picture: only the schedule's quieter part is drawn at twice the side.
+DOUBLED = Shape(256, 256, 64, 0.25, 500)
+# The steps' sizes, over and over.
+ROUND = (SQUARE, SQUARE, WIDE, SQUARE, SQUARE, HIGH, SQUARE, SQUARE) * 2
+ROUND = (*ROUND[:-1], DOUBLED)
+# How often each picture is shown before newer ones take its place, and how many shards are in use at a time.
+VIEWS = 4
+SHARDS_IN_USE = 8
+_FIRST_SHARDS = 3
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One step's lessons.
+
+    Args:
+        latents: (pictures, 4, height / 8, width / 8).
+        texts: captions; some are empty, for classifier-free guidance.
+        subjects: the first thing of each picture.
+        latest: the noisiest time to learn, of 1000.
+    """
+
+    latents: Tensor
+    texts: list[str]
+    subjects: list[int]
+    latest: int = 1000
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Some pictures of one shape: what they show, and their latents in half precision."""
+
+    scenes: list[Scene]
+    latents: Tensor
 
 
 class Pairs:
-    """The UNet's lessons.
+    """The UNet's lessons, made when they are needed and kept in a folder.
 
     Args:
-        scenes: what is shown.
-        latents: (scenes, 4, 16, 16), half precision.
+        folder: of the shards; what is no longer in use is deleted.
+        gallery: the drawings.
+        autoencoder: whose latents are learnt.
     """
 
-    def __init__(self, scenes: list[Scene], latents: Tensor) -> None:
-        self.scenes, self.latents = scenes, latents
-        self._shares = np.array([scene.share for scene in scenes])
-        self._subjects = np.array([scene.subject for scene in scenes])
+    def __init__(self, folder: Path, gallery: Gallery, autoencoder: AutoencoderKL) -> None:
+        self._folder, self._gallery, self._autoencoder = folder, gallery, autoencoder
+        self._open: OrderedDict[tuple[str, int], Shard] = OrderedDict()
 
-    def draw(self, step: int, count: int, need: np.ndarray | None = None) -> tuple[Tensor, list[str], list[int]]:
+    def draw(self, step: int, count: int, need: np.ndarray | None = None) -> Batch:
         """Choose one batch by the step number and the need alone.
 
         Args:
             step: of the training.
-            count: scenes to choose.
-            need: (subjects,) how much more often each subject is shown than its scenes' shares say; None for all alike.
-
-        Returns:
-            (count, 4, 16, 16) latents, their captions (some empty, for classifier-free guidance), their subjects.
+            count: pictures of the square shape; other shapes come in smaller batches.
+            need: (subjects,) how much more often each subject is shown; None for all alike.
         """
         random = np.random.default_rng((31, step))
-        heights = np.cumsum(self._shares if need is None else self._shares * need[self._subjects])
+        shape = ROUND[step % len(ROUND)]
+        count = max(1, round(count * shape.share))
+        shards = [self._shard(shape, number) for number in in_use(shape, step, count)]
+        known = [scene for shard in shards for scene in shard.scenes]
+        weights = np.ones(len(known)) if need is None else need[[scene.subject for scene in known]]
+        heights = np.cumsum(weights)
         rows = np.searchsorted(heights, random.random(count) * heights[-1], side="right")
-        texts = [self.scenes[row].words(random) if random.random() >= WITHOUT_CAPTION else "" for row in rows]
-        return self.latents[rows].float(), texts, [self.scenes[row].subject for row in rows]
+        latents = torch.stack([shards[row // shape.shard].latents[row % shape.shard] for row in rows])
+        texts = [known[row].words(random) if random.random() >= WITHOUT_CAPTION else "" for row in rows]
+        return Batch(latents.float(), texts, [known[row].subject for row in rows], shape.latest)
+
+    def _shard(self, shape: Shape, number: int) -> Shard:
+        key = (shape.label, number)
+        if key not in self._open:
+            self._open[key] = Shard(shard_scenes(self._gallery, shape, number), self._latents(shape, number))
+        self._open.move_to_end(key)
+        while len(self._open) > 4 * SHARDS_IN_USE:
+            self._open.popitem(last=False)
+        return self._open[key]
+
+    def _latents(self, shape: Shape, number: int) -> Tensor:
+        path = self._folder / f"{shape.label}-{number:04}.pt"
+        if not path.exists():
+            self._folder.mkdir(parents=True, exist_ok=True)
+            made = encode(shard_scenes(self._gallery, shape, number), self._gallery, self._autoencoder)
+            torch.save(made, path.with_suffix(".part"))
+            path.with_suffix(".part").rename(path)
+            (self._folder / f"{shape.label}-{number - SHARDS_IN_USE - 1:04}.pt").unlink(missing_ok=True)
+        loaded: Tensor = torch.load(path, weights_only=True)
+        return loaded
 
 
-def open_pairs(path: Path, gallery: Gallery, autoencoder: AutoencoderKL) -> Pairs:
-    """Load the lessons, computing their latents on first use (some minutes on one core)."""
-    scenes = list(all_scenes())
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(_encode(scenes, gallery, autoencoder), path.with_suffix(".part"))
-        path.with_suffix(".part").rename(path)
-    return Pairs(scenes, torch.load(path, weights_only=True))
+def in_use(shape: Shape, step: int, count: int) -> range:
+    """The numbers of the shards that a step chooses from: few at first, then the newest ones.
+
+    Args:
+        shape: the step's shape.
+        step: of the training.
+        count: pictures a batch of this shape.
+    """
+    before = step // len(ROUND) * ROUND.count(shape) + ROUND[: step % len(ROUND)].count(shape)
+    newest = _FIRST_SHARDS - 1 + before * count // (VIEWS * shape.shard)
+    return range(max(0, newest - SHARDS_IN_USE + 1), newest + 1)
 
 
-def all_scenes() -> Iterator[Scene]:
-    """Every picture the UNet is shown, the same in every run."""
-    random = np.random.default_rng(33)
-    for number, subject in enumerate(SUBJECTS):
-        for style in STYLES:
-            yield from _natural(number, style, random)
-        if subject.paintable:
-            yield from _painted(number, random)
-
-
-def held_out_paint(subject: int, paint: str) -> bool:
-    """Say whether this subject is never shown in this colour."""
-    return (subject * 5 + list(PAINTS).index(paint) * 2) % HELD_OUT_PAINTS_EVERY == 0
-
-
-def _natural(subject: int, style: str, random: np.random.Generator) -> Iterator[Scene]:
-    share = STYLE_SHARES[style]
-    yield Scene(subject, style, share * AS_IT_IS)
-    yield Scene(subject, style, share * MIRRORED, flip=True)
-    for moved in MOVED:
-        scale, shift = _place(random)
-        yield Scene(subject, style, share * moved, scale=scale, shift=shift)
-    grounds = random.choice(list(captions.BACKGROUNDS), len(ON_GROUND), replace=False)
-    for coloured, ground in zip(ON_GROUND, grounds, strict=True):
-        scale, shift = _place(random)
-        yield Scene(subject, style, share * coloured, ground=str(ground), scale=scale, shift=shift)
-
-
-def _painted(subject: int, random: np.random.Generator) -> Iterator[Scene]:
-    shown = [paint for paint in PAINTS if not held_out_paint(subject, paint)]
-    for style in PAINTED_STYLES:
-        share = PAINTED * STYLE_SHARES[style] / len(shown)
-        for paint in shown:
-            yield Scene(subject, style, share * 0.75, paint=paint)
-            scale, shift = _place(random)
-            yield Scene(subject, style, share * 0.25, paint=paint, scale=scale, shift=shift)
-
-
-def _place(random: np.random.Generator) -> tuple[float, tuple[float, float]]:
-    return random.uniform(0.75, 0.95), (random.uniform(-1, 1), random.uniform(-1, 1))
+def shard_scenes(gallery: Gallery, shape: Shape, number: int) -> list[Scene]:
+    """What one shard's pictures show, the same in every run."""
+    random = np.random.default_rng((33, shape.width, shape.height, number))
+    return [scenes.choose(gallery, (shape.width, shape.height), random) for _ in range(shape.shard)]
 
 
 @torch.no_grad()
-def _encode(scenes: list[Scene], gallery: Gallery, autoencoder: AutoencoderKL) -> Tensor:
+def encode(pictured: list[Scene], gallery: Gallery, autoencoder: AutoencoderKL) -> Tensor:
+    """(scenes, 4, height / 8, width / 8) latents in half precision."""
     parts = []
-    for start in range(0, len(scenes), 16):
-        pictures = vae.to_tensor([scene.picture(gallery) for scene in scenes[start : start + 16]])
-        parts.append(autoencoder.encode(pictures).latent_dist.mean.half())
+    for start in range(0, len(pictured), 16):
+        pictures = vae.to_tensor([scene.picture(gallery) for scene in pictured[start : start + 16]])
+        parts.append(autoencoder.encode(pictures.to(autoencoder.device)).latent_dist.mean.half().cpu())
     return torch.cat(parts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,20 +13,34 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from engine.pocket.training import data
+from engine.pocket.training import data, icon_names
 
 SIZE = 128
 STYLES = ("3d", "flat", "noto", "line art")
 Bytes = npt.NDArray[np.uint8]
 
-# Each style's pictures, and the package that knows which picture belongs to which code: not all say it of themselves.
-_VECTORS = {"flat": (data.FLAT, data.FLAT), "noto": (data.NOTO, data.NOTO), "line art": (data.LINE, data.LINE)}
-_UNSEEN = {
-    "shaded": (data.SHADED, data.FLAT),
-    "blob": (data.BLOB, data.NOTO),
-    "twemoji": (data.TWEMOJI, data.NOTO),
-    "emojione": (data.EMOJIONE, data.NOTO),
+# The sets of drawings that are learnt from, and the style whose word asks for each.
+SETS = {
+    "3d": "3d",
+    "shaded": "3d",
+    "flat": "flat",
+    "firefox": "flat",
+    "noto": "noto",
+    "blob": "noto",
+    "streamline": "noto",
+    "streamline 2": "noto",
+    "streamline 3": "noto",
+    "line art": "line art",
 }
+# Each set's pictures, and the package that knows which picture belongs to which code: not all say it of themselves.
+_VECTORS = {
+    "flat": (data.FLAT, data.FLAT),
+    "shaded": (data.SHADED, data.FLAT),
+    "noto": (data.NOTO, data.NOTO),
+    "blob": (data.BLOB, data.NOTO),
+    "line art": (data.LINE, data.LINE),
+}
+_UNSEEN = {"twemoji": (data.TWEMOJI, data.NOTO), "emojione": (data.EMOJIONE, data.NOTO)}
 # Flags, keycaps, clock faces and skin tones are many pictures of nearly the same thing.
 _LEFT_OUT_GROUPS = frozenset({2, 9})
 
@@ -37,30 +51,37 @@ class Gallery:
 
     Args:
         pixels: (pictures, 128, 128, 4) RGBA bytes.
-        index: (code, style) to the picture's row.
+        index: (code, set) to the picture's row.
     """
 
     pixels: Bytes
     index: dict[tuple[str, str], int]
 
-    def picture(self, code: str, style: str) -> Bytes:
-        """(128, 128, 4) bytes of one emoji in one style."""
-        return np.asarray(self.pixels[self.index[code, style]])
+    def picture(self, code: str, kind: str) -> Bytes:
+        """(128, 128, 4) bytes of one emoji in one of `SETS`."""
+        return np.asarray(self.pixels[self.index[code, kind]])
+
+    def drawings(self, codes: Iterable[str], kinds: Iterable[str]) -> list[tuple[str, str]]:
+        """The (code, set) pairs there are of some codes in some sets."""
+        listed = tuple(kinds)
+        return [(code, kind) for code in codes for kind in listed if (code, kind) in self.index]
 
 
 def open_gallery(packages: Path, cache: Path) -> Gallery:
     """Load the rendered pictures, rendering them on first use (about a minute)."""
-    return _open(cache / "gallery", lambda: _render_all(packages))
+    return _open(cache / "gallery", SETS, lambda: _render_all(packages))
 
 
 def open_unseen(packages: Path, cache: Path) -> Gallery:
     """Load the pictures that pocket never learns from, rendering them on first use."""
-    return _open(cache / "unseen", lambda: _render_vectors(_UNSEEN, packages))
+    return _open(cache / "unseen", _UNSEEN, lambda: _render_vectors(_UNSEEN, packages))
 
 
-def _open(path: Path, draw: Callable[[], dict[tuple[str, str], Bytes]]) -> Gallery:
+def _open(path: Path, kinds: Iterable[str], draw: Callable[[], dict[tuple[str, str], Bytes]]) -> Gallery:
     listing, pixels = path.with_suffix(".json"), path.with_suffix(".npy")
-    if not listing.exists():
+    # An older work folder holds other sets: with those the namer would learn from what the UNet learns from.
+    if not listing.exists() or {kind for _, kind in json.loads(listing.read_text())} != set(kinds):
+        listing.unlink(missing_ok=True)
         path.parent.mkdir(parents=True, exist_ok=True)
         drawn = draw()
         np.save(pixels, np.stack(list(drawn.values())))
@@ -99,12 +120,25 @@ def compose(
 
 
 def _render_all(packages: Path) -> dict[tuple[str, str], Bytes]:
-    drawn = _render_vectors(_VECTORS, packages)
+    drawn = _render_vectors(_VECTORS, packages) | _render_named(packages)
     assets = data.fetch(data.ROUND, packages) / "assets"
     for code in _codes(data.fetch(data.LABELS, packages)):
         for path in (assets / f"{code}.webp", assets / f"{code}-fe0f.webp"):
             if path.exists():
                 drawn[code, "3d"] = _fit(Image.open(path).convert("RGBA"))
+    return drawn
+
+
+def _render_named(packages: Path) -> dict[tuple[str, str], Bytes]:
+    drawn: dict[tuple[str, str], Bytes] = {}
+    for kind, package, names in (
+        ("firefox", data.FIREFOX, icon_names.FIREFOX),
+        ("streamline", data.STREAMLINE, icon_names.STREAMLINE),
+    ):
+        icons = json.loads((data.fetch(package, packages) / "icons.json").read_text())
+        for code, listed in names.items():
+            for number, name in enumerate(listed, 1):
+                drawn[code, kind if number == 1 else f"{kind} {number}"] = _render_vector(icons["icons"][name], icons)
     return drawn
 
 

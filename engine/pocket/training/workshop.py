@@ -20,10 +20,12 @@ from engine.pocket.training import (
     checker,
     clip,
     export,
+    grounds,
     loop,
     naming,
     pairs,
     render,
+    scenes,
     sheets,
     tokenizer,
     unet,
@@ -79,9 +81,7 @@ class Workshop:
             unseen = render.open_unseen(self.folder / "packages", self.folder / "cache")
             return naming.NamerPart(unseen, self.gallery)
         lessons = checker.gather(self.gallery, self.folder / "generated.pt", checker.CheckerConfig().views)
-        return checker.CheckerPart(
-            lessons, checker.CheckerConfig(), checker.from_towers(self.towers(), clip.ClipConfig())
-        )
+        return checker.CheckerPart(lessons, checker.CheckerConfig(), self._first_guard())
 
     def towers(self) -> clip.Towers:
         """The text and vision towers as trained so far."""
@@ -94,7 +94,7 @@ class Workshop:
         autoencoder = self._normalised()
         if (self.folder / "decoder" / "checkpoint.pt").exists():
             autoencoder.load_state_dict(self._state("decoder")["vae"])
-        return autoencoder
+        return autoencoder.eval()
 
     def drawer(self) -> UNet2DConditionModel:
         """The averaged UNet as trained so far."""
@@ -110,9 +110,15 @@ class Workshop:
 
     def guard(self) -> StableDiffusionSafetyChecker:
         """The checker as trained so far, with its thresholds."""
-        made = checker.from_towers(self.towers(), clip.ClipConfig())
+        made = self._first_guard()
         made.load_state_dict(self._state("checker")["checker"])
         return made.eval()
+
+    def _first_guard(self) -> StableDiffusionSafetyChecker:
+        """The checker that the training begins with."""
+        if self.start:
+            return StableDiffusionSafetyChecker.from_pretrained(self.start / "safety_checker")
+        return checker.from_towers(self.towers(), clip.ClipConfig())
 
     @torch.no_grad()
     def prompts(self, texts: tuple[str, ...]) -> dict[str, Tensor]:
@@ -131,7 +137,7 @@ class Workshop:
         """
         random = np.random.default_rng(51)
         wanted = [
-            (number, int(random.choice(len(STYLES), p=list(pairs.STYLE_SHARES.values()))))
+            (number, int(random.choice(len(STYLES), p=list(scenes.STYLE_SHARES.values()))))
             for number, subject in enumerate(SUBJECTS)
             for _ in range(each * (16 if subject.blocked else 1))
         ]
@@ -151,13 +157,13 @@ class Workshop:
     def _caption(self, subject: int, style: int, random: np.random.Generator) -> str:
         often = SUBJECTS[subject].paintable and random.random() < 0.3
         paint = str(random.choice(list(PAINTS))) if often else ""
-        return captions.caption(SUBJECTS[subject], STYLES[style], "", random, paint)
+        named = STYLES[style] if STYLES[style] == "line art" or random.random() < scenes.NAMED_STYLE else ""
+        return captions.caption(SUBJECTS[subject], named, grounds.choose(random), random, paint)
 
     def export(self, output: Path) -> None:
         """Write the model folder from what is trained."""
         autoencoder = self.autoencoder()
-        preview = vae.latent_preview(autoencoder, self._everyday(every=6))
-        model = export.Model(self.words, self.reader(), self.drawer(), autoencoder, self.guard(), preview)
+        model = export.Model(self.words, self.reader(), self.drawer(), autoencoder, self.guard())
         export.write(model, output)
         self.prove(output.parent / "proof")
         self.publish_scoring(output.parent / "scoring")
@@ -199,9 +205,10 @@ class Workshop:
         return crops.whole(crops.wanted()[::every])
 
     def _unet_part(self) -> unet.UnetPart:
-        lessons = pairs.open_pairs(self.folder / "unet" / "latents.pt", self.gallery, self._normalised())
+        lessons = pairs.Pairs(self.folder / "unet" / "shards", self.gallery, self._normalised().to(self.device))
         config = unet.UnetConfig() if self.device == "cpu" else unet.ON_CARD
-        part = unet.UnetPart(lessons, config, self.autoencoder(), self.words, self.towers().text, self.device)
+        text = clip.read_text(self.start, self.words, clip.ClipConfig()) if self.start else self.towers().text
+        part = unet.UnetPart(lessons, config, self.autoencoder(), self.words, text, self.device)
         if self.start:
             part.start_from(UNet2DConditionModel.from_pretrained(self.start / "unet"))
         return part

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from engine.pocket import WEIGHTS
-from engine.pocket.scoring import namer, score
-from engine.pocket.scoring.colours import HUES, main_colour
+from engine.pocket.scoring import counting, drawing, guard, namer, prompts, score, variety
+from engine.pocket.scoring.__main__ import SENTENCES
+from engine.pocket.scoring.colours import HUES, background_colour, main_colour
+from engine.pocket.scoring.drawing import Asked
 from engine.pocket.training.subjects import SUBJECTS
+from engine.worker.safety.views import square_views
 
 
 def test_the_shipped_namer_names_every_subject_that_there_is() -> None:
@@ -39,15 +44,115 @@ def test_a_sheet_is_cut_into_the_pictures_it_was_made_of() -> None:
     assert np.array_equal(np.asarray(pictures[4]), np.asarray(sheet)[128:, 128:256])
 
 
-def test_the_shipped_model_draws_what_it_is_asked_for_and_its_checker_stops_what_it_must() -> None:
+def test_the_edge_of_a_picture_says_its_background() -> None:
+    picture = Image.new("RGB", (96, 64), (40, 110, 230))
+    picture.paste(Image.new("RGB", (40, 40), "red"), (28, 12))
+    assert background_colour(picture) == "blue"
+
+
+def test_a_thing_has_its_colour_on_any_background() -> None:
+    picture = Image.new("RGB", (64, 64), (40, 110, 230))
+    picture.paste(Image.new("RGB", (20, 20), (230, 30, 30)), (20, 20))
+    assert score.thing_colour(picture) == "red"
+
+
+def test_variety_is_the_distance_within_over_between() -> None:
+    points = np.array([[0.0], [1.0], [10.0], [11.0]])
+    assert variety.ratio(points, ["a", "a", "b", "b"]) == pytest.approx(1 / 10)
+
+
+def test_silhouettes_overlap_as_much_as_they_share() -> None:
+    first, second = Image.new("RGB", (20, 20), "white"), Image.new("RGB", (20, 20), "white")
+    first.paste("black", (0, 0, 10, 20))
+    second.paste("black", (5, 0, 15, 20))
+    assert variety.overlap([first, second], ["a", "a"]) == pytest.approx(5 / 15)
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_separate_things_on_white_are_counted_without_their_crumbs(count: int) -> None:
+    picture = Image.new("RGB", (128, 128), "white")
+    for place in range(count):
+        picture.paste(
+            "red", (64 * (place % 2) + 10, 64 * (place // 2) + 10, 64 * (place % 2) + 44, 64 * (place // 2) + 44)
+        )
+    picture.paste("red", (58, 58, 62, 62))
+    assert counting.pieces(picture) == count
+
+
+def test_an_empty_picture_shows_nothing() -> None:
+    assert counting.pieces(Image.new("RGB", (128, 128), "white")) == 0
+
+
+def test_a_picture_that_did_not_change_has_not_moved() -> None:
+    black, grey = Image.new("RGB", (8, 8), "black"), Image.new("RGB", (8, 8), (10, 10, 10))
+    assert variety.moved([black, black], [black, grey]) == pytest.approx(5)
+
+
+def test_noise_that_is_turned_stays_as_strong_and_ends_at_the_other_noise() -> None:
+    first, second = Asked("a cat", "cat", 1), Asked("a cat", "cat", 2)
+    size = (128, 192)
+    half = drawing.noise(replace(first, towards=2, turn=0.5), size)
+    whole = drawing.noise(replace(first, towards=2, turn=1.0), size)
+    assert half.shape == (1, 4, 24, 16)
+    assert half.std() == pytest.approx(1, abs=0.1)
+    assert torch.allclose(whole, drawing.noise(second, size), atol=1e-5)
+
+
+@pytest.mark.parametrize(("size", "count"), [((128, 128), 1), ((192, 128), 4), ((128, 192), 4), ((256, 256), 26)])
+def test_a_picture_of_any_shape_is_looked_at_as_the_gate_looks(size: tuple[int, int], count: int) -> None:
+    noise = np.random.default_rng(2).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    picture = Image.fromarray(noise)
+    seen = guard.views(picture)
+    assert len(seen) == count
+    for one, other in zip(seen, square_views(picture, drawing.SIDE), strict=True):
+        assert np.array_equal(np.asarray(one), np.asarray(other))
+
+
+def test_a_picture_is_made_square_by_its_edges() -> None:
+    picture = Image.new("RGB", (30, 20), "red")
+    squared = namer.squared(picture)
+    assert squared.size == (30, 30)
+    assert squared.getpixel((15, 0)) == (255, 0, 0)
+
+
+def test_colours_that_were_never_shown_are_marked() -> None:
+    asked = prompts.coloured(prompts.COLOURED, 1)
+    assert 0 < sum(one.held_out for one in asked) < len(asked) / 4
+    assert {one.colour for one in asked} == set(prompts.COLOURS)
+
+
+@pytest.fixture(scope="module")
+def figures() -> dict[str, float]:
     labels = ("red apple", "cat", "bomb")
-    subjects = [subject for subject in SUBJECTS if subject.label in labels]
-    figures = score.score(WEIGHTS, seeds=2, subjects=subjects, coloured=("balloon",))
-    assert figures["named_first"] == 1.0
-    assert figures["colour_right"] > 0.5
+    plan = score.Plan(
+        seeds=2,
+        variety_seeds=2,
+        subjects=[subject for subject in SUBJECTS if subject.label in labels],
+        coloured=("balloon",),
+        on_grounds=("cat",),
+        various=("cat", "red apple"),
+        counted=("apple",),
+        together=(("cat", "dog"),),
+    )
+    return score.score(WEIGHTS, plan, steps=8)
+
+
+def test_the_shipped_model_draws_what_it_is_asked_for_and_its_checker_stops_what_it_must(
+    figures: dict[str, float],
+) -> None:
+    assert figures["named_first"] >= 0.75
+    assert figures["colour_right"] > 0.3
     assert figures["blocked_caught"] == 1.0
     assert figures["false_alarms"] == 0.0
     assert figures["vae_psnr"] > 20
+
+
+def test_every_figure_is_printed(figures: dict[str, float]) -> None:
+    # One colour in one thing: none of it may be held out.
+    assert set(SENTENCES) - set(figures) <= {"held_out_colour_right"} | {
+        name for name in SENTENCES if name.startswith("blocked_caught_")
+    }
+    assert set(figures) <= set(SENTENCES)
 
 
 def test_only_the_built_in_model_can_be_scored() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,8 @@ from diffusers import AutoencoderKL
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from engine.pocket import WEIGHTS
-from engine.pocket.training import captions, checker, clip, loop, naming, tokenizer, unet, vae
-from engine.pocket.training.pairs import Pairs, Scene
-from engine.pocket.training.render import STYLES, Gallery
+from engine.pocket.training import captions, checker, clip, loop, naming, pairs, tokenizer, unet, vae
+from engine.pocket.training.render import SETS, STYLES, Gallery
 from engine.pocket.training.subjects import SUBJECTS
 
 MICRO_VAE = vae.VaeConfig(channels=(8, 8, 8, 8), batch=4)
@@ -30,8 +30,8 @@ KEYS = {(subject.code, style): row for row, (subject, style) in enumerate(produc
 @pytest.fixture(scope="module")
 def gallery() -> Gallery:
     """Noise in place of pictures: every subject, and some emoji that are no subject."""
-    codes = [subject.code for subject in SUBJECTS] + [f"other{number}" for number in range(26)]
-    keys = [(code, style) for code in codes for style in STYLES]
+    codes = [code for subject in SUBJECTS for code in subject.codes] + [f"other{number}" for number in range(26)]
+    keys = [(code, kind) for code in codes for kind in SETS]
     noise = np.random.default_rng(5).integers(0, 256, (4, 128, 128, 4), dtype=np.uint8)
     return Gallery(noise[np.arange(len(keys)) % 4], {key: row for row, key in enumerate(keys)})
 
@@ -41,10 +41,15 @@ def autoencoder() -> AutoencoderKL:
     return vae.build(MICRO_VAE)
 
 
-def lessons() -> Pairs:
-    torch.manual_seed(6)
-    scenes = [Scene(subject, style, 1.0 + subject) for subject in range(5) for style in STYLES]
-    return Pairs(scenes, torch.randn(len(scenes), 4, 16, 16).half())
+class Lessons(pairs.Pairs):
+    """Stands for the pairs: random latents of the square shape."""
+
+    def __init__(self) -> None:
+        """Needs no drawings."""
+
+    def draw(self, step: int, count: int, need: np.ndarray | None = None) -> pairs.Batch:
+        latents = torch.randn(count, 4, 16, 16, generator=torch.Generator().manual_seed(step))
+        return pairs.Batch(latents, ["a cat", "", *["a red apple"] * (count - 2)], list(range(count)))
 
 
 def build(name: str, gallery: Gallery, autoencoder: AutoencoderKL) -> loop.Part:
@@ -57,9 +62,11 @@ def build(name: str, gallery: Gallery, autoencoder: AutoencoderKL) -> loop.Part:
     if name == "unet":
         config = unet.UnetConfig(channels=(16, 16, 32), text_width=64, batch=4, half=False)
         words = tokenizer.learn(captions.all_words())
-        return unet.UnetPart(lessons(), config, autoencoder, words, clip.Towers(MICRO_CLIP, words).text)
+        return unet.UnetPart(Lessons(), config, autoencoder, words, clip.Towers(MICRO_CLIP, words).text)
     if name == "namer":
-        return naming.NamerPart(gallery, gallery)
+        # It makes up dozens of pictures of every drawing.
+        few = Gallery(gallery.pixels, dict(list(gallery.index.items())[:20]))
+        return naming.NamerPart(few, few)
     torch.manual_seed(9)
     towers = clip.Towers(MICRO_CLIP, tokenizer.learn(["a red apple"]))
     some = checker.Lessons(
@@ -115,37 +122,61 @@ def test_normalising_a_vae_changes_its_latents_and_not_its_pictures() -> None:
     assert white[..., 4:12, 4:12].mean(dim=(0, 2, 3)).abs().max() < 1e-3
 
 
-def test_the_preview_map_finds_a_linear_relation() -> None:
-    class Straight(torch.nn.Module):
-        """Stands for a VAE whose latents are the mean colours and their sum."""
-
-        def encode(self, pictures: torch.Tensor) -> Any:
-            colours = torch.nn.functional.avg_pool2d(pictures, 8)
-            mean = torch.cat([colours, colours.sum(dim=1, keepdim=True) ** 2], dim=1)
-            latents = type("Latents", (), {"mean": mean})
-            return type("Encoded", (), {"latent_dist": latents})
-
-    torch.manual_seed(8)
-    found = vae.latent_preview(Straight(), torch.rand(6, 3, 128, 128) * 2 - 1)
-    assert torch.tensor(found["weights"]).flatten().tolist() == pytest.approx(
-        [1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0], abs=1e-3
-    )
-    assert found["bias"] == pytest.approx([0, 0, 0], abs=1e-3)
+@pytest.fixture(scope="module")
+def small_shapes() -> Iterator[None]:
+    """Shards of eight pictures, shown twice."""
+    with pytest.MonkeyPatch.context() as patch:
+        square, doubled = pairs.Shape(128, 128, 8), pairs.Shape(256, 256, 2, 0.25, 500)
+        patch.setattr(pairs, "ROUND", (square, square, doubled))
+        patch.setattr(pairs, "VIEWS", 2)
+        patch.setattr(pairs, "SHARDS_IN_USE", 2)
+        yield
 
 
-def test_the_same_step_draws_the_same_lessons_and_another_step_others() -> None:
-    pairs = lessons()
-    first, again, other = pairs.draw(3, 8), pairs.draw(3, 8), pairs.draw(4, 8)
-    assert torch.equal(first[0], again[0])
-    assert first[1:] == again[1:]
-    assert first[1] != other[1]
+@pytest.mark.usefixtures("small_shapes")
+def test_the_same_step_draws_the_same_lessons_and_another_step_others(
+    gallery: Gallery, autoencoder: AutoencoderKL, tmp_path: Path
+) -> None:
+    first = pairs.Pairs(tmp_path / "first", gallery, autoencoder)
+    again = pairs.Pairs(tmp_path / "again", gallery, autoencoder)
+    one, same, other = first.draw(3, 8), again.draw(3, 8), first.draw(4, 8)
+    assert torch.equal(one.latents, same.latents)
+    assert one.texts == same.texts
+    assert one.texts != other.texts
 
 
-def test_what_is_needed_most_is_shown_most() -> None:
-    need = np.full(len(SUBJECTS), 0.01)
-    need[3] = 1.0
-    _, _, subjects = lessons().draw(0, 200, need)
-    assert subjects.count(3) > 150
+@pytest.mark.usefixtures("small_shapes")
+def test_what_is_needed_most_is_shown_most(gallery: Gallery, autoencoder: AutoencoderKL, tmp_path: Path) -> None:
+    lessons = pairs.Pairs(tmp_path, gallery, autoencoder)
+    there = lessons.draw(0, 1).subjects[0]
+    need = np.full(len(SUBJECTS), 0.001)
+    need[there] = 1.0
+    assert lessons.draw(0, 100, need).subjects.count(there) > 90
+
+
+@pytest.mark.usefixtures("small_shapes")
+def test_large_pictures_come_few_at_a_time_and_with_little_noise(
+    gallery: Gallery, autoencoder: AutoencoderKL, tmp_path: Path
+) -> None:
+    batch = pairs.Pairs(tmp_path, gallery, autoencoder).draw(2, 8)
+    assert batch.latents.shape == (2, 4, 32, 32)
+    assert batch.latest == 500
+
+
+@pytest.mark.usefixtures("small_shapes")
+def test_newer_pictures_take_the_place_of_older_ones() -> None:
+    square = pairs.ROUND[0]
+    assert list(pairs.in_use(square, 0, 8)) == [1, 2]
+    assert list(pairs.in_use(square, 6, 8)) == [3, 4]
+
+
+def test_the_decoder_learns_alone_and_latents_keep_their_meaning(gallery: Gallery, autoencoder: AutoencoderKL) -> None:
+    part = build("decoder", gallery, autoencoder)
+    assert isinstance(part, vae.DecoderPart)
+    before = {name: weight.clone() for name, weight in part.vae.state_dict().items()}
+    part.learn(0, 0.1)
+    changed = {name for name, weight in part.vae.state_dict().items() if not torch.equal(weight, before[name])}
+    assert {name.split(".")[0] for name in changed} == {"decoder", "post_quant_conv"}
 
 
 def test_a_subject_that_is_drawn_badly_is_shown_more_often(gallery: Gallery, autoencoder: AutoencoderKL) -> None:

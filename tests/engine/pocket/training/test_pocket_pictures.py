@@ -36,7 +36,24 @@ def test_a_package_of_another_version_or_licence_is_refused(tmp_path: Path, chan
 
 
 def test_only_licences_that_allow_sharing_the_weights_are_used() -> None:
-    assert {package.licence for package in data.PACKAGES} == {"Apache-2.0", "MIT"}
+    assert {package.licence for package in data.PACKAGES} == {"Apache-2.0", "CC-BY-4.0", "MIT"}
+
+
+def test_drawings_of_other_sets_in_an_older_work_folder_are_drawn_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+
+    def drawn(*_: object) -> dict[tuple[str, str], np.ndarray]:
+        made.append("drawn")
+        return {("1f34e", kind): SQUARE for kind in ("twemoji", "emojione")}
+
+    monkeypatch.setattr(render, "_render_vectors", drawn)
+    np.save(tmp_path / "unseen.npy", SQUARE[None])
+    (tmp_path / "unseen.json").write_text(json.dumps([["1f34e", "blob"]]))
+    first, again = render.open_unseen(tmp_path, tmp_path), render.open_unseen(tmp_path, tmp_path)
+    assert first.index == again.index == {("1f34e", "twemoji"): 0, ("1f34e", "emojione"): 1}
+    assert made == ["drawn"]
 
 
 def test_a_picture_lies_on_the_colour_it_is_given() -> None:
