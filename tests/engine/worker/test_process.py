@@ -21,6 +21,7 @@ from engine.wire import (
     LENGTH,
     Draw,
     FromWorker,
+    JobFailed,
     JobFinished,
     JobProgress,
     JobStarted,
@@ -86,13 +87,14 @@ async def test_a_worker_yields_to_the_bot_draws_ignores_an_interrupt_and_ends_on
 async def test_what_a_worker_proved_in_idle_time_is_there_when_it_is_started_again(
     models: Path, recipe: Recipe, request_for: Callable[..., Any]
 ) -> None:
-    four = Draw(request_for(replace(recipe, images=(ImageSeed(7),) * 4), previews=False))
+    drawn = replace(recipe, model="pocket", width=128, height=128, images=(ImageSeed(7),) * 4)
+    four = Draw(request_for(drawn, previews=False))
 
     async def largest_call(process: Process) -> int:
         assert process.stdin is not None
         process.stdin.write(frame(four))
         while not isinstance(message := await hear(process), JobFinished):
-            pass
+            assert not isinstance(message, JobFailed), message
         return message.facts.bucket
 
     async with asyncio.timeout(GUARD_S):
