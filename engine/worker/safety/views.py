@@ -22,15 +22,22 @@ def square_views(picture: Image.Image, side: int) -> list[Image.Image]:
     Args:
         picture: RGB, any shape.
         side: of the largest square that is looked at as a whole alone, in pixels: what the model draws natively. A
-            square picture up to that has one view; another has squares of its shorter side, or of this if that is less.
+            square picture up to that has one view; others have squares of their shorter side, and squares of this if
+            that is more.
     """
     short, long = sorted(picture.size)
-    tile = min(short, side)
-    if long == tile:
-        return [picture]
-    overlap = OVERLAP if tile == short else CLOSE_OVERLAP
-    corners = product(_starts(picture.height, tile, overlap), _starts(picture.width, tile, overlap))
-    return [_padded(picture), *(picture.crop((x, y, x + tile, y + tile)) for y, x in corners)]
+    views = [picture if short == long else _padded(picture)]
+    if short < long:
+        views += _tiles(picture, short, OVERLAP)
+    if short > side:
+        views += _tiles(picture, side, CLOSE_OVERLAP)
+    return views
+
+
+def _tiles(picture: Image.Image, side: int, overlap: float) -> list[Image.Image]:
+    """Return squares that cover a picture, each overlapping the next by that share at least."""
+    corners = product(_starts(picture.height, side, overlap), _starts(picture.width, side, overlap))
+    return [picture.crop((x, y, x + side, y + side)) for y, x in corners]
 
 
 def _starts(length: int, tile: int, overlap: float) -> list[int]:

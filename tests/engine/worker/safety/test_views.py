@@ -45,18 +45,28 @@ def test_a_square_up_to_the_native_side_is_one_view(side: int) -> None:
 @given(SIDES, SIDES, SIDES)
 def test_no_square_begins_further_from_the_next_than_the_overlap_allows(width: int, height: int, side: int) -> None:
     """So that whatever is small enough stands whole in one of them."""
-    tile = min(width, height, side)
-    picture = marked(width, height)
-    corners = {min(numbers(view)) for view in square_views(picture, side)[1:]}
-    columns = sorted({corner % width for corner in corners})
-    rows = sorted({corner // width for corner in corners})
-    gaps = [later - former for starts in (columns, rows) for former, later in pairwise(starts)]
-    overlap = OVERLAP if tile == min(width, height) else CLOSE_OVERLAP
-    assert all(0 < gap <= tile * (1 - overlap) + 1 for gap in gaps)
+    views = square_views(marked(width, height), side)[1:]
+    for tile in {view.width for view in views}:
+        overlap = OVERLAP if tile == min(width, height) else CLOSE_OVERLAP
+        corners = {min(numbers(view)) for view in views if view.width == tile}
+        columns = sorted({corner % width for corner in corners})
+        rows = sorted({corner // width for corner in corners})
+        gaps = [later - former for starts in (columns, rows) for former, later in pairwise(starts)]
+        assert all(0 < gap <= tile * (1 - overlap) + 1 for gap in gaps)
+
+
+def test_what_a_picture_is_seen_by_it_is_also_seen_by_made_larger() -> None:
+    """Each view of a picture is, made as much larger, a view of the larger picture."""
+    small, large = marked(96, 64), marked(96, 64).resize((192, 128), Image.Resampling.NEAREST)
+    halved = [
+        view.resize((view.width // 2, view.height // 2), Image.Resampling.NEAREST) for view in square_views(large, 64)
+    ]
+    assert {view.tobytes() for view in square_views(small, 64)} <= {view.tobytes() for view in halved}
 
 
 def test_a_picture_larger_than_the_model_draws_is_looked_at_in_parts_of_that_size_too() -> None:
     whole, *parts = square_views(marked(256, 256), 128)
     assert whole.size == (256, 256)
-    assert {part.size for part in parts} == {(128, 128)}
-    assert len(parts) == 9
+    assert [part.size for part in parts] == [(128, 128)] * 9
+    wide = square_views(marked(384, 256), 128)
+    assert [view.width for view in wide] == [384, *[256] * 3, *[128] * 15]
