@@ -39,11 +39,13 @@ class WideDecoding:
         return True
 
 
+@torch.no_grad()
 def decoded(vae: Any, latents: Tensor) -> Tensor:
     """Return the pixels of latents in the VAE's own number type."""
     return vae.decode(latents.to(vae.dtype) / vae.config.scaling_factor, return_dict=False)[0]  # type: ignore[no-any-return]
 
 
+@torch.no_grad()
 def decoded_wide(vae: Any, latents: Tensor) -> Tensor:
     """Return the pixels of latents as a copy of the VAE in float32 decodes them; the copy is gone afterwards.
 
