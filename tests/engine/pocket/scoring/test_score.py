@@ -12,12 +12,11 @@ import torch
 from PIL import Image
 
 from engine.pocket import WEIGHTS
-from engine.pocket.scoring import counting, drawing, guard, namer, prompts, score, variety
+from engine.pocket.scoring import counting, drawing, namer, prompts, score, variety
 from engine.pocket.scoring.__main__ import SENTENCES
 from engine.pocket.scoring.colours import HUES, background_colour, main_colour
 from engine.pocket.scoring.drawing import Asked
 from engine.pocket.training.subjects import SUBJECTS
-from engine.worker.safety.views import square_views
 
 
 def test_the_shipped_namer_names_every_subject_that_there_is() -> None:
@@ -96,16 +95,6 @@ def test_noise_that_is_turned_stays_as_strong_and_ends_at_the_other_noise() -> N
     assert half.shape == (1, 4, 24, 16)
     assert half.std() == pytest.approx(1, abs=0.1)
     assert torch.allclose(whole, drawing.noise(second, size), atol=1e-5)
-
-
-@pytest.mark.parametrize(("size", "count"), [((128, 128), 1), ((192, 128), 4), ((128, 192), 4), ((256, 256), 26)])
-def test_a_picture_of_any_shape_is_looked_at_as_the_gate_looks(size: tuple[int, int], count: int) -> None:
-    noise = np.random.default_rng(2).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
-    picture = Image.fromarray(noise)
-    seen = guard.views(picture)
-    assert len(seen) == count
-    for one, other in zip(seen, square_views(picture, drawing.SIDE), strict=True):
-        assert np.array_equal(np.asarray(one), np.asarray(other))
 
 
 def test_a_picture_is_made_square_by_its_edges() -> None:

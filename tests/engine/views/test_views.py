@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from engine.worker.safety.views import CLOSE_OVERLAP, OVERLAP, square_views
+from engine.views import CLOSE_OVERLAP, OVERLAP, square_views
 
 SIDES = st.integers(8, 200)
 
