@@ -25,7 +25,7 @@ GUARD_S = 600.0
         (["paint", "x"], "invalid choice: 'paint'"),
         (["draw"], "PROMPT"),
         (["draw", ""], "The prompt is empty"),
-        (["draw", "x" * 4000], "at most 1000"),
+        (["draw", "x" * 7000], "at most 6000"),
         (["draw", "apple", "--seed", "seven"], "must be a whole number, not 'seven'"),
         (["draw", "apple", "--seed", "-1"], "from 0 to 4294967295, not -1"),
         (["draw", "apple", "--seed", "4294967296"], "from 0 to 4294967295"),

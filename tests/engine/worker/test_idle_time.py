@@ -18,6 +18,7 @@ from engine.worker.channel import Inbox
 from engine.worker.device import Device
 from engine.worker.residency import Models
 from engine.worker.safety import Detector
+from tests.engine.stand_in_checker import any_checker
 
 GUARD_S = 600.0
 Draws = Callable[[str, int], Draw]
@@ -39,7 +40,7 @@ class Idle(Inbox):
 @pytest.fixture
 def models(make_catalog: Callable[..., Catalog], tiny_folder: Path, device: Device, floor: Detector) -> Models:
     """Loaded, with two rows at a time."""
-    models = Models(make_catalog(tiny_folder), device, floor)
+    models = Models(make_catalog(tiny_folder), device, floor, any_checker)
     models.get("tiny")
     return models
 

@@ -22,6 +22,7 @@ from engine.worker.pipelines import LoadedModel
 from engine.worker.proofs import RowRules
 from engine.worker.residency import Models
 from engine.worker.safety import Detector
+from tests.engine.stand_in_checker import any_checker
 
 SHAPE = RowShape(4, 8, 8, 77, 32)
 Rows = Callable[[Models, Recipe], tuple[int, ...]]
@@ -41,7 +42,7 @@ def make_models(
     def make(folder: Path = tiny_folder, own: Device = device, revision: str = "1") -> Models:
         (entry,) = make_catalog(folder).entries
         catalog = Catalog((replace(entry, info=replace(entry.info, revision=revision)),))
-        return Models(catalog, own, floor, proof_file=ProofFile(path))
+        return Models(catalog, own, floor, any_checker, proof_file=ProofFile(path))
 
     return make
 

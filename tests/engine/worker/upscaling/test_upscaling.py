@@ -14,7 +14,16 @@ import pytest
 import torch
 from PIL import Image
 
-from engine.api import BadInput, GenerationRequest, InputWithheld, Recipe, UnknownUpscaler, UpscalerUnavailable, Verdict
+from engine.api import (
+    BadInput,
+    Fault,
+    GenerationRequest,
+    InputWithheld,
+    Recipe,
+    UnknownUpscaler,
+    UpscalerUnavailable,
+    Verdict,
+)
 from engine.catalog import Catalog, Source
 from engine.catalog.models import with_upscalers
 from engine.catalog.upscaler_contents import inspect_upscaler
@@ -202,7 +211,7 @@ def test_numbers_that_are_none_are_withheld(
     save_file(tensors, tmp_path / "two.safetensors")
     worker.catalog = with_upscalers(with_all, [replace(networks[1], source=Source(tmp_path, file="two.safetensors"))])
     (result,) = worker.run(Draw(enlarge("two", 2)))[-1].images
-    assert (result.verdict, result.reason) == (Verdict.ERROR, "pixels: ValueError: the latents are not finite")
+    assert (result.verdict, result.fault) == (Verdict.ERROR, Fault.NOT_FINITE)
 
 
 def failure(worker: Any, request: GenerationRequest) -> str:
