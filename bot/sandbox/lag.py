@@ -9,7 +9,7 @@ import platform
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,15 +113,17 @@ async def _measure(options: LagOptions, settings: Settings, executors: Sequence[
             await _until_ready(app.engine, len(executors) if executors else WORKERS)
             async with _kept_busy(app.engine, crowd):
                 await _until_busy(app.engine, crowd)
-                return await _with_probe(probe, options, crowd)
+                return await _with_probe(probe, options, app.engine, crowd)
         finally:
             await env.shutdown()
 
 
-async def _with_probe(probe: LoopProbe, options: LagOptions, crowd: Crowd) -> Measured:
+async def _with_probe(probe: LoopProbe, options: LagOptions, engine: EngineClient, crowd: Crowd) -> Measured:
+    """Measure until everyone is answered and a picture was delivered: without one nothing was drawn meanwhile."""
     pictures, began_s, cpu_s = crowd.pictures, time.perf_counter(), time.process_time()
     probe.start()
     answers = await _arrivals(options, crowd)
+    await _until(engine, lambda: crowd.pictures > pictures)
     await probe.stop()
     return Measured(
         answers,
@@ -149,15 +151,16 @@ async def _arrivals(options: LagOptions, crowd: Crowd) -> list[Answer]:
 
 
 async def _until_ready(engine: EngineClient, workers: int) -> None:
-    while engine.status().workers < workers:
-        if trouble := engine.status().trouble:
-            raise SandboxUnavailable(trouble)
-        await asyncio.sleep(WATCH_EVERY_S)
+    await _until(engine, lambda: engine.status().workers >= workers)
 
 
 async def _until_busy(engine: EngineClient, crowd: Crowd) -> None:
     """Wait until jobs wait behind busy workers and there are pictures whose buttons can be pressed."""
-    while engine.status().queued < WAITING or not crowd.pictures:
+    await _until(engine, lambda: engine.status().queued >= WAITING and crowd.pictures > 0)
+
+
+async def _until(engine: EngineClient, holds: Callable[[], bool]) -> None:
+    while not holds():
         if trouble := engine.status().trouble:
             raise SandboxUnavailable(trouble)
         await asyncio.sleep(WATCH_EVERY_S)

@@ -1,4 +1,4 @@
-"""The command `models`: list, pull, check, add, merge and score what can be drawn with."""
+"""The command `models`: list, pull, check, add, merge and score what can be drawn with, and its safety gates."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from engine.command_line import DONE, FAILED
 from engine.hub import ADDON, PIPELINE, SAFETY_CHECKER, HubError, check, is_here, licence_of, missing, sources_of
 from engine.models.addons import UNKNOWN_LICENCE, add_addon, addon_line, check_again, pull_addon
 from engine.models.errors import ModelsError, check_new_id
+from engine.models.gate import add_gate_command, gate
 from engine.models.merge import add_merge_command, merge
 from engine.models.score import add_score_command, score
 from engine.models.transfer import bring
@@ -47,6 +48,7 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     one.add_argument("--variant", metavar="WORD", help='of the weights, e.g. "fp16"')
     add_merge_command(commands)
     add_score_command(commands)
+    add_gate_command(commands)
 
 
 def run(options: argparse.Namespace, settings: EngineSettings, out: TextIO, err: TextIO) -> int:
@@ -72,6 +74,8 @@ def run(options: argparse.Namespace, settings: EngineSettings, out: TextIO, err:
             return merge(options, settings, out, err)
         case "score":
             return score(options)
+        case "gate":
+            return gate(options, settings)
     catalog = load_catalog(settings.models_file, settings.models_dir)
     lines = [*map(_line, catalog.entries), *map(addon_line, catalog.addons), *map(upscaler_line, catalog.upscalers)]
     for line in lines:

@@ -98,7 +98,7 @@ def load_parts(entry: ModelEntry, device: Device, identify: Identify = identify)
     with LOADING:
         started = time.monotonic()
         try:
-            checkers = tuple(_read_checkers(entry, device, identify))
+            checkers = tuple(read_checkers(entry, device, identify))
             pipeline = load_pipeline(entry, device)
         except ProofFailed as error:
             raise ModelUnavailable(model, f"its safety checker cannot be trusted: {error}") from error
@@ -109,7 +109,12 @@ def load_parts(entry: ModelEntry, device: Device, identify: Identify = identify)
     return Parts(pipeline, checkers)
 
 
-def _read_checkers(entry: ModelEntry, device: Device, identify: Identify) -> Iterator[Checker]:
+def read_checkers(entry: ModelEntry, device: Device, identify: Identify = identify) -> Iterator[Checker]:
+    """Load a model's safety checker and those that its owner added; they are still to be proven.
+
+    Raises:
+        ProofFailed: one cannot be loaded, or is not what it has to be.
+    """
     yield read_checker(entry.safety_checker, device, identify(entry.safety_checker))
     for number, source in enumerate(entry.additional_checkers, 1):
         try:
