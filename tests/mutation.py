@@ -16,6 +16,7 @@ import argparse
 import ast
 import copy
 import hashlib
+import importlib
 import json
 import os
 import random
@@ -77,6 +78,13 @@ ROOMS = {
     ),
     "safety": Room(("engine/worker/safety",), (), ("tests/engine/worker/safety",)),
 }
+# What the slow tests load, besides our own.
+_HEAVY = (
+    "torch",
+    "onnxruntime",
+    "diffusers.pipelines.stable_diffusion.safety_checker",
+    "transformers.models.clip.image_processing_pil_clip",
+)
 # Slow, and measures no behaviour.
 _NOT_RUN = ("--deselect", "tests/engine/prompt_floor/test_time.py")
 
@@ -214,9 +222,17 @@ def try_out(mutant: Mutant, room: Room) -> str:
         tree = Path(folder)
         _link(tree, mutant.file, mutated(mutant))
         for name, tests in (("quick", room.quick), ("slow", room.slow)):
+            if name == "slow" and tests:
+                _import_once(*_HEAVY)
             if tests and (code := _run(tree, tests)) != 0:
                 return "time" if code < 0 else name
     return "nothing"
+
+
+def _import_once(*names: str) -> None:
+    """Import what every child needs before it is made; none of it is ours, so that a change is not missed."""
+    for name in names:
+        importlib.import_module(name)
 
 
 def _link(tree: Path, changed: str, source: str) -> None:
@@ -317,9 +333,7 @@ def main() -> None:
 
 
 def _try_all(wanted: Sequence[tuple[Mutant, Room]]) -> int:
-    import hypothesis  # noqa: F401 - imported once, before the children are made
-    import pytest  # noqa: F401
-
+    _import_once("hypothesis", "pytest")
     before, counts = _tried_before(), {"quick": 0, "slow": 0, "time": 0, "nothing": 0}
     unexplained = 0
     for mutant, room in wanted:
