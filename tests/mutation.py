@@ -88,6 +88,9 @@ _HEAVY = (
 # Slow, and measures no behaviour.
 _NOT_RUN = ("--deselect", "tests/engine/prompt_floor/test_time.py")
 
+# Fields of the syntax tree: annotations are not looked at while a program runs.
+_NEVER_RUN = ("annotation", "returns")
+
 _OTHER_COMPARISON: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE,
     ast.LtE: ast.Lt,
@@ -129,13 +132,15 @@ class Mutant:
 
 
 def changes(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    """Change a tree, one thing at a time, but no decorators; yields the line and what was changed, while it is."""
+    """Change a tree, one thing at a time, but no decorators and annotations; yields the line and what was changed, while it is."""
     tops = [top for node in ast.walk(tree) for top in getattr(node, "decorator_list", ())]
     decorators = {id(node) for top in tops for node in ast.walk(top)}
     for parent in ast.walk(tree):
         if id(parent) in decorators:
             continue
         for name, value in list(ast.iter_fields(parent)):
+            if name in _NEVER_RUN:
+                continue
             for place, node in enumerate(value) if isinstance(value, list) else [(None, value)]:
                 if not isinstance(node, ast.AST) or _is_docstring(parent, node):
                     continue

@@ -194,6 +194,23 @@ def test_an_embedding_that_is_not_a_finite_row_is_an_error(embedding: Tensor, ch
         checker.margins(embedding)
 
 
+class Forgetful(torch.nn.Module):
+    """A tower that says nothing of the last picture."""
+
+    def __init__(self, tower: torch.nn.Module) -> None:
+        super().__init__()
+        self.tower = tower
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
+        return tuple(each[:-1] for each in self.tower(pixels)[:2])
+
+
+def test_a_view_of_which_the_tower_says_nothing_is_an_error(checker: Checker) -> None:
+    checker.module.vision_model = Forgetful(checker.module.vision_model)
+    with pytest.raises(ValueError, match="1 embeddings came of 2 views"):
+        checker.look([noise(1), noise(2)])
+
+
 def test_a_checker_damaged_after_its_proof_is_an_error_of_the_gate(checker: Checker, floor: Detector) -> None:
     gate = SafetyGate(TimedDetector(floor), TimedDetector(checker), side=64)
     pixels = torch.rand(3, 64, 64, generator=torch.Generator().manual_seed(1)) * 2 - 1
