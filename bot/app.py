@@ -36,6 +36,22 @@ class DiscordUnavailable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Assurances:
+    """What the owner says of one start, and Easel cannot know.
+
+    Args:
+        adopt_empty_ledger: go on with the database as it is, although it is missing, empty, older or another one.
+        clock_is_right: this machine's clock is right, although it is far from the newest record.
+    """
+
+    adopt_empty_ledger: bool = False
+    clock_is_right: bool = False
+
+
+NONE_GIVEN = Assurances()
+
+
+@dataclass(frozen=True, slots=True)
 class App:
     """Everything that is open while the bot runs.
 
@@ -61,6 +77,7 @@ async def open_app(
     park: Park = unparked,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     executors: Sequence[Executor] | None = None,
+    assurances: Assurances = NONE_GIVEN,
 ) -> AsyncIterator[App]:
     """Open what the bot stands on. Its tasks inherit the caller's context, so open it outside any client.
 
@@ -69,6 +86,7 @@ async def open_app(
         park: around every wait for the engine.
         sleep: waits before a job is tried again, in seconds.
         executors: the engine's workers; None for those of the settings.
+        assurances: what the owner says of this start.
 
     Raises:
         SettingsError: the engine's settings are wrong.
@@ -76,7 +94,13 @@ async def open_app(
     """
     styles = load_styles(settings.config_dir, settings.data_dir)
     async with (
-        open_store(settings.data_dir, settings.default_limits(), previews=settings.servers.previews) as store,
+        open_store(
+            settings.data_dir,
+            settings.default_limits(),
+            previews=settings.servers.previews,
+            adopt=assurances.adopt_empty_ledger,
+            clock_is_right=assurances.clock_is_right,
+        ) as store,
         open_engine(engine_settings(settings), executors=executors) as engine,
         _tidying(store, settings.storage.retention_days),
     ):
@@ -98,18 +122,19 @@ def engine_settings(settings: Settings) -> EngineSettings:
         raise SettingsError(problems) from error
 
 
-async def run(settings: Settings) -> None:
+async def run(settings: Settings, assurances: Assurances = NONE_GIVEN) -> None:
     """Run the bot until SIGTERM or SIGINT. What is unfinished then is taken up at the next start.
 
     Raises:
         SettingsError: there is no token.
+        StorageError, CatalogError, StylesError: see `open_app`.
         discord.LoginFailure: Discord does not know the token.
         DiscordUnavailable: it cannot be reached, or would not let the bot start.
     """
     if settings.discord_token is None:
         raise SettingsError(["DISCORD_TOKEN is not set. Put the bot's token into the environment."])
     with stop_signals() as stop:
-        async with open_app(settings) as app, app.build_bot() as bot:
+        async with open_app(settings, assurances=assurances) as app, app.build_bot() as bot:
             await run_until(stop, _stay_online(bot, settings.discord_token.get_secret_value()))
 
 

@@ -1,4 +1,4 @@
-"""The owner hears of the engine's troubles in a direct message: once when one begins, once when all is well again."""
+"""The owner hears of troubles in a direct message: once when one begins, once when all is well again; and of news."""
 
 from __future__ import annotations
 
@@ -120,6 +120,17 @@ async def test_the_owner_hears_of_each_fault_of_a_review_once_and_when_pictures_
     assert told(owner) == [trouble, texts.ALL_WELL]
 
 
+async def test_the_owner_hears_once_of_files_that_moved_to_the_quarantine(world: World, owner: UserHandle) -> None:
+    stray = world.data_dir / "pictures" / "00" / ("0" * 64)
+    stray.parent.mkdir(parents=True)
+    stray.write_bytes(b"left by a stop")
+    await world.store.forget_pictures(86_400)
+    await after_looks(world, 3 * QUIET_LOOKS)
+    (news,) = told(owner)
+    assert "1 file that no record knows moved to" in news
+    assert news.replace("\\", "").count(str(world.data_dir / "quarantine")) == 1
+
+
 async def test_a_team_is_told_through_its_owner(world: World, owner: UserHandle) -> None:
     boss = world.env.create_user("boss")
     assert world.bot.application is not None
@@ -141,6 +152,10 @@ async def test_an_owner_who_takes_no_messages_is_a_line_in_the_log_and_the_bot_g
     assert [record.levelno for record in lines] == [logging.WARNING]
     assert "cuda0-0 is paused" in lines[0].getMessage()
     assert (await world.drawn()).attachments
+
+
+def test_any_amount_of_news_fits_a_message() -> None:
+    assert len(texts.news(["it moved " * 60] * 50)) <= MESSAGE_LENGTH
 
 
 def test_any_number_of_troubles_fits_a_message() -> None:
