@@ -9,6 +9,7 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import discord
@@ -28,6 +29,7 @@ from engine.settings import EngineSettings
 log = logging.getLogger(__name__)
 
 TIDY_EVERY_S = 6 * 3600.0
+SETTLE_EVERY_S = 15.0
 SECONDS_A_DAY = 86_400
 
 
@@ -102,7 +104,8 @@ async def open_app(
             clock_is_right=assurances.clock_is_right,
         ) as store,
         open_engine(engine_settings(settings), executors=executors) as engine,
-        _tidying(store, settings.storage.retention_days),
+        _every(TIDY_EVERY_S, partial(_tidy, store, settings.storage.retention_days * SECONDS_A_DAY)),
+        _every(SETTLE_EVERY_S, store.settle),
     ):
         yield App(store, engine, build(store, engine, styles=styles, park=park, sleep=sleep))
 
@@ -179,8 +182,8 @@ async def run_until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> Non
 
 
 @asynccontextmanager
-async def _tidying(store: Store, retention_days: int) -> AsyncIterator[None]:
-    task = asyncio.create_task(_tidy(store, retention_days * SECONDS_A_DAY))
+async def _every(seconds: float, work: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    task = asyncio.create_task(_repeat(seconds, work))
     try:
         yield
     finally:
@@ -189,12 +192,16 @@ async def _tidying(store: Store, retention_days: int) -> AsyncIterator[None]:
             await task
 
 
-async def _tidy(store: Store, retention_s: float) -> None:
+async def _repeat(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
     while True:
         try:
-            forgotten = await store.forget_pictures(retention_s)
-            if forgotten:
-                log.info("%d picture files were past their time and are gone", forgotten)
+            await work()
         except StorageError as error:
-            log.error("Old pictures could not be removed: %s", error)
-        await asyncio.sleep(TIDY_EVERY_S)
+            log.error("The ledger cannot be looked after: %s", error)
+        await asyncio.sleep(seconds)
+
+
+async def _tidy(store: Store, retention_s: float) -> None:
+    forgotten = await store.forget_pictures(retention_s)
+    if forgotten:
+        log.info("%d picture files were past their time and are gone", forgotten)

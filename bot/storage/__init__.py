@@ -14,7 +14,7 @@ from bot.policy import GuildPolicy, Limits
 from bot.records import Generation, JobState
 from bot.storage.check import check_ledger
 from bot.storage.database import Database, open_database
-from bot.storage.errors import IllegalMove, PressUnderWay, StorageError
+from bot.storage.errors import CannotSave, IllegalMove, PressUnderWay, StorageError
 from bot.storage.files import QUARANTINE_FOLDER_NAME
 from bot.storage.folder import held_folder
 from bot.storage.guilds import Guilds
@@ -27,6 +27,7 @@ from bot.storage.times import clock_doubt
 from engine.api import Finished, InputWithheld, Trouble
 
 __all__ = [
+    "CannotSave",
     "Check",
     "Guilds",
     "IllegalMove",
@@ -70,6 +71,7 @@ class Store:
 
     async def accept(self, jobs: Sequence[NewJob], check: Check) -> tuple[Generation, ...]:
         """Keep what was handed in with jobs, files first, then record them as `Jobs.accept` does."""
+        await self.settle()
         async with self.inputs.keeping({sha256: data for job in jobs for sha256, data in job.uploads.items()}):
             return await self.jobs.accept(jobs, check)
 
@@ -84,6 +86,11 @@ class Store:
             # Never earlier than what is recorded already: a clock that is behind would make new pictures old ones.
             made_at = max(self._clock(), self._database.clock_at or 0.0)
             return await self.jobs.finish(job_id, result, made_at)
+
+    async def settle(self) -> None:
+        """Record the ends of jobs that could not be recorded when they came, and free what these started from."""
+        for generation in await self.jobs.settle():
+            await self.drop_inputs(generation)
 
     async def read_start(self, sha256: str) -> bytes | None:
         """Return a file to start from: one that was handed in, or a reviewed picture. None if it is gone."""
@@ -149,8 +156,9 @@ class Store:
 
     def troubles(self) -> tuple[Trouble, ...]:
         """Return what the owner has to see to; empty when all is well."""
-        doubt = self._clock_doubt()
-        return (Trouble("clock", doubt),) if doubt else ()
+        full = self._database.trouble or self.pictures.shelf.trouble or self.inputs.shelf.trouble
+        sentences = {"disk": full and f"{full} Until then nothing can be drawn.", "clock": self._clock_doubt()}
+        return tuple(Trouble(about, sentence) for about, sentence in sentences.items() if sentence)
 
     def take_news(self) -> tuple[str, ...]:
         """Return what has happened that the owner was not told yet, and forget it."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import aiosqlite
 
-from bot.storage.errors import sqlite_errors
+from bot.storage.errors import CannotSave, sqlite_errors
 from bot.storage.mark import Mark, write_mark
 from bot.storage.schema import BUSY_TIMEOUT_S, DATABASE_NAME, migrate
 
@@ -75,6 +75,8 @@ class Database:
         self._clock = clock
         self._clock_at: float | None = None
         self._lock = asyncio.Lock()
+        self.trouble = ""
+        """Why the last change could not be saved; empty if it could."""
 
     @property
     def clock_at(self) -> float | None:
@@ -88,10 +90,15 @@ class Database:
     async def write(self) -> AsyncIterator[Transaction]:
         """Open a transaction that commits at the end of the block and rolls back if the block raises."""
         async with self._lock:
-            async with self._begun("BEGIN IMMEDIATE") as transaction:
-                yield transaction
-                row = await transaction.one(_COUNT, {"now": self._clock(), "ahead": MOST_AHEAD_S})
-                assert row is not None
+            try:
+                async with self._begun("BEGIN IMMEDIATE") as transaction:
+                    yield transaction
+                    row = await transaction.one(_COUNT, {"now": self._clock(), "ahead": MOST_AHEAD_S})
+                    assert row is not None
+            except CannotSave as error:
+                self.trouble = str(error)
+                raise
+            self.trouble = ""
             self._note(row)
 
     @asynccontextmanager

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
-from bot.storage.errors import StorageError
+from bot.storage.errors import CannotSave
 
 QUARANTINE_FOLDER_NAME = "quarantine"
 UNFINISHED_FOLDER_NAME = "unfinished"
@@ -34,6 +34,8 @@ class Files:
     def __init__(self, data_dir: Path, name: str) -> None:
         self._folder = data_dir / name
         self._quarantine = data_dir / QUARANTINE_FOLDER_NAME / name
+        self.trouble = ""
+        """Why the last file could not be written; empty if it could."""
 
     def path(self, sha256: str) -> Path:
         """Return where the file of that hash is, or would be."""
@@ -55,23 +57,28 @@ class Files:
             written: gets the path of each file that was not there, also if a later one cannot be written.
 
         Raises:
-            StorageError: a file cannot be written.
+            CannotSave: a file cannot be written.
         """
-        with self._faults():
-            await asyncio.to_thread(self._write_all, contents, written)
+        try:
+            with self._faults():
+                await asyncio.to_thread(self._write_all, contents, written)
+        except CannotSave as error:
+            self.trouble = str(error)
+            raise
+        self.trouble = ""
 
     async def remove(self, paths: Iterable[Path]) -> None:
-        """Remove files. Raises StorageError."""
+        """Remove files. Raises CannotSave."""
         with self._faults():
             await asyncio.to_thread(_remove_all, tuple(paths))
 
     async def set_aside(self, paths: Iterable[Path]) -> None:
-        """Move files to the quarantine, where nothing is ever removed or written over. Raises StorageError."""
+        """Move files to the quarantine, where nothing is ever removed or written over. Raises CannotSave."""
         with self._faults():
             await asyncio.to_thread(self._set_aside, tuple(paths))
 
     async def remove_unfinished(self) -> None:
-        """Remove what a stop left of files that were being written; they have no names yet. Raises StorageError."""
+        """Remove what a stop left of files that were being written; they have no names yet. Raises CannotSave."""
         with self._faults():
             await asyncio.to_thread(_remove_all, tuple((self._folder / UNFINISHED_FOLDER_NAME).glob("*")))
 
@@ -117,7 +124,7 @@ class Files:
         try:
             yield
         except OSError as error:
-            raise StorageError(
+            raise CannotSave(
                 f"The folder {self._folder} cannot be changed ({error.strerror}). "
                 "Check its permissions and for free disk space."
             ) from error

@@ -32,6 +32,11 @@ class Shelf:
         self._column = column
         self._lock = asyncio.Lock()
 
+    @property
+    def trouble(self) -> str:
+        """Why the last file could not be written; empty if it could."""
+        return self._files.trouble
+
     @asynccontextmanager
     async def keeping(self, contents: Mapping[str, bytes]) -> AsyncIterator[None]:
         """Write files by their SHA-256; inside the block, the caller commits the rows that name them.

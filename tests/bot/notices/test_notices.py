@@ -11,6 +11,7 @@ import pytest
 from bot.notices import LOOK_EVERY_S
 from bot.texts import MESSAGE_LENGTH
 from bot.texts import notices as texts
+from bot.texts import refusals as texts_for_members
 from bot.usecases.watch import CALM_LOOKS, QUIET_LOOKS
 from engine.api import Fault, ModelUnavailable, Trouble
 from engine.executors.fake import Plan
@@ -129,6 +130,26 @@ async def test_the_owner_hears_once_of_files_that_moved_to_the_quarantine(world:
     (news,) = told(owner)
     assert "1 file that no record knows moved to" in news
     assert news.replace("\\", "").count(str(world.data_dir / "quarantine")) == 1
+
+
+async def test_member_and_owner_hear_that_nothing_can_be_saved_and_the_owner_when_it_can(
+    world: World, owner: UserHandle
+) -> None:
+    world.faults_are_expected = True
+    pictures = world.data_dir / "pictures"
+    pictures.write_text("a file where the folder should be")
+    asked = await world.imagine()
+    await world.settled(asked)
+    assert asked.response is not None
+    assert texts_for_members.NOT_KEPT in asked.response.content
+    await after_looks(world)
+    (trouble,) = told(owner)
+    assert "Check its permissions and for free disk space" in trouble
+
+    pictures.unlink()
+    assert (await world.drawn()).attachments
+    await after_looks(world, 3 * CALM_LOOKS)
+    assert told(owner) == [trouble, texts.ALL_WELL]
 
 
 async def test_a_team_is_told_through_its_owner(world: World, owner: UserHandle) -> None:
