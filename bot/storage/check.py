@@ -9,11 +9,11 @@ from pathlib import Path
 
 from bot.storage.copies import kept_copies
 from bot.storage.errors import StorageError, sqlite_errors
-from bot.storage.files import QUARANTINE_FOLDER_NAME, files_in
+from bot.storage.files import QUARANTINE_FOLDER_NAME, files_in, set_aside
 from bot.storage.inputs import INPUTS_FOLDER_NAME
 from bot.storage.mark import MARK_NAME, Mark, read_mark
 from bot.storage.pictures import FOLDER_NAME
-from bot.storage.schema import BUSY_TIMEOUT_S, DATABASE_NAME
+from bot.storage.schema import BESIDE, BUSY_TIMEOUT_S, DATABASE_NAME
 from engine.api import MAX_IMAGES
 
 LEFT_BY_A_STOP = MAX_IMAGES + 1 + 2
@@ -54,7 +54,10 @@ def check_ledger(data_dir: Path, *, adopt: bool = False) -> str | None:
         StorageError: it is damaged or locked.
     """
     doubt = _doubt(data_dir)
-    if doubt is None or adopt:
+    if doubt is None:
+        return None
+    if adopt:
+        _spare_the_log(data_dir)
         return doubt
     copies = kept_copies(data_dir)
     last = f"; the last copy from before a migration is {copies[-1]}" if copies else ""
@@ -64,6 +67,22 @@ def check_ledger(data_dir: Path, *, adopt: bool = False) -> str | None:
         "start once with: easel run --adopt-empty-ledger. Then files that it does not know move to "
         f"{data_dir / QUARANTINE_FOLDER_NAME}, and what servers have decided, blocked words too, is what it says."
     )
+
+
+def _spare_the_log(data_dir: Path) -> None:
+    """Keep what is left of a database that is gone: SQLite would throw its write-ahead log away."""
+    path = data_dir / DATABASE_NAME
+    if path.exists() and path.stat().st_size:
+        return
+    try:
+        for ending in BESIDE:
+            left = path.with_name(f"{path.name}{ending}")
+            if left.exists():
+                set_aside(data_dir, left)
+    except OSError as error:
+        raise StorageError(
+            f"The folder {data_dir} cannot be changed ({error.strerror}). Check its permissions and free disk space."
+        ) from error
 
 
 def _doubt(data_dir: Path) -> str | None:
@@ -98,6 +117,11 @@ def _traces(data_dir: Path, files: int) -> str:
     return ""
 
 
+def _has_log(path: Path) -> bool:
+    log = path.with_name(f"{path.name}-wal")
+    return log.exists() and log.stat().st_size > 0
+
+
 def _read(path: Path) -> _Known | None:
     """Read what a database says of itself, without changing it. None if there is none, or nothing in it."""
     if not path.exists() or not path.stat().st_size:
@@ -106,6 +130,13 @@ def _read(path: Path) -> _Known | None:
         sqlite_errors(path),
         closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S)) as connection,
     ):
+        # Left by a stop; or an older database was put beside it, with which a quick_check finds nothing wrong.
+        if _has_log(path) and (said := connection.execute("PRAGMA integrity_check(1)").fetchone()[0]) != "ok":
+            raise StorageError(
+                f"The database {path} is damaged, or is not the one that its log {path.name}-wal belongs to ({said}). "
+                f"Nothing was changed. If you have put it there, move {path.name}-wal and {path.name}-shm away, or "
+                "else restore it."
+            )
         tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         if "jobs" not in tables:
             return None

@@ -23,6 +23,16 @@ def files_in(folder: Path) -> set[Path]:
     return set(folder.glob("??/*"))
 
 
+def set_aside(data_dir: Path, path: Path) -> None:
+    """Move a file of the data folder to the quarantine, where nothing is removed or written over. Raises OSError."""
+    place = data_dir / QUARANTINE_FOLDER_NAME / path.relative_to(data_dir)
+    for folder in reversed(place.parents):
+        if folder.is_relative_to(data_dir / QUARANTINE_FOLDER_NAME):
+            folder.mkdir(mode=0o700, exist_ok=True)
+    names = (place.name if number == 0 else f"{place.name}.{number}" for number in count())
+    shutil.move(path, next(free for name in names if not (free := place.with_name(name)).exists()))
+
+
 class Files:
     """Writes, reads and removes the files of one folder; knows nothing of the rows that name them.
 
@@ -33,7 +43,7 @@ class Files:
 
     def __init__(self, data_dir: Path, name: str) -> None:
         self._folder = data_dir / name
-        self._quarantine = data_dir / QUARANTINE_FOLDER_NAME / name
+        self._data_dir = data_dir
         self.trouble = ""
         """Why the last file could not be written; empty if it could."""
 
@@ -75,7 +85,8 @@ class Files:
     async def set_aside(self, paths: Iterable[Path]) -> None:
         """Move files to the quarantine, where nothing is ever removed or written over. Raises CannotSave."""
         with self._faults():
-            await asyncio.to_thread(self._set_aside, tuple(paths))
+            for path in paths:
+                await asyncio.to_thread(set_aside, self._data_dir, path)
 
     async def remove_unfinished(self) -> None:
         """Remove what a stop left of files that were being written; they have no names yet. Raises CannotSave."""
@@ -109,15 +120,6 @@ class Files:
             os.unlink(name)
             raise
         _sync(path.parent)
-
-    def _set_aside(self, paths: Iterable[Path]) -> None:
-        for path in paths:
-            folder = self._quarantine / path.parent.name
-            for each in (self._quarantine.parent, self._quarantine, folder):
-                each.mkdir(mode=0o700, exist_ok=True)
-            endings = ("" if number == 0 else f".{number}" for number in count())
-            free = next(place for ending in endings if not (place := folder / f"{path.name}{ending}").exists())
-            shutil.move(path, free)
 
     @contextmanager
     def _faults(self) -> Iterator[None]:

@@ -180,6 +180,33 @@ async def test_an_owner_who_has_no_other_database_goes_on_and_no_picture_is_lost
     assert ledger.store.take_news() == ()
 
 
+async def test_what_a_lost_database_left_in_its_log_is_kept(ledger: Ledger, tmp_path: Path) -> None:
+    await block(ledger, "clown")
+    log = (ledger.data_dir / f"{DATABASE_NAME}-wal").read_bytes()
+    await ledger.close()
+    (ledger.data_dir / DATABASE_NAME).unlink()
+    (ledger.data_dir / f"{DATABASE_NAME}-wal").write_bytes(log)
+    await ledger.open(adopt=True)
+    assert (ledger.data_dir / "quarantine" / f"{DATABASE_NAME}-wal").read_bytes() == log
+
+
+async def test_an_older_database_beside_the_log_of_another_stops_the_start(ledger: Ledger, tmp_path: Path) -> None:
+    await ledger.close()
+    take_database(ledger, tmp_path / "older")
+    await ledger.open()
+    for number in range(100):
+        await ledger.finished([f"new {number}"])
+    await ledger.reopen()  # closing writes the log into the database
+    await ledger.finished(["newest"])
+    log = (ledger.data_dir / f"{DATABASE_NAME}-wal").read_bytes()  # as a kill leaves it
+    await ledger.close()
+    shutil.copy(tmp_path / "older", ledger.data_dir / DATABASE_NAME)
+    (ledger.data_dir / f"{DATABASE_NAME}-wal").write_bytes(log)
+    with pytest.raises(StorageError, match=r"is not the one that its log .* belongs to .* move easel\.sqlite3-wal"):
+        await ledger.open()
+    assert len(ledger.files()) == 101
+
+
 async def test_a_stop_at_any_moment_is_no_reason_to_doubt_the_database(ledger: Ledger) -> None:
     await ledger.running()
     changes = read_mark(ledger.data_dir)
