@@ -1,4 +1,4 @@
-"""Tell the bot's owner, in a direct message, when the engine gets into trouble and when it is out of it again."""
+"""Tell the bot's owner, in a direct message, of trouble, of its end, and of what happened to the files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from discord.ext import tasks
 from bot import replies
 from bot.replies import NO_MENTIONS, NOT_TAKEN
 from bot.texts import notices as texts
-from bot.usecases.watch import TroubleBegan, Watch
+from bot.usecases.watch import News, TroubleBegan, Watch
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +43,8 @@ class OwnerNotices:
             match self._watch.look():
                 case TroubleBegan(sentences):
                     await self._tell(texts.trouble(sentences))
+                case News(sentences):
+                    await self._tell(texts.news(sentences))
                 case None:
                     pass
                 case _:

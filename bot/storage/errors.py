@@ -14,6 +14,10 @@ class StorageError(Exception):
     """The ledger or the picture store cannot be used. `str()` is one sentence that says what to do."""
 
 
+class CannotSave(StorageError):
+    """The disk is full, or cannot be written. Nothing was changed."""
+
+
 class IllegalMove(StorageError):
     """A job cannot go from the state it is in to the one asked for.
 
@@ -44,18 +48,19 @@ def sqlite_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise StorageError(_sentence(path, error)) from error
+        raise _storage_error(path, error) from error
 
 
-def _sentence(path: Path, error: sqlite3.Error) -> str:
+def _storage_error(path: Path, error: sqlite3.Error) -> StorageError:
     text = str(error)
     match getattr(error, "sqlite_errorname", "").split("_")[1:2]:
         case ["BUSY" | "LOCKED"]:
-            return f"The database {path} is in use by another program. Stop the other program, then try again."
+            sentence = f"The database {path} is in use by another program. Stop the other program, then try again."
+            return StorageError(sentence)
         case ["CORRUPT" | "NOTADB"]:
-            return f"The database {path} is damaged ({text}). Restore it from a backup, or move it away to start anew."
+            return StorageError(f"The database {path} is damaged ({text}). Restore it from a backup.")
         case ["CANTOPEN" | "READONLY" | "PERM" | "AUTH"]:
-            return f"The database {path} cannot be written ({text}). Check the folder's permissions."
+            return CannotSave(f"The database {path} cannot be written ({text}). Check the folder's permissions.")
         case ["FULL" | "IOERR"]:
-            return f"The database {path} could not be saved ({text}). Check for free disk space."
-    return f"The database {path} refused a change ({text})."
+            return CannotSave(f"The database {path} could not be saved ({text}). Check for free disk space.")
+    return StorageError(f"The database {path} refused a change ({text}).")

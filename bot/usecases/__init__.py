@@ -76,5 +76,5 @@ def build(
         deliver=Deliver(store, engine, draw),
         admin=Admin(store, engine, clock),
         quota=Quota(store, clock),
-        watch=Watch(engine),
+        watch=Watch(engine, store),
     )
