@@ -18,8 +18,17 @@ from torch import Tensor
 from engine.api import Fault, Verdict
 from engine.catalog import Source
 from engine.worker.device import Device
-from engine.worker.safety import Detector, Finding, Identity, ProofFailed, SafetyGate, TimedDetector, load_checker
-from engine.worker.safety.checker import Checker, prove_by_planting
+from engine.worker.safety import (
+    Detector,
+    Finding,
+    Identity,
+    ProofFailed,
+    SafetyGate,
+    TimedDetector,
+    load_checker,
+    prove_checker,
+)
+from engine.worker.safety.checker import Checker
 from engine.worker.safety.floor import PROOF
 
 Edit = Callable[[Callable[[dict[str, Tensor]], Any]], Path]
@@ -175,7 +184,7 @@ def test_a_checker_that_always_says_the_same_fails_its_proof(always: bool, reaso
             return torch.full((len(embeddings), 1), 1.0 if always else -1.0)
 
     with pytest.raises(ProofFailed, match=reason):
-        prove_by_planting(Constant(checker._model, checker._processor, checker._expected))
+        prove_checker(Constant(checker._model, checker._processor, checker._expected))
 
 
 @pytest.mark.parametrize(
