@@ -227,6 +227,7 @@ REPLIES: Mapping[type[BaseException], Callable[[Any], str]] = {
     api.EngineStopped: lambda e: refusal_texts.ENGINE_STOPPED,
     api.WorkerDied: lambda e: refusal_texts.WORKER_DIED,
     api.WorkerReplaced: lambda e: refusal_texts.WORKER_DIED,
+    api.EndsWorkers: lambda e: refusal_texts.ENDS_WORKERS,
     api.GenerationFailed: lambda e: refusal_texts.GENERATION_FAILED,
     api.InputWithheld: lambda e: input_texts.INPUT_BLOCKED,
     api.InputNotJudged: lambda e: fault_texts.input_not_judged(e.fault),

@@ -8,6 +8,7 @@ from engine.api import (
     BadInput,
     BadPrompt,
     DeadlinePassed,
+    EndsWorkers,
     EngineError,
     EngineStopped,
     Fault,
@@ -56,6 +57,7 @@ ONE_OF_EACH: list[EngineError] = [
     EngineStopped(),
     WorkerDied("cpu-0"),
     WorkerReplaced("cpu-0"),
+    EndsWorkers(3),
     GenerationFailed("out of memory"),
     DeadlinePassed(),
 ]
