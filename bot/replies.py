@@ -229,6 +229,7 @@ REPLIES: Mapping[type[BaseException], Callable[[Any], str]] = {
     api.WorkerReplaced: lambda e: refusal_texts.WORKER_DIED,
     api.EndsWorkers: lambda e: refusal_texts.ENDS_WORKERS,
     api.GenerationFailed: lambda e: refusal_texts.GENERATION_FAILED,
+    api.OutOfMemory: lambda e: refusal_texts.OUT_OF_MEMORY,
     api.InputWithheld: lambda e: input_texts.INPUT_BLOCKED,
     api.InputNotJudged: lambda e: fault_texts.input_not_judged(e.fault),
     api.DeadlinePassed: lambda e: refusal_texts.DEADLINE_PASSED,

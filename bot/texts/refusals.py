@@ -88,6 +88,9 @@ ENDS_WORKERS = (
 )
 WORKER_DIED = "The drawing engine stopped more than once while drawing this. Please try again."
 GENERATION_FAILED = "Something broke while drawing this. It was not your prompt; please try again."
+OUT_OF_MEMORY = (
+    "There was not enough memory to draw this. Try a smaller size or fewer pictures; the bot's owner hears of it."
+)
 DEADLINE_PASSED = "This waited too long in the queue and was given up. Please try again when it is quieter."
 
 

@@ -25,6 +25,7 @@
         ├── WorkerReplaced
         ├── EndsWorkers
         ├── GenerationFailed
+        ├── OutOfMemory
         ├── InputWithheld
         ├── InputNotJudged
         └── DeadlinePassed
@@ -357,6 +358,17 @@ class GenerationFailed(JobFailed):
 
     def sentence(self) -> str:
         return f"Drawing failed: {self.reason}."
+
+
+@dataclass(eq=False)
+class OutOfMemory(JobFailed):
+    """The job did not fit into the worker's memory, or card, by itself. `reason` is for logs and operators."""
+
+    code = "out_of_memory"
+    reason: str
+
+    def sentence(self) -> str:
+        return f"There was not enough memory for this; a smaller size or fewer pictures may fit ({self.reason})."
 
 
 @dataclass(eq=False)

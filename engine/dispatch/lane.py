@@ -16,6 +16,7 @@ from engine.api import (
     GenerationFailed,
     InputNotJudged,
     ModelUnavailable,
+    OutOfMemory,
     Progress,
     SafetyUnavailable,
     Started,
@@ -24,7 +25,7 @@ from engine.api import (
     error_from_data,
 )
 from engine.dispatch.calibration import Calibration
-from engine.dispatch.faults import Faults
+from engine.dispatch.faults import OUT_OF_MEMORY, Faults
 from engine.dispatch.health import Health, WorkerState
 from engine.dispatch.jobs import ROWS_AN_IMAGE, EngineJob, Group
 from engine.dispatch.rate import Meter
@@ -305,6 +306,8 @@ class Lane:
             self.health.model_failed(job.model, error.reason, _now_s())
         if isinstance(error, InputNotJudged):
             self._faults.met(self.name, job, error.fault, error.reason)
+        if isinstance(error, OutOfMemory):
+            self._faults.met(self.name, job, OUT_OF_MEMORY, error.reason)
         self._end(job, Failed(error))
 
     def _end(self, job: EngineJob, event: Event) -> None:

@@ -8,6 +8,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import discord as library
@@ -16,6 +17,7 @@ import pytest
 from bot.app import open_app, run, stay_online
 from bot.settings import Settings, load_settings
 from engine.executors.fake import FakeExecutor
+from tests.discord.gateway import Gateway
 from tests.discord.server import TOKEN, FakeDiscord
 from tests.discord.state import PATIENCE_S
 from tests.discord.values import Member
@@ -32,6 +34,10 @@ def ann(discord: FakeDiscord) -> Member:
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return load_settings({"EASEL_DATA_DIR": str(tmp_path), "DISCORD_TOKEN": TOKEN})
+
+
+def has_identified(times: int, gateway: Gateway) -> bool:
+    return gateway.identified >= times
 
 
 @asynccontextmanager
@@ -153,7 +159,7 @@ async def test_ten_sigterms_in_a_row_during_one_long_job_and_it_is_delivered_in_
         for number in range(10):
             worker.hold(at_step=2)
             running = asyncio.create_task(run(settings, [worker]))
-            await discord.gateway.until(lambda it, number=number: it.identified > number)
+            await discord.gateway.until(partial(has_identified, number + 1))
             if number == 0:
                 asked = await discord.command(ann, "imagine", prompt="a red apple")
             await worker.held()

@@ -20,6 +20,7 @@ from engine.api import (
     LoraUnavailable,
     ModelUnavailable,
     NotHereYet,
+    OutOfMemory,
     OutOfRange,
     SafetyUnavailable,
     TooBusy,
@@ -58,6 +59,7 @@ ONE_OF_EACH: list[EngineError] = [
     WorkerDied("cpu-0"),
     WorkerReplaced("cpu-0"),
     EndsWorkers(3),
+    OutOfMemory("RuntimeError: no more"),
     GenerationFailed("out of memory"),
     DeadlinePassed(),
 ]
