@@ -19,6 +19,7 @@ async def test_killing_bot_and_workers_loses_nothing_and_poison_jobs_take_nobody
     await chaos.run()
     await chaos.check()
     assert set(chaos.killed) == {"bot", "worker"}
+    assert chaos.poisoned > 0
 
 
 @pytest.mark.chaos
