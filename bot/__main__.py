@@ -22,7 +22,7 @@ from bot.storage import StorageError, check_ledger, held_folder, migrate
 from bot.styles import StylesError, load_styles
 from engine.__main__ import main as engine_main
 from engine.catalog import CatalogError, load_catalog
-from engine.command_line import DONE, FAILED, INTERRUPTED, WRONG_INPUT, Parser, above_zero, whole_from_one
+from engine.command_line import DONE, INTERRUPTED, WRONG_INPUT, Parser, above_zero, whole_from_one
 
 T = TypeVar("T")
 
@@ -45,9 +45,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except WRONG as error:
         print(_sentence(error), file=sys.stderr)
         return WRONG_INPUT
-    except app.DiscordUnavailable as error:
-        print(error, file=sys.stderr)
-        return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
     except SystemExit as stop:

@@ -31,10 +31,10 @@ log = logging.getLogger(__name__)
 TIDY_EVERY_S = 6 * 3600.0
 SETTLE_EVERY_S = 15.0
 SECONDS_A_DAY = 86_400
-
-
-class DiscordUnavailable(Exception):
-    """The bot could not start with Discord; the message says what to do."""
+FIRST_PAUSE_S = 1.0
+LONGEST_PAUSE_S = 300.0
+TOKEN_REFUSED = 4004
+"""With which the gateway closes a connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,32 +125,65 @@ def engine_settings(settings: Settings) -> EngineSettings:
         raise SettingsError(problems) from error
 
 
-async def run(settings: Settings, assurances: Assurances = NONE_GIVEN) -> None:
+async def run(
+    settings: Settings, assurances: Assurances = NONE_GIVEN, executors: Sequence[Executor] | None = None
+) -> None:
     """Run the bot until SIGTERM or SIGINT. What is unfinished then is taken up at the next start.
+
+    Args:
+        settings: what the owner decided.
+        assurances: what the owner says of this start.
+        executors: the engine's workers; None for those of the settings.
 
     Raises:
         SettingsError: there is no token.
         StorageError, CatalogError, StylesError: see `open_app`.
         discord.LoginFailure: Discord does not know the token.
-        DiscordUnavailable: it cannot be reached, or would not let the bot start.
     """
     if settings.discord_token is None:
         raise SettingsError(["DISCORD_TOKEN is not set. Put the bot's token into the environment."])
-    with stop_signals() as stop:
-        async with open_app(settings, assurances=assurances) as app, app.build_bot() as bot:
-            await run_until(stop, _stay_online(bot, settings.discord_token.get_secret_value()))
+    with hangups_ignored(), stop_signals() as stop:
+        async with open_app(settings, executors=executors, assurances=assurances) as app:
+            await run_until(stop, stay_online(app.build_bot, settings.discord_token.get_secret_value()))
 
 
-async def _stay_online(bot: EaselBot, token: str) -> None:
+async def stay_online(
+    build_bot: Callable[[], EaselBot], token: str, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+) -> None:
+    """Keep a bot connected, however long Discord cannot be reached, until this is cancelled.
+
+    Args:
+        build_bot: makes a client for each try.
+        token: of the bot.
+        sleep: waits before the next try, in seconds: longer each time until a bot was online.
+
+    Raises:
+        discord.LoginFailure: Discord does not know the token.
+    """
+    pause_s = FIRST_PAUSE_S
+    while True:
+        async with build_bot() as bot:
+            try:
+                await bot.start(token)  # once it is online, discord.py connects again by itself
+                why = "it closed the connection"
+            except (*NOT_TAKEN, discord.GatewayNotFound, discord.ConnectionClosed) as error:
+                if isinstance(error, discord.ConnectionClosed) and error.code == TOKEN_REFUSED:
+                    raise discord.LoginFailure(str(error)) from error
+                why = str(error) or type(error).__name__
+            pause_s = FIRST_PAUSE_S if bot.is_ready() else pause_s
+        log.warning("Discord does not let the bot in (%s). The next try is in %g s.", why, pause_s)
+        await sleep(pause_s)
+        pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+
+@contextlib.contextmanager
+def hangups_ignored() -> Iterator[None]:
+    """Live on when the terminal is closed, which sends SIGHUP; so do the processes that are made meanwhile."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        # Once the bot is online, discord.py connects again by itself.
-        await bot.start(token)
-    except discord.HTTPException as error:
-        raise DiscordUnavailable(f"Discord would not let the bot start ({error}). Try again in a minute.") from error
-    except NOT_TAKEN as error:
-        raise DiscordUnavailable(
-            f"Discord cannot be reached ({error}). Check this machine's network, then try again."
-        ) from error
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 @contextlib.contextmanager

@@ -101,7 +101,7 @@ class Generation:
         place: where.
         message_id: message that shows the job, once there is one.
         state: where the job is.
-        attempts: times a worker began it.
+        attempts: times a worker began it, without those that were stopped or replaced through no fault of the job.
         accepted_at: seconds since the epoch; kept over attempts.
         parent_id, parent_index: generation and picture it was made from.
         press: names the button or form that asked for it; None for a command.

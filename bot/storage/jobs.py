@@ -102,12 +102,28 @@ class Jobs:
         """Record that the job is to be submitted again: accepted | running -> accepted. Raises IllegalMove.
 
         Args:
-            attempts: added to its own: 1 for one that ended before a worker began it, -1 for one that does not count.
+            attempts: added to its own: 1 for one that ended before a worker began it.
         """
         async with self._database.write() as transaction:
             await _move(transaction, job_id, JobState.ACCEPTED)
             values = {"more": attempts, "id": job_id}
             await transaction.run("UPDATE jobs SET attempts = attempts + :more WHERE id = :id", values)
+            return await _load(transaction, job_id)
+
+    async def put_back(self, job_id: str) -> Generation:
+        """Record that an attempt ended through no fault of the job: running -> accepted, and one attempt less.
+
+        One that waits stays as it is.
+
+        Raises:
+            IllegalMove: it is over.
+        """
+        async with self._database.write() as transaction:
+            values = {"id": job_id}
+            await transaction.run(
+                "UPDATE jobs SET attempts = attempts - 1 WHERE id = :id AND state = 'running'", values
+            )
+            await _move(transaction, job_id, JobState.ACCEPTED)
             return await _load(transaction, job_id)
 
     async def finish(self, job_id: str, result: Finished, now: float) -> Generation:

@@ -82,12 +82,19 @@ SAFETY_UNAVAILABLE = (
     "Nothing is drawn right now, because the safety checker did not pass its own test. The bot's owner can see why."
 )
 ENGINE_STOPPED = "The drawing engine is not running right now. Please try again in a minute."
+ENDS_WORKERS = (
+    "Whatever draws this crashes each time, even with nothing else to do, so I have stopped trying. Change something: "
+    "a smaller size, fewer pictures, another model or scheduler. If that does not help, tell the bot's owner."
+)
 WORKER_DIED = "The drawing engine stopped more than once while drawing this. Please try again."
 NOT_KEPT = (
     "My disk is full or cannot be written, so this could not be kept. It counts for nothing, and the bot's owner hears "
     "of it: please try again later."
 )
 GENERATION_FAILED = "Something broke while drawing this. It was not your prompt; please try again."
+OUT_OF_MEMORY = (
+    "There was not enough memory to draw this. Try a smaller size or fewer pictures; the bot's owner hears of it."
+)
 DEADLINE_PASSED = "This waited too long in the queue and was given up. Please try again when it is quieter."
 
 

@@ -9,8 +9,9 @@ from typing import Protocol, TypeVar
 from weakref import WeakValueDictionary
 
 from bot.policy import Member
-from bot.records import UNFINISHED, Generation, JobState
-from bot.storage import CannotSave, IllegalMove, StorageError, Store
+from bot.records import UNFINISHED, Generation
+from bot.storage import CannotSave, IllegalMove, Store
+from bot.usecases.attempts import Attempts
 from bot.usecases.lookup import check_owner, find_for, find_generation
 from bot.usecases.refusals import AlreadyUnderWay, NotCancellable
 from engine.api import (
@@ -18,10 +19,8 @@ from engine.api import (
     Cancelled,
     EngineClient,
     EngineError,
-    EngineStopped,
     Event,
     Failed,
-    Finished,
     GenerationFailed,
     GenerationRequest,
     Job,
@@ -31,12 +30,7 @@ from engine.api import (
     Queued,
     Started,
     TooBusy,
-    WorkerReplaced,
 )
-
-MAX_ATTEMPTS = 3
-BACK_OFF_S = 1.0  # doubled with each attempt
-MAX_BUSY_WAIT_S = 10.0
 
 T = TypeVar("T")
 
@@ -115,7 +109,7 @@ class Draw:
         """Draw the job and yield what happens, ending with one Ended.
 
         A job that is over yields Ended at once. If the consumer stops before that, the engine's job is cancelled and
-        the ledger's stays unfinished, so that the next start takes it up.
+        the ledger's waits for the next start, which takes it up; that was no attempt.
 
         Args:
             max_file_bytes: as in `GenerationRequest`.
@@ -127,23 +121,27 @@ class Draw:
         if generation_id in self._live:
             raise AlreadyUnderWay(generation_id)
         self._live[generation_id] = None
+        attempts = Attempts(self._store, self._clock, self._wait)
         try:
-            generation = await self._take_up(generation_id)
+            generation = await attempts.take_up(generation_id)
             while generation.state in UNFINISHED:
                 outcome: Event = Cancelled()
                 async for event in self._events(generation, max_file_bytes):
                     outcome = event
                     if isinstance(event, Started):
-                        generation = await self._start(generation)
+                        generation = await attempts.start(generation)
                         if generation.state not in UNFINISHED:
                             break
                     update = self._update(event, generation)
                     if update is not None:
                         yield update
-                generation = await self._settle(generation, outcome)
+                generation = await attempts.settle(generation, outcome)
             await self._store.drop_inputs(generation)
         except CannotSave as error:
             generation = await self._end_unrecorded(generation_id, error)
+        except BaseException:
+            await attempts.put_back(generation_id)
+            raise
         finally:
             self.stop(generation_id)
             if job := self._live.pop(generation_id):
@@ -193,17 +191,6 @@ class Draw:
         if job is not None:
             job.cancel()
 
-    async def _take_up(self, generation_id: str) -> Generation:
-        """Return the job, ready to be submitted. One that was running is what a stopped bot left behind."""
-        generation = await find_generation(self._store, generation_id)
-        if generation.state is not JobState.RUNNING:
-            return generation
-        if generation.attempts >= MAX_ATTEMPTS:
-            # Perhaps drawing it is what stopped the bot, each time.
-            reason = f"the bot stopped {generation.attempts} times while drawing it"
-            return await self._store.jobs.fail(generation_id, GenerationFailed(reason), self._clock())
-        return await self._store.jobs.wait_again(generation_id)
-
     async def _events(self, generation: Generation, max_file_bytes: int) -> AsyncIterator[Event]:
         """Submit the job and yield its events; what the engine refuses is a failure like any other."""
         wanted = generation.recipe.init_image
@@ -219,6 +206,7 @@ class Draw:
             # What is not there any more the engine misses, and says so.
             inputs=tuple(data for data in inputs if data is not None),
             max_file_bytes=max_file_bytes,
+            alone=generation.attempts > 0,
         )
         if leaving := self._leaving.pop(generation.id, None):
             await self._park(_end(leaving))
@@ -234,6 +222,9 @@ class Draw:
                 self._live[generation.id] = None
             yield event
 
+    async def _wait(self, seconds: float) -> None:
+        await self._park(self._sleep(seconds))
+
     async def _shows_previews(self, generation: Generation) -> bool:
         return (await self._store.guilds.policy(generation.place.guild_id)).previews
 
@@ -248,62 +239,6 @@ class Draw:
             case Failed(TooBusy(eta_s)):
                 return Waiting(self._engine.status().queued + 1, eta_s)
         return None
-
-    async def _start(self, generation: Generation) -> Generation:
-        try:
-            return await self._store.jobs.start(generation.id)
-        except IllegalMove:
-            return await find_generation(self._store, generation.id)
-
-    async def _settle(self, generation: Generation, outcome: Event) -> Generation:
-        """Record how an attempt ended. Returns the job, unfinished if it is to be submitted again."""
-        try:
-            match outcome:
-                case Finished():
-                    return await self._finish(generation, outcome)
-                case Failed(TooBusy(eta_s)):
-                    # Accepted when there was room; waiting for more is no attempt.
-                    return await self._pause(generation, min(max(eta_s, BACK_OFF_S), MAX_BUSY_WAIT_S))
-                case Failed(WorkerReplaced() as error):
-                    return await self._try_again_freely(generation, error)
-                case Failed(error):
-                    return await self._retry_or_fail(generation, error)
-            # Cancelled: if not by the ledger, which then refuses the move, then by an engine that is stopping.
-            return await self._retry_or_fail(generation, EngineStopped())
-        except IllegalMove:
-            # Cancelled or deleted meanwhile; the ledger knows.
-            return await find_generation(self._store, generation.id)
-
-    async def _finish(self, generation: Generation, result: Finished) -> Generation:
-        try:
-            return await self._store.finish(generation.id, result)
-        except IllegalMove:
-            raise
-        except StorageError as error:
-            log.error("The pictures of %s were drawn but not kept: %s", generation.id, error)
-            return await self._store.jobs.fail(generation.id, NotKept(), self._clock())
-
-    async def _retry_or_fail(self, generation: Generation, error: EngineError) -> Generation:
-        started = generation.state is JobState.RUNNING
-        attempts = generation.attempts if started else generation.attempts + 1
-        if not error.retryable or attempts >= MAX_ATTEMPTS:
-            failed = await self._store.jobs.fail(generation.id, error, self._clock())
-            log.warning("Job %s failed at attempt %d: %s", generation.id, attempts, error)
-            return failed
-        waiting = await self._store.jobs.wait_again(generation.id, attempts=0 if started else 1)
-        log.warning("Job %s is tried again after attempt %d: %s", generation.id, attempts, error)
-        return await self._pause(waiting, BACK_OFF_S * 2 ** (attempts - 1))
-
-    async def _try_again_freely(self, generation: Generation, error: EngineError) -> Generation:
-        """Have a job drawn again that had no part in what ended it, however often it was tried before."""
-        started = generation.state is JobState.RUNNING
-        waiting = await self._store.jobs.wait_again(generation.id, attempts=-1 if started else 0)
-        log.warning("Job %s is tried again, and this was no attempt: %s", generation.id, error)
-        return await self._pause(waiting, BACK_OFF_S)
-
-    async def _pause(self, generation: Generation, seconds: float) -> Generation:
-        await self._park(self._sleep(seconds))
-        return await find_generation(self._store, generation.id)
 
 
 async def _end(job: Job) -> None:

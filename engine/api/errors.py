@@ -23,8 +23,10 @@
     └── JobFailed                   the job was queued and ended without pictures
         ├── WorkerDied
         ├── WorkerReplaced
+        ├── EndsWorkers
         ├── GenerationFailed
         ├── NotKept
+        ├── OutOfMemory
         ├── InputWithheld
         ├── InputNotJudged
         └── DeadlinePassed
@@ -315,7 +317,7 @@ class JobFailed(EngineError):
 
 @dataclass(eq=False)
 class WorkerDied(JobFailed):
-    """The worker that drew the job is gone. The ledger decides whether to submit the job again."""
+    """The worker that drew the job is gone, perhaps because of it. The ledger decides whether to submit it again."""
 
     code = "worker_died"
     retryable = True
@@ -327,14 +329,25 @@ class WorkerDied(JobFailed):
 
 @dataclass(eq=False)
 class WorkerReplaced(JobFailed):
-    """A detector hung over another job's picture, and the worker was replaced. For this job it is no attempt."""
+    """The worker was told to stop, or a detector hung over another job's picture: this job had no part in its end."""
 
     code = "worker_replaced"
     retryable = True
     worker: str
 
     def sentence(self) -> str:
-        return f"The worker {self.worker} was replaced while it was drawing, over a picture of another job."
+        return f"The worker {self.worker} was replaced while it was drawing, through no fault of the job."
+
+
+@dataclass(eq=False)
+class EndsWorkers(JobFailed):
+    """What drew the job ended `deaths` times, the last times with nothing beside it: it is not tried again."""
+
+    code = "ends_workers"
+    deaths: int
+
+    def sentence(self) -> str:
+        return f"What drew this ended {self.deaths} times, lately with nothing beside it, so it is not tried again."
 
 
 @dataclass(eq=False)
@@ -356,6 +369,17 @@ class NotKept(JobFailed):
 
     def sentence(self) -> str:
         return "The job ended, because it could not be saved."
+
+
+@dataclass(eq=False)
+class OutOfMemory(JobFailed):
+    """The job did not fit into the worker's memory, or card, by itself. `reason` is for logs and operators."""
+
+    code = "out_of_memory"
+    reason: str
+
+    def sentence(self) -> str:
+        return f"There was not enough memory for this; a smaller size or fewer pictures may fit ({self.reason})."
 
 
 @dataclass(eq=False)

@@ -308,6 +308,7 @@ class GenerationRequest:
         previews: whether previews are wanted.
         inputs: the files that the recipe names by their hashes.
         max_file_bytes: what a picture's file may have; what is larger as a PNG becomes WebP or JPEG. 0 for PNGs only.
+        alone: whether it has a worker to itself, because it may be what ended one.
     """
 
     recipe: Recipe
@@ -320,6 +321,7 @@ class GenerationRequest:
     previews: bool = True
     inputs: tuple[bytes, ...] = ()
     max_file_bytes: int = 0
+    alone: bool = False
 
     def check_inputs(self) -> None:
         """Raise BadInput unless every file that the recipe names is there, and none is larger than MAX_INPUT_BYTES."""

@@ -63,6 +63,11 @@ class EngineJob:
         return self.request.recipe.model
 
     @property
+    def alone(self) -> bool:
+        """Whether it has a worker to itself."""
+        return self.request.alone
+
+    @property
     def group(self) -> Group:
         """What jobs must have in common to share a worker's batch: model, width, height."""
         recipe = self.request.recipe

@@ -16,6 +16,7 @@ from engine.api import (
     GenerationFailed,
     InputNotJudged,
     ModelUnavailable,
+    OutOfMemory,
     Progress,
     SafetyUnavailable,
     Started,
@@ -24,7 +25,7 @@ from engine.api import (
     error_from_data,
 )
 from engine.dispatch.calibration import Calibration
-from engine.dispatch.faults import Faults
+from engine.dispatch.faults import OUT_OF_MEMORY, Faults
 from engine.dispatch.health import Health, WorkerState
 from engine.dispatch.jobs import ROWS_AN_IMAGE, EngineJob, Group
 from engine.dispatch.rate import Meter
@@ -103,11 +104,18 @@ class Lane:
     @property
     def has_room(self) -> bool:
         """Whether one call holds more than the worker has. Its last job may be larger than the room that is left."""
-        return self.is_ready and self._rows < self._budget
+        return self.is_ready and not self.has_suspect and self._rows < self._budget
+
+    @property
+    def has_suspect(self) -> bool:
+        """Whether the worker draws a job that has it to itself."""
+        return any(job.alone for job in self.running.values())
 
     def has_seat(self, job: EngineJob) -> bool:
         """Whether the worker, which may have more images than one call holds, takes a tenant's first job."""
         others = self.running.values()
+        if self.has_suspect:
+            return False
         return self._rows < SEATS * self._budget and all(each.request.tenant != job.request.tenant for each in others)
 
     @property
@@ -275,7 +283,8 @@ class Lane:
             case JobFailed():
                 self._fail(job, _error(message))
             case JobCancelled():
-                self._end(job, Cancelled() if job.cancel_asked else Failed(WorkerDied(self.name)))
+                # Not asked: the worker was told to stop by somebody else.
+                self._end(job, Cancelled() if job.cancel_asked else Failed(WorkerReplaced(self.name)))
 
     def _finish(self, job: EngineJob, message: JobFinished) -> None:
         asked = len(job.request.recipe.images)
@@ -297,6 +306,8 @@ class Lane:
             self.health.model_failed(job.model, error.reason, _now_s())
         if isinstance(error, InputNotJudged):
             self._faults.met(self.name, job, error.fault, error.reason)
+        if isinstance(error, OutOfMemory):
+            self._faults.met(self.name, job, OUT_OF_MEMORY, error.reason)
         self._end(job, Failed(error))
 
     def _end(self, job: EngineJob, event: Event) -> None:

@@ -25,11 +25,16 @@ def choose(lanes: Sequence[Lane], order: Sequence[EngineJob], patience: float) -
     busy one it loads the model too: an idle worker helps nobody. Where all calls are full, the next job may still join
     one if it is its tenant's first there, so that nobody waits for the jobs of others to end.
 
+    A suspect, which may be what ended a worker, gets an idle one, and nothing comes beside it. There is one at a time,
+    so that a death tells which it was, also one that takes all workers along.
+
     Args:
         lanes: all workers.
         order: the jobs that wait, in the fair order.
         patience: row-steps that may overtake a job.
     """
+    if any(lane.has_suspect for lane in lanes):
+        order = [job for job in order if not job.alone]
     ready = sorted((lane for lane in lanes if lane.is_ready), key=lambda lane: lane.load)
     with_room = [lane for lane in ready if lane.has_room]
     for leaves in (True, False):
@@ -51,7 +56,8 @@ def look_ahead(lanes: Sequence[Lane], order: Sequence[EngineJob]) -> Iterator[tu
     coming = {lane.ahead for lane in ready} | {model for lane in ready for model, *_ in lane.groups}
     wanted = [model for model in dict.fromkeys(job.model for job in order) if model not in coming]
     wanted = [model for model in wanted if not any(_has(lane, model) for lane in ready)]
-    for lane in sorted((lane for lane in ready if lane.groups and not lane.ahead), key=lambda lane: lane.load):
+    busy = (lane for lane in ready if lane.groups and not lane.ahead and not lane.has_suspect)
+    for lane in sorted(busy, key=lambda lane: lane.load):
         if (model := next((model for model in wanted if lane.can_draw(model)), None)) is not None:
             wanted.remove(model)
             yield lane, model
@@ -65,12 +71,15 @@ def _for_lane(lane: Lane, order: Iterable[EngineJob], patience: float) -> Choice
     """Return the first job that goes on with what the worker draws, or else the first that can join it.
 
     Neither may overtake a job for too long. A worker in the middle of a batch then gets nothing until it is done; an
-    idle one gets the first job there is.
+    idle one gets the first job there is. A suspect never joins.
     """
     ahead: list[EngineJob] = []
     joins: Choice | None = None
     for job in order:
         in_time = all(other.overtaken + job.cost <= patience for other in ahead)
+        if job.alone and lane.running:
+            ahead.append(job)
+            continue
         if _goes_on(job, lane):
             if in_time:
                 return Choice(lane, job, tuple(ahead))
@@ -78,7 +87,10 @@ def _for_lane(lane: Lane, order: Iterable[EngineJob], patience: float) -> Choice
         if joins is None and in_time and lane.distance(job.model) == AT_HAND:
             joins = Choice(lane, job, tuple(ahead))
         ahead.append(job)
-    return joins or (Choice(lane, ahead[0]) if ahead and not lane.groups else None)
+    if joins or not ahead:
+        return joins
+    is_idle = not lane.running if ahead[0].alone else not lane.groups
+    return Choice(lane, ahead[0]) if is_idle else None
 
 
 def _goes_on(job: EngineJob, lane: Lane) -> bool:

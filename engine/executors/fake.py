@@ -61,6 +61,7 @@ class Plan:
         hang_at_picture: a detector hangs over the picture of this index: it and those after it are not judged, and the
             worker ends itself.
         hang_at_step: a detector hangs over a preview of this step, and the worker ends itself.
+        silent_at_step: the worker hangs in this step, and says nothing more about any job.
         fail: the job ends with this error after its last step.
         previews: whether progress carries pictures, where the request wants them.
     """
@@ -70,6 +71,7 @@ class Plan:
     faults: Mapping[int, Fault] = field(default_factory=dict)
     hang_at_picture: int | None = None
     hang_at_step: int | None = None
+    silent_at_step: int | None = None
     fail: EngineError | None = None
     previews: bool = True
 
@@ -115,6 +117,7 @@ class FakeExecutor:
         self._held: dict[str, asyncio.Event] = {}
         self._hold_changed = asyncio.Event()
         self._is_alive = False
+        self._is_silent = False
 
     @property
     def name(self) -> str:
@@ -162,13 +165,13 @@ class FakeExecutor:
             case Start.HANG:
                 await asyncio.Event().wait()
         self._inbox = asyncio.Queue()
-        self._is_alive = True
+        self._is_alive, self._is_silent = True, False
         self._ready, self._near = [], []
         return Ready(self._name, "fake", 1, self._rows)
 
     def send(self, message: ToWorker) -> None:
-        """Take a message; lost when the worker is dead."""
-        if not self._is_alive:
+        """Take a message; lost when the worker is dead, or hangs."""
+        if not self._is_alive or self._is_silent:
             return
         match decode_to_worker(frame(message)[LENGTH.size :]):
             case Draw(request):
@@ -206,6 +209,9 @@ class FakeExecutor:
                 self.die(f"it died at step {step}")
             if plan.hang_at_step == step:
                 self._leave(request)
+            if plan.silent_at_step == step:
+                self._is_silent = True
+                self._end_tasks()
             await asyncio.sleep(self._step_s)
             self._tell(_progress(request, step, plan.previews and request.previews))
         await self._wait_while_held(request.job_id, recipe.steps_taken)

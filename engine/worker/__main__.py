@@ -70,7 +70,8 @@ def open_process(name: str) -> tuple[Inbox, Channel]:
     logging.basicConfig(level=logging.INFO, format=f"%(asctime)s {name} %(levelname)s %(message)s")
     inbox = Inbox()
     channel = open_channel(inbox)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the parent decides
+    for from_terminal in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(from_terminal, signal.SIG_IGN)  # the parent decides
     signal.signal(signal.SIGTERM, lambda *_: inbox.put(Stop()))
 
     # Only now, so that torch finds the environment set and prints nothing into the frames.

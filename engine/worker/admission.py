@@ -11,6 +11,7 @@ from engine.api import GenerationRequest, UpscalerUse
 from engine.wire import Loaded
 from engine.worker.desk import Desk
 from engine.worker.jobs import Job, begin_enlarging, begin_job
+from engine.worker.memory import ran_out
 from engine.worker.pipelines import LoadedModel, Parts
 from engine.worker.residency import Models, NoRoom
 from engine.worker.safety import DetectorHung
@@ -177,7 +178,8 @@ class Admission:
             self._refuse(request.job_id, error)  # also if nobody wants the job any more: the worker ends
         if self._coming.get(request.job_id) is not request:
             return
-        if isinstance(error, NoRoom):
+        if isinstance(error, NoRoom) or (ran_out(error) and self._held):
+            error.__traceback__ = None  # it holds what was computed so far
             self._waiting.append(request)
             if not self._held:  # whoever took the room has left meanwhile
                 self._try_again()

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import torch
@@ -57,8 +58,11 @@ class Desk:
     def run(self) -> None:
         """Work until closed. The body of the desk's thread."""
         torch.set_num_threads(self._threads)
-        while self._do_next():
-            pass
+        try:
+            while self._do_next():
+                pass
+        except BaseException as error:
+            self._inbox.put(Answer(partial(_end_worker, error)))
 
     def _do_next(self) -> bool:
         """Do the next thing. A method, because the names in it keep nothing alive while there is nothing to do."""
@@ -84,6 +88,11 @@ class Desk:
             take(result)
 
         return open_answer
+
+
+def _end_worker(error: BaseException) -> None:
+    """End the step thread, and so the process: nobody would do what this desk was asked."""
+    raise RuntimeError("a desk cannot go on") from error
 
 
 @contextmanager

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 import torch
 
-from engine.api import EngineError, Fault, GenerationFailed, InputNotJudged
+from engine.api import EngineError, Fault, GenerationFailed, InputNotJudged, OutOfMemory
 from engine.wire import FromWorker, JobFailed, Leaving
 from engine.worker.faults import one_line
+from engine.worker.memory import ran_out
 from engine.worker.safety import DetectorHung, DetectorLost
 
 _log = logging.getLogger(__name__)
@@ -29,6 +30,9 @@ def last_words(job_id: str, error: Exception) -> Sequence[FromWorker]:
             return Leaving(job_id, str(error)), _failed(job_id, InputNotJudged(Fault.DETECTOR_HUNG, str(error)))
         case EngineError():
             return (_failed(job_id, error),)
+    if ran_out(error):
+        _log.error("job %s ran out of memory: %s", job_id, one_line(error))
+        return (_failed(job_id, OutOfMemory(one_line(error))),)
     _log.error("job %s failed", job_id, exc_info=error)
     return (_failed(job_id, GenerationFailed(one_line(error))),)
 

@@ -7,6 +7,7 @@ reviews pictures, one makes pictures larger.
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Callable
 from functools import partial
@@ -41,6 +42,7 @@ from engine.worker.failures import ends_worker, last_words
 from engine.worker.faults import one_line
 from engine.worker.jobs import Job
 from engine.worker.kept import ProofFile
+from engine.worker.memory import ran_out
 from engine.worker.residency import Models
 from engine.worker.safety import Detector, DetectorHung, Identify, ProofFailed, Review, identify, load_floor
 from engine.worker.shares import Shares
@@ -218,10 +220,11 @@ class Loop:
         """Take a batch one step further, or lower the cap, so that the next step tries with fewer rows."""
         try:
             advance(batch)
-        except torch.OutOfMemoryError as error:
-            self._lower_cap(batch, error)
         except Exception as error:
-            self._blame(batch, error)
+            if ran_out(error):
+                self._lower_cap(batch, error)
+            else:
+                self._blame(batch, error)
         else:
             jobs = self._jobs_in(batch)
             self._shares.count(batch, jobs)
@@ -234,7 +237,7 @@ class Loop:
         drawings = set(batch.drawings)
         return [job for job in self._jobs.values() if not drawings.isdisjoint(job.drawings)]
 
-    def _lower_cap(self, batch: Batch, error: torch.OutOfMemoryError) -> None:
+    def _lower_cap(self, batch: Batch, error: Exception) -> None:
         error.__traceback__ = None  # it holds the step's tensors
         first = batch.drawings[0]
         if batch.rows <= first.rows and self._drop_previews():
@@ -299,15 +302,13 @@ class Loop:
         drawing.decoded = True
         try:
             pixels = decode(drawing)
-        except torch.OutOfMemoryError as error:
-            error.__traceback__ = None  # it holds what was decoded so far
-            if again:
-                self._fail(job, error)
-            else:
-                _log.warning("decoding ran out of memory")
-                self._admission.relieve(partial(self._decode_again, job, index, drawing))
         except Exception as error:
-            self._fail(job, error)
+            if not ran_out(error) or again:
+                self._fail(job, error)
+                return
+            error.__traceback__ = None  # it holds what was decoded so far
+            _log.warning("decoding ran out of memory")
+            self._admission.relieve(partial(self._decode_again, job, index, drawing))
         else:
             review = partial(job.model.gate.review, pixels, drawing.latents, job.wrapping(index))
             self._ask_review(review, job, partial(self._reviewed, index))
@@ -328,7 +329,7 @@ class Loop:
             self._ask_review(review, job, partial(self._reviewed, 0))
 
     def _not_enlarged(self, job: Job, enlargement: Enlargement, again: bool, error: Exception) -> None:
-        if isinstance(error, torch.OutOfMemoryError):
+        if ran_out(error):
             error.__traceback__ = None  # it holds what was computed so far
             if not again and self._is_alive(job):
                 _log.warning("making a picture larger ran out of memory")
@@ -358,7 +359,13 @@ class Loop:
             self._finish(job, None)
 
     def _ask_review(
-        self, work: Callable[[], Result], job: Job, take: Callable[[Job, Result], None], *, final: bool = True
+        self,
+        work: Callable[[], Result],
+        job: Job,
+        take: Callable[[Job, Result], None],
+        *,
+        final: bool = True,
+        again: bool = False,
     ) -> None:
         """Have the desk look at something of a job; whatever it says is lost if the job has ended.
 
@@ -367,6 +374,7 @@ class Loop:
             job: whose it is.
             take: takes what is said.
             final: whether the job ends if that fails: with a preview it does not.
+            again: whether memory ran out before; once the desk tries again without the models that nothing uses.
         """
 
         def if_alive(result: Result) -> None:
@@ -381,6 +389,10 @@ class Loop:
                 job.close_previews()
                 if self._is_alive(job):
                     self._shown(job, Preview(job.step, None))
+            elif self._is_alive(job) and ran_out(error) and not again:
+                error.__traceback__ = None  # it holds what was computed so far
+                _log.warning("a review ran out of memory")
+                self._admission.relieve(partial(self._ask_review, work, job, take, again=True))
             elif self._is_alive(job):
                 self._fail(job, error)
 
@@ -407,6 +419,9 @@ class Loop:
     def _fail(self, job: Job, error: Exception) -> None:
         self._leave(job)
         self._tell_failure(job.job_id, error)
+        if ran_out(error):
+            error.__traceback__ = None  # it holds what was computed so far
+            self._admission.relieve(_collect)
 
     def _leave(self, job: Job) -> None:
         del self._jobs[job.job_id]
@@ -423,3 +438,8 @@ class Loop:
             self._send(message)
         if ends_worker(error):
             raise error
+
+
+def _collect() -> None:
+    """Give back what an error's frames held."""
+    gc.collect()

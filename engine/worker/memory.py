@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +16,15 @@ CARD_RESERVE = 0.2
 RAM_RESERVE = 0.1
 """Share of the RAM that models leave to everything else."""
 GB = 10**9
+_SIGNS = (
+    "defaultcpuallocator",
+    "allocate memory",
+    "could not create a primitive",  # oneDNN has no other word for it
+    "bad_alloc",
+    "bad allocation",
+    "can't start new thread",
+)
+"""What libraries say when the RAM is used up: on a CPU nobody raises torch.OutOfMemoryError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +51,18 @@ class Memory:
         """
         measured = self.measure() - promised - (self.reserve_bytes if spare else 0)
         return measured if self.budget_bytes is None else min(measured, self.budget_bytes - taken)
+
+
+def ran_out(error: BaseException | None) -> bool:
+    """Tell whether an error, or what caused it, is that there is no memory left, on a card or in RAM."""
+    if error is None:
+        return False
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+        return True
+    said = str(error).lower()
+    return any(sign in said for sign in _SIGNS) or ran_out(error.__cause__)
 
 
 def card_memory(where: torch.device) -> Memory:

@@ -19,6 +19,7 @@ from engine.worker.buckets import BUCKETS, PAIR, AnyRows, BucketRows, Case, RowR
 from engine.worker.conditioning import Added, Conditioning
 from engine.worker.kept import KeptProofs
 from engine.worker.loras import UNCHANGED, Changes, applied
+from engine.worker.memory import ran_out
 from engine.worker.seeds import seeded
 
 MOST_WORK = 1e12
@@ -141,7 +142,9 @@ def warm_buckets(unet: Any, shape: RowShape, most_rows: int) -> tuple[int, ...]:
     for bucket in buckets:
         try:
             rows.call(0, bucket)
-        except torch.OutOfMemoryError:
+        except Exception as error:
+            if not ran_out(error):
+                raise
             break
         warm.append(bucket)
     return tuple(warm) or (PAIR,)
@@ -185,10 +188,10 @@ class Proof:
             return False
         except torch.AcceleratorError:
             raise  # nothing can be computed there any more
-        except torch.OutOfMemoryError:
-            _log.info("larger calls than %d rows have no room", self.rule.buckets[-1])
-            return False
-        except Exception:
+        except Exception as error:
+            if ran_out(error):
+                _log.info("larger calls than %d rows have no room", self.rule.buckets[-1])
+                return False
             _log.exception("a call of more than %d rows failed", self.rule.buckets[-1])
             return False
         return True

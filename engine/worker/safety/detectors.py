@@ -122,8 +122,9 @@ class TimedDetector:
 
     def _start(self) -> None:
         if self._thread is None:
-            self._thread = threading.Thread(target=_run, args=(self._questions,), name=self.name, daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=_run, args=(self._questions,), name=self.name, daemon=True)
+            thread.start()
+            self._thread = thread  # only now: without memory it does not start, and would never answer
             weakref.finalize(self, self._questions.put, None)
 
 

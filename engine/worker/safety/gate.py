@@ -16,6 +16,7 @@ from engine.encoding import JPEG, Wrapping, decode_picture, encode_picture
 from engine.views import square_views
 from engine.worker.faults import one_line
 from engine.worker.images import compose_grid, to_picture
+from engine.worker.memory import ran_out
 from engine.worker.safety.detectors import DetectorHung, DetectorLost, Finding, TimedDetector
 
 PLAIN = Wrapping()
@@ -67,6 +68,7 @@ class SafetyGate:
         Raises:
             ValueError: these are not the pixels of one picture.
             DetectorHung, DetectorLost: as in `judge`.
+            Exception: there is no memory left (`ran_out`).
         """
         if pixels.ndim != 3 or pixels.shape[0] != 3 or 0 in pixels.shape:
             raise ValueError(f"shape {tuple(pixels.shape)} is not that of one picture")
@@ -85,6 +87,7 @@ class SafetyGate:
         Raises:
             DetectorHung: a detector did not answer in time.
             DetectorLost: it still hangs over an earlier picture.
+            Exception: there is no memory left (`ran_out`).
         """
         views = square_views(picture, self._side)
         findings = [_ask(detector, views, unfinished) for detector in self._detectors]
@@ -120,6 +123,8 @@ def _ask(detector: TimedDetector, views: Sequence[Image.Image], unfinished: bool
     except (DetectorHung, DetectorLost, torch.AcceleratorError):
         raise
     except Exception as error:
+        if ran_out(error):
+            raise  # not the detector's fault
         _log.warning("the %s broke", detector.name, exc_info=error)
         return _error(Fault.DETECTOR_BROKE, f"{detector.name}: {one_line(error)}")
     if finding.blocked:

@@ -16,7 +16,7 @@ from bot.usecases.refusals import (
     NotCancellable,
     UnknownGeneration,
 )
-from engine.api import GenerationFailed, NotKept, Verdict, WorkerDied, WorkerReplaced
+from engine.api import EndsWorkers, GenerationFailed, NotKept, Verdict, WorkerReplaced
 from engine.executors.fake import Plan
 
 if TYPE_CHECKING:
@@ -100,11 +100,11 @@ async def test_a_worker_that_dies_costs_an_attempt_and_not_the_picture(studio: S
     assert studio.slept == [1.0]
 
 
-async def test_after_three_attempts_the_job_fails_with_the_last_error(studio: Studio) -> None:
+async def test_after_three_deaths_the_job_fails_with_an_error_of_its_own(studio: Studio) -> None:
     studio.die_on(1, 2, 3)
     generation = await studio.drawn()
     assert (generation.state, generation.attempts) == (JobState.FAILED, 3)
-    assert isinstance(generation.error, WorkerDied)
+    assert isinstance(generation.error, EndsWorkers)
     assert studio.slept == [1.0, 2.0]
     assert await studio.used() == (0, 0)
 
@@ -128,7 +128,7 @@ async def test_a_job_on_its_last_attempt_outlives_the_replacement_of_its_worker_
     studio.worker.plan = lambda request: plans.get(request.attempt) or next(replaced)
     failed = await studio.drawn()
     assert (failed.state, failed.attempts) == (JobState.FAILED, 3)
-    assert isinstance(failed.error, WorkerDied)
+    assert isinstance(failed.error, EndsWorkers)
     assert [request.attempt for request in studio.worker.requests] == [1, 2, 3, 3]
 
 

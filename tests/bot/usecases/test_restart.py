@@ -13,8 +13,9 @@ import pytest
 from bot.policy import Limits
 from bot.records import Generation, JobState
 from bot.storage import open_store
-from bot.usecases.draw import MAX_ATTEMPTS, Drawing
-from engine.api import GenerationFailed
+from bot.usecases.attempts import MOST_DEATHS
+from bot.usecases.draw import Drawing
+from engine.api import EndsWorkers
 from engine.executors.fake import FakeExecutor
 from engine.wire import Cancel, ToWorker
 
@@ -73,9 +74,9 @@ async def test_a_bot_that_stops_leaves_its_job_for_the_next_start(studio: Studio
     await stop_following(task)
     await studio.reopen()
     (left,) = await studio.usecases.draw.in_hand()
-    assert (left.id, left.state) == (generation_id, JobState.RUNNING)
+    assert (left.id, left.state, left.attempts) == (generation_id, JobState.ACCEPTED, 0)
     ended = await studio.end(generation_id)
-    assert (ended.state, ended.attempts) == (JobState.FINISHED, 2)
+    assert (ended.state, ended.attempts) == (JobState.FINISHED, 1)
     assert ended.accepted_at == left.accepted_at
 
 
@@ -103,26 +104,62 @@ async def test_a_job_taken_up_is_not_submitted_before_the_worker_has_let_go_of_i
     worker.listen()
     worker.release()
     ended = await again
-    assert (ended.state, ended.attempts) == (JobState.FINISHED, 2)
+    assert (ended.state, ended.attempts) == (JobState.FINISHED, 1)
 
 
 async def test_a_job_that_waited_loses_no_attempt_by_a_restart(studio: Studio) -> None:
     generation = await studio.accepted()
-    for _ in range(MAX_ATTEMPTS + 1):
+    for _ in range(MOST_DEATHS + 1):
         await studio.reopen()
     ended = await studio.end(generation.id)
     assert (ended.state, ended.attempts) == (JobState.FINISHED, 1)
 
 
-async def test_a_job_that_stopped_the_bot_three_times_is_given_up(studio: Studio) -> None:
+async def test_a_job_is_drawn_in_the_end_however_often_the_bot_is_stopped_meanwhile(studio: Studio) -> None:
     generation = await studio.accepted()
-    for _ in range(MAX_ATTEMPTS):
+    for _ in range(10):
         studio.worker.hold()
         await stop_following(await studio.follow_until(generation.id, Drawing))
         await studio.reopen()
     ended = await studio.end(generation.id)
-    assert (ended.state, ended.attempts) == (JobState.FAILED, MAX_ATTEMPTS)
-    assert isinstance(ended.error, GenerationFailed)
+    assert (ended.state, ended.attempts) == (JobState.FINISHED, 1)
+    assert [request.alone for request in studio.worker.requests] == [False]
+
+
+async def test_a_stop_while_a_result_is_recorded_is_no_attempt(studio: Studio) -> None:
+    generation = await studio.accepted()
+    draw = studio.usecases.draw
+
+    async def stopped_at_the_end() -> None:
+        async for update in draw.follow(generation.id):
+            if isinstance(update, Drawing) and update.step == update.total:
+                following.cancel()
+
+    following = asyncio.create_task(stopped_at_the_end())
+    with pytest.raises(asyncio.CancelledError):
+        await following
+    (left,) = await draw.in_hand()
+    assert (left.state, left.attempts) == (JobState.ACCEPTED, 0)
+
+
+async def test_a_job_that_a_killed_bot_was_drawing_is_drawn_alone(studio: Studio) -> None:
+    generation = await studio.accepted()
+    await studio.store.jobs.start(generation.id)  # and then the bot was killed
+    await studio.reopen()
+    ended = await studio.end(generation.id)
+    assert (ended.state, ended.attempts) == (JobState.FINISHED, 2)
+    assert [request.alone for request in studio.worker.requests] == [True]
+
+
+async def test_a_job_over_which_the_bot_crashed_three_times_is_given_up(studio: Studio) -> None:
+    generation = await studio.accepted()
+    for _ in range(MOST_DEATHS):
+        await studio.store.jobs.wait_again(generation.id)
+        await studio.store.jobs.start(generation.id)
+    await studio.reopen()
+    ended = await studio.end(generation.id)
+    assert (ended.state, ended.attempts) == (JobState.FAILED, MOST_DEATHS)
+    assert isinstance(ended.error, EndsWorkers)
     assert studio.worker.requests == []
 
 

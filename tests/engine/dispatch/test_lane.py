@@ -17,6 +17,7 @@ from engine.api import (
     ImageResult,
     Verdict,
     WorkerDied,
+    WorkerReplaced,
 )
 from engine.dispatch import Dispatcher
 from engine.executors.fake import FakeExecutor
@@ -89,11 +90,11 @@ async def test_results_that_are_not_one_per_image_are_not_passed_on(
     assert isinstance(error, GenerationFailed)
 
 
-async def test_a_job_cancelled_by_the_worker_alone_is_retryable(
+async def test_a_job_cancelled_by_a_worker_that_was_told_to_stop_had_no_part_in_that(
     make_request: Callable[..., GenerationRequest],
 ) -> None:
     error = await error_of(make_request(), JobCancelled)
-    assert isinstance(error, WorkerDied)
+    assert isinstance(error, WorkerReplaced)
     assert error.retryable
 
 

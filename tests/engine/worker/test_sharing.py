@@ -296,7 +296,7 @@ def test_an_image_that_does_not_fit_by_itself_fails_its_job(
 
     with watched(models.get("tiny"), run_out):
         heard = make_sharing().run(Draw(request_for(recipe)))
-    assert (heard[-1].code, heard[-1].data["reason"]) == ("generation_failed", "OutOfMemoryError: no more")
+    assert (heard[-1].code, heard[-1].data["reason"]) == ("out_of_memory", "OutOfMemoryError: no more")
 
 
 def test_a_job_whose_images_raise_fails_alone_in_a_shared_call(

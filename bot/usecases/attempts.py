@@ -1,0 +1,131 @@
+"""What becomes of a job when an attempt at drawing it ends: whose fault it was, and whether there is another."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from bot.records import UNFINISHED, Generation, JobState
+from bot.storage import IllegalMove, StorageError, Store
+from bot.usecases.lookup import find_generation
+from engine.api import (
+    EndsWorkers,
+    EngineError,
+    EngineStopped,
+    Event,
+    Failed,
+    Finished,
+    NotKept,
+    TooBusy,
+    WorkerDied,
+)
+
+MOST_DEATHS = 3
+"""Attempts that may end in a death, of a worker or of the bot. After the first the job is drawn alone."""
+MOST_REFUSALS = 3
+"""Times in a row that an engine which cannot draw may refuse a job that was accepted."""
+BACK_OFF_S = 1.0  # doubled with each death
+MAX_BUSY_WAIT_S = 10.0
+
+log = logging.getLogger(__name__)
+
+
+class Attempts:
+    """The attempts at one job while one process follows it. Only deaths under a job count, and those the ledger keeps.
+
+    Args:
+        store: the ledger.
+        clock: seconds since the epoch.
+        wait: passes the time between two attempts, in seconds.
+    """
+
+    def __init__(self, store: Store, clock: Callable[[], float], wait: Callable[[float], Awaitable[None]]) -> None:
+        self._store = store
+        self._clock = clock
+        self._wait = wait
+        self._refusals = 0
+
+    async def take_up(self, generation_id: str) -> Generation:
+        """Return the job, ready to be submitted. One that is running is what a bot left that was killed, or crashed.
+
+        Raises:
+            UnknownGeneration: there is no such job.
+        """
+        generation = await find_generation(self._store, generation_id)
+        if generation.state is not JobState.RUNNING:
+            return generation
+        return await self._after_death(generation, generation.attempts)
+
+    async def start(self, generation: Generation) -> Generation:
+        """Record that a worker began. Returns the job; one that was cancelled or deleted meanwhile is over."""
+        try:
+            return await self._store.jobs.start(generation.id)
+        except IllegalMove:
+            return await find_generation(self._store, generation.id)
+
+    async def settle(self, generation: Generation, outcome: Event) -> Generation:
+        """Record how an attempt ended. Returns the job, unfinished if it is to be submitted again."""
+        error = outcome.error if isinstance(outcome, Failed) else EngineStopped()
+        self._refusals = self._refusals + 1 if isinstance(error, EngineStopped) else 0
+        try:
+            if isinstance(outcome, Finished):
+                return await self._finish(generation, outcome)
+            match error:
+                case TooBusy(eta_s):
+                    # Accepted when there was room; waiting for more is no attempt.
+                    return await self._pause(generation, min(max(eta_s, BACK_OFF_S), MAX_BUSY_WAIT_S))
+                case WorkerDied():
+                    started = generation.state is JobState.RUNNING
+                    deaths = generation.attempts if started else generation.attempts + 1
+                    return await self._pause(
+                        await self._after_death(generation, deaths), BACK_OFF_S * 2 ** (deaths - 1)
+                    )
+                case _ if error.retryable and self._refusals < MOST_REFUSALS:
+                    return await self._try_again_freely(generation, error)
+            # Cancelled counts as an engine that is stopping, if not by the ledger, which then refuses the move.
+            return await self._fail(generation, error)
+        except IllegalMove:
+            # Cancelled or deleted meanwhile; the ledger knows.
+            return await find_generation(self._store, generation.id)
+
+    async def put_back(self, generation_id: str) -> None:
+        """Let a job wait that was running when it ceased to be followed: stopping the bot is no attempt."""
+        try:
+            await self._store.jobs.put_back(generation_id)
+        except IllegalMove:
+            pass  # it is over
+        except StorageError as error:
+            log.error("The next start will count this stop as an attempt at job %s: %s", generation_id, error)
+
+    async def _finish(self, generation: Generation, result: Finished) -> Generation:
+        try:
+            return await self._store.finish(generation.id, result)
+        except IllegalMove:
+            raise
+        except StorageError as error:
+            log.error("The pictures of %s were drawn but not kept: %s", generation.id, error)
+            return await self._store.jobs.fail(generation.id, NotKept(), self._clock())
+
+    async def _after_death(self, generation: Generation, deaths: int) -> Generation:
+        """Have the job drawn once more, alone; or end it, if it was alone with two deaths."""
+        if deaths >= MOST_DEATHS:
+            return await self._fail(generation, EndsWorkers(deaths))
+        log.warning("What drew job %s ended, %d times so far; it is drawn alone from now on", generation.id, deaths)
+        return await self._store.jobs.wait_again(generation.id, attempts=deaths - generation.attempts)
+
+    async def _fail(self, generation: Generation, error: EngineError) -> Generation:
+        failed = await self._store.jobs.fail(generation.id, error, self._clock())
+        log.warning("Job %s failed: %s", generation.id, error)
+        return failed
+
+    async def _try_again_freely(self, generation: Generation, error: EngineError) -> Generation:
+        """Have a job drawn again that had no part in what ended it, however often it was tried before."""
+        waiting = await self._store.jobs.put_back(generation.id)
+        log.warning("Job %s is tried again, and this was no attempt: %s", generation.id, error)
+        return await self._pause(waiting, BACK_OFF_S)
+
+    async def _pause(self, generation: Generation, seconds: float) -> Generation:
+        if generation.state not in UNFINISHED:
+            return generation
+        await self._wait(seconds)
+        return await find_generation(self._store, generation.id)
