@@ -212,7 +212,7 @@ async def test_a_worker_that_always_dies_ends_in_one_honest_sentence_and_the_nex
     await world.settled(result)
 
     assert result.response is not None
-    assert refusal_texts.WORKER_DIED in result.response.content
+    assert refusal_texts.ENDS_WORKERS in result.response.content
     world.worker.plan = lambda request: Plan()
     assert (await world.drawn()).attachments
 
