@@ -11,9 +11,9 @@ from pathlib import Path
 
 from engine.catalog import FAMILIES, load_catalog
 from engine.command_line import whole_from_one
+from engine.wire.contenders import TINY, Contender, load_contested
+from engine.wire.tally import Tally
 from engine.worker.__main__ import ENVIRONMENT, device_from, open_process, worker_options
-from engine.worker.bench.contenders import TINY, Contender, load_contested
-from engine.worker.bench.tally import Tally
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -17,7 +17,7 @@ from torch import Tensor
 from engine.api import Facts, GenerationRequest, ImageResult
 from engine.catalog import SCHEDULERS
 from engine.wire import Draw, JobFinished, JobStarted
-from engine.worker.bench.contenders import Contender, batch_key
+from engine.wire.contenders import Contender, batch_key
 from engine.worker.channel import Inbox
 from engine.worker.conditioning import join
 from engine.worker.device import Device

@@ -17,7 +17,7 @@ from engine.executors.port import PullFailed, WorkerGone
 from engine.executors.process import ProcessExecutor
 from engine.executors.pull import ProcessPuller
 from engine.settings import WorkerSpec, default_models_file, find_devices
-from engine.worker.bench.contenders import TINY, Contender
+from engine.wire.contenders import TINY, Contender
 
 ROOT = Path(__file__).parents[3]
 TOKEN = "a.secret.token"
