@@ -60,6 +60,7 @@ from engine.api.requests import (
     LoraUse,
     Recipe,
     Variation,
+    is_guided,
 )
 from engine.api.results import Facts, Fault, ImageResult, ReviewedImage, Verdict, pixel_sha256
 from engine.api.syntax import LoraTag, Passage, Prompt, parse_prompt, split_loras, words_pattern
@@ -147,6 +148,7 @@ __all__ = [
     "error_classes",
     "error_from_data",
     "expand_permutations",
+    "is_guided",
     "measure_picture",
     "panned",
     "parameters_of",

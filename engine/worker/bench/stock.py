@@ -132,7 +132,7 @@ def denoise_together(pipeline: Any, batch: Sequence[GenerationRequest]) -> Tenso
         (images, channels, height, width) on the device.
     """
     recipes = [request.recipe for request in batch]
-    guided = any(recipe.guidance_scale > 1.0 for recipe in recipes)
+    guided = any(recipe.guided for recipe in recipes)
     # Two rows for each where one of them needs two.
     conditioning = join([encode_prompts(pipeline, recipe, exact=guided) for recipe in recipes])
     arguments, rows_each = conditioning.arguments(), len(conditioning) // len(batch)
