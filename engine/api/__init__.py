@@ -1,6 +1,7 @@
 """The contract between bot and engine: frozen values and one port, on the standard library alone."""
 
 from engine.api.client import EngineClient, EngineStatus, EtaRatio, Job, Trouble
+from engine.api.drafts import RecipeDraft, storable
 from engine.api.embedded_texts import read_texts
 from engine.api.errors import (
     BadInput,
@@ -61,6 +62,7 @@ from engine.api.requests import (
     Recipe,
     Variation,
     is_guided,
+    seeds_from,
 )
 from engine.api.results import Facts, Fault, ImageResult, ReviewedImage, Verdict, pixel_sha256
 from engine.api.syntax import LoraTag, Passage, Prompt, parse_prompt, split_loras, words_pattern
@@ -124,6 +126,7 @@ __all__ = [
     "Prompt",
     "Queued",
     "Recipe",
+    "RecipeDraft",
     "Refused",
     "ReviewedImage",
     "SafetyUnavailable",
@@ -158,7 +161,9 @@ __all__ = [
     "read_metadata",
     "read_parameters",
     "read_texts",
+    "seeds_from",
     "split_loras",
+    "storable",
     "words_pattern",
     "zoomed_out",
 ]

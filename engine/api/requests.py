@@ -341,6 +341,11 @@ class GenerationRequest:
         raise BadInput("missing")
 
 
+def seeds_from(seed: int, count: int) -> tuple[ImageSeed, ...]:
+    """Return a seed and those that follow it, as many as wanted; after MAX_SEED comes 0."""
+    return tuple(ImageSeed((seed + number) % (MAX_SEED + 1)) for number in range(count))
+
+
 def is_guided(guidance_scale: float) -> bool:
     """Tell whether classifier-free guidance has a part in an image.
 
