@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Any, TextIO, TypeVar
+from typing import Any, TextIO
 
 from tqdm import tqdm  # type: ignore[import-untyped]
 
@@ -28,15 +28,16 @@ from engine.api import (
     Fault,
     Finished,
     GenerationRequest,
-    ImageSeed,
     InitImage,
     ModelInfo,
     OutOfRange,
     Progress,
     Recipe,
+    RecipeDraft,
     ReviewedImage,
     UnknownModel,
     Verdict,
+    seeds_from,
 )
 from engine.catalog import Catalog, load_catalog
 from engine.command_line import DONE, FAILED, WRONG_INPUT
@@ -52,7 +53,6 @@ _FAULTS = {
     Fault.NOT_FINITE: "is lost: the model ended up with NaN. Try another seed, size or scheduler.",
     Fault.ONE_COLOUR: "is all of one colour and left out. Try another seed, size or scheduler.",
 }
-T = TypeVar("T")
 
 
 class DrawError(Exception):
@@ -64,21 +64,13 @@ class DrawError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class DrawOptions:
-    """What was typed; None takes the model's default, or a random seed."""
+class DrawOptions(RecipeDraft):
+    """What was typed; without a model it is the catalogue's first, without a seed a random one."""
 
-    prompt: str
     output_dir: Path = Path()
-    negative_prompt: str | None = None
     model: str | None = None
     seed: int | None = None
     count: int = 1
-    steps: int | None = None
-    guidance_scale: float | None = None
-    scheduler: str | None = None
-    clip_skip: int | None = None
-    width: int | None = None
-    height: int | None = None
     as_json: bool = False
     image: Path | None = None
     strength: float = STRENGTH
@@ -133,27 +125,11 @@ def recipe_for(options: DrawOptions, catalog: Catalog, inputs: Sequence[bytes] =
     model = _model(options.model, catalog)
     if not 1 <= options.count <= MAX_IMAGES:
         raise OutOfRange("count", options.count, 1, MAX_IMAGES)
-    seed = _default(options.seed, secrets.randbelow(MAX_SEED + 1))
+    seed = secrets.randbelow(MAX_SEED + 1) if options.seed is None else options.seed
     if not 0 <= seed <= MAX_SEED:
         raise DrawError(f"The seed must be a whole number from 0 to {MAX_SEED}, not {seed}.", WRONG_INPUT)
-    negative_prompt = _default(options.negative_prompt, model.negative_prompt)
     try:
-        recipe = Recipe(
-            model=model.id,
-            model_revision=model.revision,
-            prompt=options.prompt,
-            negative_prompt=negative_prompt,
-            width=_default(options.width, model.sizes[0].width),
-            height=_default(options.height, model.sizes[0].height),
-            steps=_default(options.steps, model.steps),
-            guidance_scale=_default(options.guidance_scale, model.guidance_scale),
-            scheduler=_default(options.scheduler, model.scheduler),
-            images=tuple(ImageSeed((seed + number) % (MAX_SEED + 1)) for number in range(options.count)),
-            inversions=model.inversions_in(options.prompt, negative_prompt),
-            loras=model.loras_in(options.prompt, negative_prompt),
-            init_image=_init_image(options, inputs),
-            clip_skip=_default(options.clip_skip, model.clip_skip),
-        )
+        recipe = model.complete(options, seeds_from(seed, options.count), _init_image(options, inputs))
     except ValueError as error:
         raise DrawError(f"This cannot be drawn: {error}.", WRONG_INPUT) from error
     check_recipe(recipe, catalog)
@@ -186,10 +162,6 @@ def _model(model: str | None, catalog: Catalog) -> ModelInfo:
     if entry is None:
         raise UnknownModel(model, tuple(info.id for info in infos))
     return entry.info
-
-
-def _default(value: T | None, default: T) -> T:
-    return default if value is None else value
 
 
 async def _finish(engine: EngineClient, request: GenerationRequest, err: TextIO) -> Finished:

@@ -9,16 +9,8 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from engine.api import Recipe
-from engine.api.embedded_texts import (
-    EXIF_DIRECTORY,
-    MAKER_NOTE,
-    PARAMETERS,
-    RECIPE,
-    RECIPE_HEAD,
-    UNICODE_HEAD,
-    USER_COMMENT,
-    Texts,
-)
+from engine.api.embedded_texts import PARAMETERS, RECIPE, RECIPE_HEAD, UNICODE_HEAD, Texts
+from engine.api.exif import EXIF_DIRECTORY, MAKER_NOTE, USER_COMMENT
 from engine.api.metadata import embedded_texts
 
 PNG, WEBP, JPEG = "image/png", "image/webp", "image/jpeg"

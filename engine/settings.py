@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import os
-import re
-import shutil
-import subprocess
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Literal
 
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from engine.children import child_environment
+from engine.devices import count_cores, find_devices
 
 Service = Literal["exact", "fast"]
 MemoryProfile = Literal["high", "balanced", "low"]
 MemorySetting = Literal["auto", "high", "balanced", "low"]
 DeviceName = Annotated[str, Field(pattern=r"^(cpu|cuda:\d{1,2})$")]
-NVIDIA_SMI_TIMEOUT_S = 10.0
 COMPILE_TIMEOUT_S = 1800.0
 """For all numbers of rows of a model and size."""
 
@@ -127,7 +121,7 @@ class EngineSettings(BaseModel):
         """Return the workers to run on this machine."""
         devices = find_devices(os.environ) if self.devices == "auto" else self.devices
         names = [(device, number) for device in devices for number in range(self.workers_per_device)]
-        threads = self.threads or max(1, _cores() // len(names))
+        threads = self.threads or max(1, count_cores() // len(names))
         return tuple(
             WorkerSpec(
                 name=f"{device.replace(':', '')}-{number}",
@@ -145,46 +139,3 @@ class EngineSettings(BaseModel):
         if self.service != "auto":
             return self.service
         return "exact" if device == "cpu" else "fast"
-
-
-def find_devices(environment: Mapping[str, str], device_folder: Path = Path("/dev")) -> tuple[str, ...]:
-    """Return every CUDA card by its torch name, or the CPU where there is none or torch cannot use it.
-
-    Args:
-        environment: its CUDA_VISIBLE_DEVICES limits the cards, as it does for torch.
-        device_folder: where the driver puts its card files.
-    """
-    visible = environment.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None:
-        cards = len([name for name in visible.split(",") if name.strip() and not name.strip().startswith("-")])
-    else:
-        cards = _count_cards(device_folder)
-    if not cards or not _torch_has_cuda():
-        return ("cpu",)
-    return tuple(f"cuda:{index}" for index in range(cards))
-
-
-def _count_cards(device_folder: Path) -> int:
-    files = [path for path in device_folder.glob("nvidia*") if re.fullmatch(r"nvidia\d+", path.name)]
-    if files or not (command := shutil.which("nvidia-smi")):
-        return len(files)
-    try:
-        result = subprocess.run(
-            [command, "-L"], capture_output=True, text=True, timeout=NVIDIA_SMI_TIMEOUT_S, env=child_environment()
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return 0
-    return sum(line.startswith("GPU ") for line in result.stdout.splitlines())
-
-
-def _torch_has_cuda() -> bool:
-    """Tell from the installed distribution alone, because importing torch is the worker's business."""
-    try:
-        return not metadata.version("torch").endswith("+cpu")
-    except metadata.PackageNotFoundError:
-        return False
-
-
-def _cores() -> int:
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1

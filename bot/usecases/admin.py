@@ -18,10 +18,10 @@ from bot.policy import (
 from bot.records import LogEntry
 from bot.storage import Store
 from bot.usecases.lookup import find_model
-from bot.usecases.prompts import check_typed, joined, storable
+from bot.usecases.prompts import check_typed, joined
 from bot.usecases.refusals import NotAllowed, NotBlocked, WrongValue
 from bot.words import BlockedPhrase, find_phrase, find_same, has_words, read_phrases
-from engine.api import EngineClient, ModelInfo, parse_prompt
+from engine.api import EngineClient, ModelInfo, parse_prompt, storable
 
 MAX_LOG_ENTRIES = 100
 LONGEST_NEGATIVE = 300

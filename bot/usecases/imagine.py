@@ -13,7 +13,7 @@ from bot.usecases.admission import Admission, Origin
 from bot.usecases.lookup import find_model
 from bot.usecases.loras import with_loras, with_trigger_words
 from bot.usecases.presets import Preset, preset_scheduler, preset_size, preset_steps
-from bot.usecases.prompts import check_typed, storable, whole_negative_prompt
+from bot.usecases.prompts import check_typed, whole_negative_prompt
 from bot.usecases.refusals import UnknownStyle
 from bot.usecases.starts import Start
 from engine.api import (
@@ -25,36 +25,31 @@ from engine.api import (
     ModelInfo,
     OutOfRange,
     Recipe,
+    RecipeDraft,
+    seeds_from,
+    storable,
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(RecipeDraft):
     """What a member typed. None means what the preset makes of the model's defaults; a missing seed is random.
 
     Args:
+        model: name of the model; None for the server's choice.
         seed: of the first picture; the next ones follow it.
         count: pictures, 1 to MAX_IMAGES.
         style: name or title of the style whose words go around the prompt.
         loras: those asked for beside the prompt, which may name others; without a weight, each has its own.
-        clip_skip: last layers of the text encoders that the prompt skips.
         start: a picture to start from; the size is then the model's that has the most similar shape.
     """
 
-    prompt: str
-    negative_prompt: str | None = None
     model: str | None = None
-    width: int | None = None
-    height: int | None = None
-    steps: int | None = None
-    guidance_scale: float | None = None
-    scheduler: str | None = None
     seed: int | None = None
     count: int = 1
     preset: Preset = Preset.STANDARD
     style: str | None = None
     loras: tuple[LoraTag, ...] = ()
-    clip_skip: int | None = None
     start: Start | None = None
 
 
@@ -133,36 +128,20 @@ def build_recipe(info: ModelInfo, ask: Ask, new_seed: Callable[[], int], limits:
         UnknownLora, LoraOfOtherFamily, NotHereYet: a LoRA was asked for that cannot change this model.
     """
     size = preset_size(info, ask.preset, limits.largest_side, ask.start.measure() if ask.start else None)
-    width = size.width if ask.width is None else ask.width
-    height = size.height if ask.height is None else ask.height
     steps = ask.steps
     if steps is None:
         steps = preset_steps(info, ask.preset, ask.scheduler, limits.most_steps)
-    guidance_scale = info.guidance_scale if ask.guidance_scale is None else ask.guidance_scale
-    _check_range("count", ask.count, 1, MAX_IMAGES)
-    info.check_size(width, height)
-    _check_range("steps", steps, info.min_steps, info.max_steps)
-    _check_range("guidance", guidance_scale, info.min_guidance, info.max_guidance)
-    clip_skip = info.clip_skip if ask.clip_skip is None else ask.clip_skip
-    _check_range("clip skip", clip_skip, 0, info.max_clip_skip)
-    prompt = prompt_for(info, ask.prompt, ask.loras)
-    negative_prompt = storable(info.negative_prompt if ask.negative_prompt is None else ask.negative_prompt)
-    return Recipe(
-        model=info.id,
-        model_revision=info.revision,
-        prompt=prompt,
-        negative_prompt=negative_prompt,
-        width=width,
-        height=height,
+    draft = replace(
+        ask,
+        width=size.width if ask.width is None else ask.width,
+        height=size.height if ask.height is None else ask.height,
         steps=steps,
-        guidance_scale=guidance_scale,
         scheduler=preset_scheduler(info, ask.preset, steps) if ask.scheduler is None else ask.scheduler,
-        images=_seeds(ask, new_seed),
-        inversions=info.inversions_in(prompt, negative_prompt),
-        loras=info.loras_in(prompt, negative_prompt),
-        clip_skip=clip_skip,
-        init_image=ask.start.init_image() if ask.start else None,
     )
+    _check_range("count", ask.count, 1, MAX_IMAGES)
+    info.check_draft(draft)
+    draft = replace(draft, prompt=prompt_for(info, ask.prompt, ask.loras))
+    return info.complete(draft, _seeds(ask, new_seed), ask.start.init_image() if ask.start else None)
 
 
 def prompt_for(info: ModelInfo, prompt: str, loras: Sequence[LoraTag] = ()) -> str:
@@ -178,7 +157,7 @@ def _seeds(ask: Ask, new_seed: Callable[[], int]) -> tuple[ImageSeed, ...]:
     if ask.seed is None:
         return tuple(ImageSeed(new_seed()) for _ in range(ask.count))
     _check_range("seed", ask.seed, 0, MAX_SEED)
-    return tuple(ImageSeed((ask.seed + index) % (MAX_SEED + 1)) for index in range(ask.count))
+    return seeds_from(ask.seed, ask.count)
 
 
 def _check_range(field: str, value: float, low: float, high: float) -> None:

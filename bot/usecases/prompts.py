@@ -43,11 +43,6 @@ def check_typed(prompt: str, negative_prompt: str | None = None) -> None:
             raise BadPrompt("too_long", len(text), MAX_TYPED_CHARACTERS, part)
 
 
-def storable(text: str) -> str:
-    """Return the text with each half of a surrogate pair replaced: it is no character, and cannot be hashed or kept."""
-    return text.encode("utf-8", "replace").decode("utf-8")
-
-
 def whole_negative_prompt(typed: str | None, model: str, style: str, guild: str) -> str:
     """Return all that must not be seen: what was typed or else the model's, then the style's, then the guild's.
 

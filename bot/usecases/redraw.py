@@ -73,13 +73,7 @@ class Redraw:
         info = self._model(parent)
         text = prompt_for(info, prompt.strip())
         recipe = self._anew(info, await drawn_recipe(self._store, parent), InitImage(sha256, strength))
-        recipe = replace(
-            recipe,
-            prompt=text,
-            parser_version=PARSER_VERSION,
-            inversions=info.inversions_in(text, recipe.negative_prompt),
-            loras=info.loras_in(text, recipe.negative_prompt),
-        )
+        recipe = info.with_addons(replace(recipe, prompt=text, parser_version=PARSER_VERSION))
         asked = hashlib.sha256(f"{strength} {text}".encode()).hexdigest()[:16]
         origin = Origin(parent.id, index, f"over:{parent.id}:{index}:{asked}:{member.user_id}")
         return await self._admission.accept(member, place, Kind.VARY, recipe, origin)

@@ -1,6 +1,7 @@
 """The contract between bot and engine: frozen values and one port, on the standard library alone."""
 
 from engine.api.client import EngineClient, EngineStatus, EtaRatio, Job, Trouble
+from engine.api.drafts import RecipeDraft, storable
 from engine.api.embedded_texts import read_texts
 from engine.api.errors import (
     BadInput,
@@ -62,6 +63,8 @@ from engine.api.requests import (
     LoraUse,
     Recipe,
     Variation,
+    is_guided,
+    seeds_from,
 )
 from engine.api.results import Facts, Fault, ImageResult, ReviewedImage, Verdict, pixel_sha256
 from engine.api.syntax import LoraTag, Passage, Prompt, parse_prompt, split_loras, words_pattern
@@ -127,6 +130,7 @@ __all__ = [
     "Prompt",
     "Queued",
     "Recipe",
+    "RecipeDraft",
     "Refused",
     "ReviewedImage",
     "SafetyUnavailable",
@@ -151,6 +155,7 @@ __all__ = [
     "error_classes",
     "error_from_data",
     "expand_permutations",
+    "is_guided",
     "measure_picture",
     "panned",
     "parameters_of",
@@ -160,7 +165,9 @@ __all__ = [
     "read_metadata",
     "read_parameters",
     "read_texts",
+    "seeds_from",
     "split_loras",
+    "storable",
     "words_pattern",
     "zoomed_out",
 ]

@@ -6,12 +6,12 @@ before anything is copied or unpacked.
 
 from __future__ import annotations
 
-import struct
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
+from engine.api.containers import Container, Form, read_container
 from engine.api.errors import BadInput
-from engine.api.requests import MAX_INPUT_BYTES
+from engine.api.exif import MAKER_NOTE, USER_COMMENT, Exif
 
 Texts = Mapping[str, str]
 
@@ -19,21 +19,9 @@ PARAMETERS = "parameters"
 RECIPE = "easel"
 KEYWORDS = (PARAMETERS, RECIPE)
 MAX_TEXT_BYTES = 256 * 1024
-MAX_CHUNKS = 10_000
 
-EXIF_HEAD = b"Exif\x00\x00"
-EXIF_DIRECTORY = 0x8769
-USER_COMMENT = 0x9286
-MAKER_NOTE = 0x927C
 UNICODE_HEAD = b"UNICODE\x00"
 RECIPE_HEAD = b"EASEL\x00\x00\x00"
-
-_PNG = b"\x89PNG\r\n\x1a\n"
-_JPEG = b"\xff\xd8\xff"
-_ENTRY = 12
-_START_OF_SCAN = 0xDA
-_APP1 = 0xE1
-_LONE_MARKERS = frozenset({0x01, *range(0xD0, 0xD8)})
 
 
 def read_texts(data: bytes) -> Texts:
@@ -42,37 +30,20 @@ def read_texts(data: bytes) -> Texts:
     Raises:
         BadInput: it is none of these, too large, or ends before its end without having told anything.
     """
-    if len(data) > MAX_INPUT_BYTES:
-        raise BadInput("too_large", MAX_INPUT_BYTES)
-    if data.startswith(_PNG):
-        texts, whole = _read_png(data)
-    elif data.startswith(_JPEG):
-        texts, whole = _read_jpeg(data)
-    elif data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        texts, whole = _read_webp(data)
-    else:
-        raise BadInput("unreadable")
-    if not whole and not texts:
+    container = read_container(data)
+    texts = _chunk_texts(container) if container.form is Form.PNG else _exif_texts(Exif.of(container))
+    if not texts and not container.whole:
         raise BadInput("unreadable")
     return texts
 
 
-def _read_png(data: bytes) -> tuple[Texts, bool]:
+def _chunk_texts(container: Container) -> Texts:
     texts: dict[str, str] = {}
     seen: set[str] = set()
-    at = len(_PNG)
-    for _ in range(MAX_CHUNKS):
-        if at + 12 > len(data):
-            return texts, False
-        length, kind = struct.unpack_from(">I4s", data, at)
-        start, at = at + 8, at + 12 + length
-        if at > len(data):
-            return texts, False
-        if kind == b"IEND":
-            return texts, True
-        if kind in _TEXT_CHUNKS and length <= MAX_TEXT_BYTES:
-            _keep(texts, seen, kind, data[start : start + length])
-    return texts, False
+    for block in container.blocks:
+        if block.name in _TEXT_CHUNKS and len(block.body) <= MAX_TEXT_BYTES:
+            _keep(texts, seen, block.name, bytes(block.body))
+    return texts
 
 
 def _keep(texts: dict[str, str], seen: set[str], kind: bytes, body: bytes) -> None:
@@ -117,74 +88,13 @@ def _unpack(packed: bytes) -> bytes | None:
     return unpacked if unpacking.eof else None
 
 
-def _read_jpeg(data: bytes) -> tuple[Texts, bool]:
-    at = 2
-    for _ in range(MAX_CHUNKS):
-        if at + 4 > len(data) or data[at] != 0xFF:
-            return {}, False
-        marker = data[at + 1]
-        if marker == 0xFF or marker in _LONE_MARKERS:
-            at += 1 if marker == 0xFF else 2
-            continue
-        (length,) = struct.unpack_from(">H", data, at + 2)
-        if marker == _START_OF_SCAN:
-            return {}, True
-        if length < 2 or at + 2 + length > len(data):
-            return {}, False
-        body = data[at + 4 : at + 2 + length]
-        if marker == _APP1 and body.startswith(EXIF_HEAD):
-            return _read_exif(body), True
-        at += 2 + length
-    return {}, False
-
-
-def _read_webp(data: bytes) -> tuple[Texts, bool]:
-    at = 12
-    end = 8 + struct.unpack_from("<I", data, 4)[0]
-    for _ in range(MAX_CHUNKS):
-        if at + 8 > len(data):
-            break
-        kind, length = struct.unpack_from("<4sI", data, at)
-        start, at = at + 8, at + 8 + length + length % 2
-        if kind == b"EXIF" and start + length <= len(data):
-            return _read_exif(data[start : start + length]), True
-    return {}, end <= len(data)
-
-
-def _read_exif(exif: bytes) -> Texts:
-    exif = exif.removeprefix(EXIF_HEAD)
-    order = {b"II": "<", b"MM": ">"}.get(exif[:2])
-    if order is None or len(exif) < 8:
-        return {}
+def _exif_texts(exif: Exif) -> Texts:
     texts: dict[str, str] = {}
-    try:
-        main = dict(_entries(exif, order, struct.unpack_from(f"{order}I", exif, 4)[0]))
-        if EXIF_DIRECTORY not in main:
-            return {}
-        fields = dict(_entries(exif, order, struct.unpack_from(f"{order}I", main[EXIF_DIRECTORY])[0]))
-    except struct.error:
-        return {}
-    if comment := _comment(fields.get(USER_COMMENT, b"")):
+    if comment := _comment(exif.field(USER_COMMENT, MAX_TEXT_BYTES)):
         texts[PARAMETERS] = comment
-    if (note := fields.get(MAKER_NOTE, b"")).startswith(RECIPE_HEAD):
+    if (note := exif.field(MAKER_NOTE, MAX_TEXT_BYTES)).startswith(RECIPE_HEAD):
         texts[RECIPE] = note.removeprefix(RECIPE_HEAD).decode("utf-8", "replace")
     return texts
-
-
-def _entries(exif: bytes, order: str, directory: int) -> Iterator[tuple[int, bytes]]:
-    """Yield tag and bytes of the entries of a directory that the texts may be in, the first of each tag."""
-    seen: set[int] = set()
-    (count,) = struct.unpack_from(f"{order}H", exif, directory)
-    for at in range(directory + 2, directory + 2 + count * _ENTRY, _ENTRY):
-        tag, _, length = struct.unpack_from(f"{order}HHI", exif, at)
-        if tag in seen:
-            continue
-        seen.add(tag)
-        if tag == EXIF_DIRECTORY:
-            yield tag, exif[at + 8 : at + 12]
-        elif tag in (USER_COMMENT, MAKER_NOTE) and 4 < length <= MAX_TEXT_BYTES:
-            (start,) = struct.unpack_from(f"{order}I", exif, at + 8)
-            yield tag, exif[start : start + length]
 
 
 def _comment(comment: bytes) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
+from engine.api.drafts import RecipeDraft, storable
 from engine.api.errors import (
     InvalidSize,
     LoraOfOtherFamily,
@@ -14,9 +16,11 @@ from engine.api.errors import (
     UnknownScheduler,
     UnknownUpscaler,
 )
-from engine.api.requests import MAX_LORA_WEIGHT, MAX_LORAS, Inversion, Lora, LoraUse, Recipe
+from engine.api.requests import MAX_LORA_WEIGHT, MAX_LORAS, ImageSeed, InitImage, Inversion, Lora, LoraUse, Recipe
 from engine.api.syntax import parse_prompt, words_pattern
 from engine.api.upscalers import Upscaler, UpscalerUse
+
+T = TypeVar("T")
 
 GROWTH = 2
 """By how much a side may exceed what a model draws from nothing, when it draws over a picture that has its shapes."""
@@ -114,6 +118,63 @@ class ModelInfo:
     clip_skip: int = 0
     max_clip_skip: int = 10
     addon_family: str = ""
+
+    def complete(
+        self, draft: RecipeDraft, images: tuple[ImageSeed, ...], init_image: InitImage | None = None
+    ) -> Recipe:
+        """Return the recipe that a draft asks this model for, with the add-ons that its prompts name.
+
+        Raises:
+            ValueError: no recipe can hold a value; `check_draft` says which range it is out of.
+            UnknownLora, LoraOfOtherFamily, NotHereYet, OutOfRange: as in `with_addons`.
+        """
+        return self.with_addons(self._filled(draft, images, init_image))
+
+    def usual_recipe(self) -> Recipe:
+        """Return a recipe of the defaults, to make ready for: without add-ons, whose files may not be here."""
+        return self._filled(RecipeDraft(), (ImageSeed(0),))
+
+    def with_addons(self, recipe: Recipe) -> Recipe:
+        """Return a recipe that says which add-ons its prompts name.
+
+        Raises:
+            UnknownLora, LoraOfOtherFamily, NotHereYet, OutOfRange: as in `inversions_in` and `loras_in`.
+        """
+        prompts = (recipe.prompt, recipe.negative_prompt)
+        return replace(recipe, inversions=self.inversions_in(*prompts), loras=self.loras_in(*prompts))
+
+    def _filled(self, draft: RecipeDraft, images: tuple[ImageSeed, ...], init_image: InitImage | None = None) -> Recipe:
+        width, height = self._size_of(draft)
+        return Recipe(
+            model=self.id,
+            model_revision=self.revision,
+            prompt=storable(draft.prompt),
+            negative_prompt=storable(_default(draft.negative_prompt, self.negative_prompt)),
+            width=width,
+            height=height,
+            steps=_default(draft.steps, self.steps),
+            guidance_scale=_default(draft.guidance_scale, self.guidance_scale),
+            scheduler=_default(draft.scheduler, self.scheduler),
+            images=images,
+            init_image=init_image,
+            clip_skip=_default(draft.clip_skip, self.clip_skip),
+        )
+
+    def check_draft(self, draft: RecipeDraft) -> None:
+        """Raise the first number in a draft that this model cannot take, also one that no recipe can hold.
+
+        Raises:
+            InvalidSize, OutOfRange: see their fields.
+        """
+        self.check_size(*self._size_of(draft))
+        _check_range("steps", _default(draft.steps, self.steps), self.min_steps, self.max_steps)
+        guidance_scale = _default(draft.guidance_scale, self.guidance_scale)
+        _check_range("guidance", guidance_scale, self.min_guidance, self.max_guidance)
+        _check_range("clip skip", _default(draft.clip_skip, self.clip_skip), 0, self.max_clip_skip)
+
+    def _size_of(self, draft: RecipeDraft) -> tuple[int, int]:
+        usual = self.sizes[0]
+        return _default(draft.width, usual.width), _default(draft.height, usual.height)
 
     @property
     def takes(self) -> str:
@@ -240,6 +301,10 @@ class ModelInfo:
         if any(side % self.size_step or not self.min_side <= side <= most for side in (width, height)):
             nearest = sorted(self.sizes, key=lambda size: abs(size.width - width) + abs(size.height - height))[:2]
             raise InvalidSize(width, height, tuple(str(size) for size in nearest))
+
+
+def _default(value: T | None, default: T) -> T:
+    return default if value is None else value
 
 
 def _check_range(field: str, value: float, low: float, high: float) -> None:

@@ -175,7 +175,7 @@ class Recipe:
         negative_prompt: replaces the empty unconditional prompt.
         width, height: pixels.
         steps: num_inference_steps.
-        guidance_scale: classifier-free guidance; 1.0 or less means none.
+        guidance_scale: classifier-free guidance; none if it is not `guided`.
         scheduler: noise scheduler by the name people know, e.g. "DPM++ 2M".
         images: one entry per image, 1 to MAX_IMAGES.
         parser_version: version of the prompt syntax (`engine.api.syntax`) that reads the prompts; 1 has none.
@@ -224,6 +224,11 @@ class Recipe:
                 raise ValueError("an upscaler takes one picture, whole")
             if self.width % self.upscaler.factor or self.height % self.upscaler.factor:
                 raise ValueError(f"{self.width}x{self.height} is no size x{self.upscaler.factor}")
+
+    @property
+    def guided(self) -> bool:
+        """Whether classifier-free guidance has a part in it, as `is_guided`."""
+        return is_guided(self.guidance_scale)
 
     @property
     def grows(self) -> bool:
@@ -336,6 +341,19 @@ class GenerationRequest:
             if hashlib.sha256(data).hexdigest() == sha256:
                 return data
         raise BadInput("missing")
+
+
+def seeds_from(seed: int, count: int) -> tuple[ImageSeed, ...]:
+    """Return a seed and those that follow it, as many as wanted; after MAX_SEED comes 0."""
+    return tuple(ImageSeed((seed + number) % (MAX_SEED + 1)) for number in range(count))
+
+
+def is_guided(guidance_scale: float) -> bool:
+    """Tell whether classifier-free guidance has a part in an image.
+
+    Each image then takes two rows of the UNet's batch, unconditional and conditional; otherwise the conditional alone.
+    """
+    return guidance_scale > 1.0
 
 
 def _init_image(data: Mapping[str, Any]) -> InitImage:

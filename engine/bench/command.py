@@ -20,7 +20,7 @@ from engine.bench.report import RATIO_LOAD, as_data, as_text
 from engine.catalog import load_catalog
 from engine.command_line import DONE, FAILED, above_zero, whole_from_one
 from engine.settings import EngineSettings, WorkerSpec
-from engine.worker.bench.contenders import TINY
+from engine.wire.contenders import TINY
 
 DEFAULT_MODELS = ("pocket", TINY)
 MINUTES = 30.0

@@ -21,8 +21,8 @@ from engine.bench.newcomer import newcomer_waits
 from engine.bench.replay import Outcome, Replay, replay
 from engine.bench.trace import FLOODER, Visit, make_trace, of_one_model, with_flooder
 from engine.settings import Service
-from engine.worker.bench.contenders import Contender
-from engine.worker.bench.tally import Counts
+from engine.wire.contenders import Contender
+from engine.wire.tally import Counts
 
 LOADS = (0.5, 0.9, 1.4, 2.0)
 ROUNDS, FEWEST_ROUNDS = 3, 2

@@ -19,8 +19,8 @@ from engine.executors.process import ProcessExecutor
 from engine.service import open_engine
 from engine.settings import EngineSettings, Service, WorkerSpec
 from engine.wire import Draw, FromWorker, JobFailed, JobFinished, JobStarted, Ready, ToWorker
-from engine.worker.bench.contenders import Contender, load_contested
-from engine.worker.bench.tally import Tally
+from engine.wire.contenders import Contender, load_contested
+from engine.wire.tally import Tally
 
 BENCH_WORKER = (sys.executable, "-m", "engine.worker.bench")
 UNBOUNDED = 10_000

@@ -11,7 +11,7 @@ from typing import Any
 from engine.bench.machine import BenchError, write_model
 from engine.catalog import OWN_FILE
 from engine.settings import EngineSettings
-from engine.worker.bench.contenders import TINY
+from engine.wire.contenders import TINY
 
 RANDOM = {"sd15": "sd1", "sdxl": "sdxl"}
 """Public models whose shapes can be had with random weights, and their families."""

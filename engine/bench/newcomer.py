@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from engine.api import GenerationRequest, ImageSeed, ModelInfo, Recipe
+from engine.api import GenerationRequest, ImageSeed, ModelInfo, Recipe, RecipeDraft
 from engine.bench.machine import BenchError, Running
 from engine.wire import FromWorker, JobProgress, ToWorker
 
@@ -31,18 +31,7 @@ async def newcomer_waits(running: Running, model: ModelInfo) -> int:
     """
     heard = running.heard
     heard.clear()
-    recipe = Recipe(
-        model=model.id,
-        model_revision=model.revision,
-        prompt="a red apple",
-        negative_prompt="",
-        width=model.sizes[0].width,
-        height=model.sizes[0].height,
-        steps=LONG_STEPS,
-        guidance_scale=model.guidance_scale,
-        scheduler=model.scheduler,
-        images=(ImageSeed(0),),
-    )
+    recipe = model.complete(RecipeDraft("a red apple", negative_prompt="", steps=LONG_STEPS), (ImageSeed(0),))
     long = [
         _request(replace(recipe, images=(ImageSeed(number),)), f"long-{number}") for number in range(running.rows // 2)
     ]

@@ -10,7 +10,7 @@ from statistics import median
 from PIL import Image, ImageDraw, ImageFont
 
 from engine.bench.contest import Contest
-from engine.worker.bench.contenders import Contender
+from engine.wire.contenders import Contender
 
 WIDTH, HEIGHT = 900, 380
 _LEFT, _TOP, _BOTTOM = 60, 56, 44

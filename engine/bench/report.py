@@ -10,7 +10,7 @@ from typing import Any
 from engine.bench.contest import FLOOD_LOAD, FLOOD_SHARE, Contest, Profile
 from engine.bench.figures import Figures
 from engine.settings import Service
-from engine.worker.bench.contenders import Contender
+from engine.wire.contenders import Contender
 
 RATIO_LOAD = 1.4
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import TypeVar
 
-from engine.api import ImageSeed, ModelInfo, Recipe
+from engine.api import ImageSeed, ModelInfo, Recipe, RecipeDraft
 
 T = TypeVar("T")
 
@@ -92,24 +92,20 @@ def _tenant(random: Random) -> str:
 
 
 def _recipe(random: Random, model: ModelInfo, number: int) -> Recipe:
-    size = model.sizes[0]
     offered = [each.name for each in model.schedulers if each.name in SCHEDULERS]
     steps = _mixed(random, model.steps, [each for each in STEPS if model.min_steps <= each <= model.max_steps])
     guidance = _mixed(
         random, model.guidance_scale, [each for each in GUIDANCE if model.min_guidance <= each <= model.max_guidance]
     )
-    return Recipe(
-        model=model.id,
-        model_revision=model.revision,
+    draft = RecipeDraft(
         prompt=random.choice(PROMPTS),
         negative_prompt=random.choice(("", "blurry")),
-        width=size.width,
-        height=size.height,
         steps=steps,
         guidance_scale=guidance,
         scheduler=_mixed(random, model.scheduler, offered),
-        images=(ImageSeed(number),),
+        clip_skip=0,  # as the stock pipelines that compete
     )
+    return model.complete(draft, (ImageSeed(number),))
 
 
 def _mixed(random: Random, usual: T, others: Sequence[T]) -> T:

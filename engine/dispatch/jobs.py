@@ -87,7 +87,7 @@ class EngineJob:
     def cost(self) -> float:
         """Work in all, in rows of the UNet's batch times scheduler steps: the unit of fairness, load and ETA."""
         recipe = self.request.recipe
-        rows_per_image = ROWS_AN_IMAGE if recipe.guidance_scale > 1.0 else 1
+        rows_per_image = ROWS_AN_IMAGE if recipe.guided else 1
         return float(len(recipe.images) * rows_per_image * recipe.steps_taken)
 
     @property

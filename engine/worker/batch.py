@@ -89,7 +89,7 @@ class Drawing:
         row_rule: with how many.
         latents: (1, channels, height, width) on the device, in the scheduler's scale.
         conditioning: of its rows: unconditional, then conditional; or the conditional row alone.
-        guidance_scale: 1.0 or less means none.
+        guidance_scale: as in `Recipe`.
         scheduler: this image's own instance, its tables on the CPU, so that reading them never waits for the device.
         unet_timesteps: (steps,) float32, the scheduler's timesteps on the device.
         generator: this image's own, on the CPU; gives ancestral noise, when the scheduler wants any.

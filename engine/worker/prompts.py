@@ -26,8 +26,7 @@ def encode_prompts(
 
     Args:
         pipeline: the model's `StableDiffusionPipeline` or `StableDiffusionXLPipeline`.
-        recipe: its prompts, guidance and size. A guidance_scale of 1.0 or less means that the negative prompt has no
-            part.
+        recipe: its prompts, guidance and size. If it is not guided, the negative prompt has no part.
         exact: then the positive prompt stands twice without guidance, because one row alone would be computed by other
             kernels and differ in its last bits.
         inversions: files of the recipe's textual inversions by the word that stands for them.
@@ -39,7 +38,7 @@ def encode_prompts(
         InversionError: one of the files is not for this model.
         OutOfRange: the text encoder has no more layers to skip.
     """
-    guided = recipe.guidance_scale > 1.0
+    guided = recipe.guided
     if recipe.parser_version == _WITHOUT_SYNTAX:
         rows = _encode_as_written(pipeline, recipe, guided)
     else:

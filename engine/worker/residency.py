@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from engine.api import GenerationRequest, ImageSeed, ModelInfo, ModelUnavailable, Recipe, UnknownModel
+from engine.api import GenerationRequest, ModelInfo, ModelUnavailable, UnknownModel
 from engine.catalog import Catalog, ModelEntry
 from engine.catalog.families import FAMILIES
 from engine.worker.buckets import work_in_pairs
@@ -275,7 +275,8 @@ class Models:
             memory=profile.name,
             compiled=compiled,
         )
-        begin_job(GenerationRequest(usual_recipe(resident.entry.info), "first", 1, 0.0, ""), model)
+        # Preparing the usual recipe begins to prove what most jobs will need.
+        begin_job(GenerationRequest(resident.entry.info.usual_recipe(), "first", 1, 0.0, ""), model)
         return model
 
     def _rules(self, entry: ModelEntry, unet: Any, profile: Profile, compiled: bool) -> RowRules:
@@ -376,19 +377,3 @@ def native_side(info: ModelInfo) -> int:
     """Return the side of the largest square that the gate looks at as a whole alone: no table makes it larger."""
     largest: int = max(min(size.width, size.height) for size in FAMILIES[info.family].defaults["sizes"])
     return min(info.native_side, largest)
-
-
-def usual_recipe(info: ModelInfo) -> Recipe:
-    """Return a recipe of the model's defaults: preparing it begins to prove what most jobs will need."""
-    return Recipe(
-        model=info.id,
-        model_revision=info.revision,
-        prompt="",
-        negative_prompt=info.negative_prompt,
-        width=info.sizes[0].width,
-        height=info.sizes[0].height,
-        steps=info.steps,
-        guidance_scale=info.guidance_scale,
-        scheduler=info.scheduler,
-        images=(ImageSeed(0),),
-    )

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from engine.api import is_guided
 from engine.worker.batch import Batch, Drawing, Keep, LastStep
 from engine.worker.conditioning import Conditioning, join
 from engine.worker.loras import applied
@@ -102,7 +103,7 @@ def _call_unet(drawing: Drawing, samples: Tensor, times: Tensor, conditioning: C
 
 def _guide(rows: Tensor, guidance_scale: float) -> Tensor:
     conditional = rows[-1:]
-    if guidance_scale <= 1.0:
+    if not is_guided(guidance_scale):
         return conditional
     unconditional = rows[:1]
     return unconditional + guidance_scale * (conditional - unconditional)

@@ -38,4 +38,4 @@ def test_a_process_gets_the_environment_for_children() -> None:
 
 def test_the_starts_are_found() -> None:
     found = [path.name for path in FILES if list(starts(ast.parse(path.read_text("utf-8"))))]
-    assert {"process.py", "pull.py", "score.py", "gate.py", "merge.py", "machine.py", "settings.py"} <= set(found)
+    assert {"process.py", "pull.py", "score.py", "gate.py", "merge.py", "machine.py", "devices.py"} <= set(found)

@@ -19,7 +19,7 @@ from engine.worker.device import open_device
 from engine.worker.images import to_picture
 from engine.worker.jobs import begin_job
 from engine.worker.pipelines import LoadedModel
-from engine.worker.residency import Models, usual_recipe
+from engine.worker.residency import Models
 from engine.worker.safety import Review, SafetyGate, load_floor
 from engine.worker.steps import advance
 
@@ -92,7 +92,7 @@ class Studio:
 
     def _begin(self, wanted: Wanted, steps: int) -> Drawing:
         recipe = replace(
-            usual_recipe(self._entry.info),
+            self._entry.info.usual_recipe(),
             prompt=wanted.prompt,
             width=wanted.width,
             height=wanted.height,

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from engine.catalog import FAMILIES, load_catalog
 from engine.command_line import whole_from_one
+from engine.wire.contenders import TINY, Contender, load_contested
+from engine.wire.tally import Tally
 from engine.worker.__main__ import ENVIRONMENT, device_from, open_process, worker_options
-from engine.worker.bench.contenders import TINY, Contender, load_contested
-from engine.worker.bench.tally import Tally
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -64,11 +64,10 @@ def _ceiling(arguments: Sequence[str]) -> int:
     from engine.worker.bench.rates import row_ceiling
     from engine.worker.device import open_device
     from engine.worker.pipelines import load_pipeline
-    from engine.worker.residency import usual_recipe
 
     device = open_device(options.device, options.threads, "fast")
     entry = load_catalog(options.models, options.models_dir).entries[0]
-    pipeline, recipe = load_pipeline(entry, device), usual_recipe(entry.info)
+    pipeline, recipe = load_pipeline(entry, device), entry.info.usual_recipe()
     for _ in sys.stdin:
         print(row_ceiling(pipeline, device, recipe, options.seconds), flush=True)
     return 0

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 from engine.catalog import Catalog
 from engine.wire import FromWorker, JobFinished, Ready
-from engine.worker.bench.contenders import Contender
+from engine.wire.contenders import Contender
+from engine.wire.tally import Tally
 from engine.worker.bench.counter import Counter
 from engine.worker.bench.profile import draw_profiled
 from engine.worker.bench.stock import StockServer
-from engine.worker.bench.tally import Tally
 from engine.worker.channel import Inbox
 from engine.worker.device import Device
 from engine.worker.loop import draw_until_stopped

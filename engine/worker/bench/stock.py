@@ -17,7 +17,7 @@ from torch import Tensor
 from engine.api import Facts, GenerationRequest, ImageResult
 from engine.catalog import SCHEDULERS
 from engine.wire import Draw, JobFinished, JobStarted
-from engine.worker.bench.contenders import Contender, batch_key
+from engine.wire.contenders import Contender, batch_key
 from engine.worker.channel import Inbox
 from engine.worker.conditioning import join
 from engine.worker.device import Device
@@ -132,7 +132,7 @@ def denoise_together(pipeline: Any, batch: Sequence[GenerationRequest]) -> Tenso
         (images, channels, height, width) on the device.
     """
     recipes = [request.recipe for request in batch]
-    guided = any(recipe.guidance_scale > 1.0 for recipe in recipes)
+    guided = any(recipe.guided for recipe in recipes)
     # Two rows for each where one of them needs two.
     conditioning = join([encode_prompts(pipeline, recipe, exact=guided) for recipe in recipes])
     arguments, rows_each = conditioning.arguments(), len(conditioning) // len(batch)

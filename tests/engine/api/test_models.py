@@ -18,6 +18,8 @@ from engine.api import (
     NotHereYet,
     OutOfRange,
     Recipe,
+    RecipeDraft,
+    Refused,
     SchedulerInfo,
     Size,
     UnknownInversion,
@@ -210,3 +212,58 @@ def test_of_upscalers_the_one_with_the_least_to_reduce_is_taken() -> None:
     assert replace(MODEL, upscalers=(two, four)).upscaler(4) == four
     assert replace(MODEL, upscalers=(two,)).upscaler(4) is None
     assert MODEL.upscaler(2) is None
+
+
+def test_a_draft_that_says_nothing_is_drawn_by_the_models_defaults() -> None:
+    model = replace(MODEL, negative_prompt="blurry", clip_skip=1)
+    assert model.complete(RecipeDraft("a red apple"), (ImageSeed(7),)) == Recipe(
+        "pocket", "1", "a red apple", "blurry", 128, 128, 20, 4.5, "DPM++ 2M", (ImageSeed(7),), clip_skip=1
+    )
+
+
+def test_what_a_draft_says_is_drawn_even_where_it_is_nothing() -> None:
+    model = replace(MODEL, negative_prompt="blurry", clip_skip=1)
+    draft = RecipeDraft("a cat", "", 64, 256, 5, 0.0, "Euler", 0)
+    start = InitImage("0" * 64, 0.5)
+    assert model.complete(draft, (ImageSeed(7), ImageSeed(8)), start) == Recipe(
+        "pocket", "1", "a cat", "", 64, 256, 5, 0.0, "Euler", (ImageSeed(7), ImageSeed(8)), init_image=start
+    )
+
+
+def test_a_completed_recipe_names_the_addons_of_both_its_prompts() -> None:
+    ink, bad = Lora("ink", "3", "sd1"), Inversion("bad-hands", "1")
+    model = replace(MODEL, negative_prompt="bad-hands", loras=(ink,), inversions=(bad,))
+    recipe = model.complete(RecipeDraft("a tree <lora:ink:0.5>"), (ImageSeed(7),))
+    assert (recipe.loras, recipe.inversions) == ((LoraUse("ink", "3", 0.5),), (bad,))
+
+
+def test_a_recipe_holds_no_half_of_a_character() -> None:
+    recipe = MODEL.complete(RecipeDraft("a \ud83c cat", "a \udcff dog"), (ImageSeed(7),))
+    assert (recipe.prompt, recipe.negative_prompt) == ("a ? cat", "a ? dog")
+
+
+def test_a_model_gets_ready_for_its_defaults_even_if_an_addon_of_theirs_is_not_here() -> None:
+    bad = Inversion("bad-hands", "1")
+    model = replace(
+        MODEL, negative_prompt="bad-hands <lora:gone>", clip_skip=1, inversions=(bad,), absent_inversions=(bad,)
+    )
+    recipe = model.usual_recipe()
+    assert (recipe.negative_prompt, recipe.clip_skip) == ("bad-hands <lora:gone>", 1)
+    assert (recipe.inversions, recipe.loras) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("draft", "refused"),
+    [
+        (RecipeDraft(width=-8), InvalidSize(-8, 128, ("128x128", "128x192"))),
+        (RecipeDraft(height=10**6), InvalidSize(128, 10**6, ("128x192", "128x128"))),
+        (RecipeDraft(steps=0), OutOfRange("steps", 0, 1, 60)),
+        (RecipeDraft(guidance_scale=1000.0), OutOfRange("guidance", 1000.0, 1.0, 15.0)),
+        (RecipeDraft(clip_skip=-1), OutOfRange("clip skip", -1, 0, 10)),
+    ],
+)
+def test_a_number_that_no_recipe_holds_is_refused_by_its_range(draft: RecipeDraft, refused: Refused) -> None:
+    with pytest.raises(type(refused)) as raised:
+        MODEL.check_draft(draft)
+    assert raised.value.args == refused.args
+    MODEL.check_draft(RecipeDraft())

@@ -277,3 +277,8 @@ def test_an_upscaler_takes_one_whole_picture_of_a_size_that_can_grow_to_the_reci
     for factor in (0, 1, 3, 8, True, 2.5):
         with pytest.raises(ValueError, match="factor"):
             UpscalerUse("crisp", "1", factor)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("guidance_scale", "guided"), [(0.0, False), (1.0, False), (1.001, True), (7.5, True)])
+def test_guidance_has_a_part_from_one_on(guidance_scale: float, guided: bool) -> None:
+    assert replace(RECIPE, guidance_scale=guidance_scale).guided is guided

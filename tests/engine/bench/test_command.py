@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from engine.__main__ import main
-from engine.worker.bench.contenders import TINY, Contender
+from engine.wire.contenders import TINY, Contender
 
 
 def test_a_short_run_prints_its_table_and_writes_its_figures_and_its_plot(

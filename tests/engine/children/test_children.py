@@ -13,11 +13,12 @@ import pytest
 from engine.__main__ import main
 from engine.bench.machine import BenchError, Machine, open_ceiling, open_contender, write_model
 from engine.catalog import load_catalog
+from engine.devices import find_devices
 from engine.executors.port import PullFailed, WorkerGone
 from engine.executors.process import ProcessExecutor
 from engine.executors.pull import ProcessPuller
-from engine.settings import WorkerSpec, default_models_file, find_devices
-from engine.worker.bench.contenders import TINY, Contender
+from engine.settings import WorkerSpec, default_models_file
+from engine.wire.contenders import TINY, Contender
 
 ROOT = Path(__file__).parents[3]
 TOKEN = "a.secret.token"

@@ -201,6 +201,12 @@ def test_what_is_not_given_is_the_models_default() -> None:
     assert (recipe.guidance_scale, recipe.scheduler) == (info.guidance_scale, info.scheduler)
 
 
+def test_bytes_that_are_no_text_are_drawn_as_question_marks() -> None:
+    recipe = recipe_for(DrawOptions("a red \udcff apple", negative_prompt="\udcfe", seed=7), CATALOG)
+    assert (recipe.prompt, recipe.negative_prompt) == ("a red ? apple", "?")
+    assert len(recipe.sha256()) == 64
+
+
 def test_seeds_count_up_from_the_given_one_and_wrap() -> None:
     recipe = recipe_for(DrawOptions("a red apple", seed=MAX_SEED, count=2), CATALOG)
     assert [image.seed for image in recipe.images] == [MAX_SEED, 0]

@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from engine.settings import EngineSettings, WorkerSpec, find_devices
+from engine.settings import EngineSettings, WorkerSpec
 
 
 def test_each_device_gets_its_workers_and_they_share_the_cores() -> None:
@@ -59,14 +58,3 @@ def test_cores_are_divided_by_workers_but_each_has_one_thread_at_least() -> None
 def test_wrong_or_unknown_settings_are_refused(values: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         EngineSettings.model_validate(values)
-
-
-def test_without_a_card_the_cpu_draws(tmp_path: Path) -> None:
-    (tmp_path / "nvidiactl").touch()
-    assert find_devices({"PATH": ""}, tmp_path) == ("cpu",)
-
-
-def test_a_hidden_card_is_not_used(tmp_path: Path) -> None:
-    (tmp_path / "nvidia0").touch()
-    assert find_devices({"CUDA_VISIBLE_DEVICES": ""}, tmp_path) == ("cpu",)
-    assert find_devices({"CUDA_VISIBLE_DEVICES": "-1"}, tmp_path) == ("cpu",)

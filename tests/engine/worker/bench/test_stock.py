@@ -13,7 +13,7 @@ import torch
 from engine.api import GenerationRequest, ImageSeed, Recipe
 from engine.catalog import Catalog
 from engine.wire import Draw, FromWorker, JobFinished, JobStarted, Stop
-from engine.worker.bench.contenders import Contender
+from engine.wire.contenders import Contender
 from engine.worker.bench.stock import StockServer, denoise_stock, denoise_together
 from engine.worker.channel import Inbox
 from engine.worker.device import Device
