@@ -11,10 +11,11 @@ from pathlib import Path
 from bot.policy import GuildPolicy, Limits
 from bot.records import Generation, JobState
 from bot.storage.database import Database, open_database
-from bot.storage.errors import IllegalMove, PressUnderWay, StorageError
+from bot.storage.errors import DatabaseBusy, IllegalMove, PressUnderWay, StorageError
 from bot.storage.folder import held_folder
 from bot.storage.guilds import Guilds
 from bot.storage.inputs import INPUTS_FOLDER_NAME, Inputs
+from bot.storage.interactions import Interactions
 from bot.storage.jobs import Check, Jobs, NewJob
 from bot.storage.pictures import FOLDER_NAME, Pictures
 from bot.storage.results import allowed_pictures
@@ -23,9 +24,11 @@ from engine.api import Finished, InputWithheld
 
 __all__ = [
     "Check",
+    "DatabaseBusy",
     "Guilds",
     "IllegalMove",
     "Inputs",
+    "Interactions",
     "Jobs",
     "NewJob",
     "Pictures",
@@ -50,6 +53,7 @@ class Store:
         guilds: what moderators decided.
         pictures: reviewed picture files.
         inputs: files that members handed in.
+        interactions: those whose answer waits for a job.
     """
 
     def __init__(self, database: Database, defaults: GuildPolicy, data_dir: Path, clock: Callable[[], float]) -> None:
@@ -59,6 +63,7 @@ class Store:
         self.jobs = Jobs(database, self.guilds)
         self.pictures = Pictures(database, data_dir / FOLDER_NAME)
         self.inputs = Inputs(database, data_dir / INPUTS_FOLDER_NAME)
+        self.interactions = Interactions(database)
 
     async def accept(self, jobs: Sequence[NewJob], check: Check) -> tuple[Generation, ...]:
         """Keep what was handed in with jobs, files first, then record them as `Jobs.accept` does."""

@@ -12,7 +12,10 @@ from typing import Any
 import aiosqlite
 
 from bot.storage.errors import sqlite_errors
-from bot.storage.schema import BUSY_TIMEOUT_S, DATABASE_NAME, migrate
+from bot.storage.schema import DATABASE_NAME, migrate
+
+# How long another program may hold the database while the bot runs. Members are answered meanwhile.
+PATIENCE_S = 30.0
 
 Row = sqlite3.Row
 Values = Mapping[str, Any]
@@ -80,7 +83,7 @@ class Database:
 
 
 @asynccontextmanager
-async def open_database(data_dir: Path, busy_timeout_s: float = BUSY_TIMEOUT_S) -> AsyncIterator[Database]:
+async def open_database(data_dir: Path, busy_timeout_s: float = PATIENCE_S) -> AsyncIterator[Database]:
     """Migrate and open the database in `data_dir`; close it at the end.
 
     Args:

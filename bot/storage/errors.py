@@ -14,6 +14,10 @@ class StorageError(Exception):
     """The ledger or the picture store cannot be used. `str()` is one sentence that says what to do."""
 
 
+class DatabaseBusy(StorageError):
+    """Another program held the database for too long; what was wanted can be tried again."""
+
+
 class IllegalMove(StorageError):
     """A job cannot go from the state it is in to the one asked for.
 
@@ -44,7 +48,12 @@ def sqlite_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise StorageError(_sentence(path, error)) from error
+        kind = DatabaseBusy if _is_busy(error) else StorageError
+        raise kind(_sentence(path, error)) from error
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
 
 
 def _sentence(path: Path, error: sqlite3.Error) -> str:

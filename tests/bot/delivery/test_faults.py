@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tests.bot.conftest import World
 
-BY_TOKEN = "/webhooks/*/messages/@original"
+BY_TOKEN = "/webhooks/*/messages/*"
 BY_CHANNEL = "/channels/*/messages/*"
 
 
@@ -61,7 +61,7 @@ async def test_a_job_that_outlives_its_token_is_delivered_through_the_channel(wo
 
 async def test_a_result_is_tried_again_while_discord_is_in_trouble(world: World) -> None:
     result, _ = await held_job(world)
-    world.env.inject_error("PATCH", BY_TOKEN, status=500)
+    world.env.inject_error("PATCH", BY_TOKEN, status=500, times=3)
     world.env.inject_error("PATCH", BY_CHANNEL, status=503, times=2)
 
     world.worker.release()
@@ -172,7 +172,8 @@ async def test_a_result_that_may_not_be_posted_is_given_up_and_marked(world: Wor
 
 async def test_a_result_that_discord_will_never_take_is_given_up_and_marked(world: World) -> None:
     _result, generation = await held_job(world)
-    world.env.inject_error("PATCH", "*", status=400, code=50035, times=None)
+    for method in ("PATCH", "POST"):
+        world.env.inject_error(method, "*", status=400, code=50035, times=None)
 
     world.worker.release()
     await world.over(generation.id)
