@@ -18,7 +18,7 @@ import discord
 from bot import app
 from bot.sandbox import LagOptions, SandboxUnavailable, run_lag, run_sandbox
 from bot.settings import Settings, SettingsError, load_settings
-from bot.storage import StorageError, held_folder, migrate
+from bot.storage import StorageError, check_ledger, held_folder, migrate
 from bot.styles import StylesError, load_styles
 from engine.__main__ import main as engine_main
 from engine.catalog import CatalogError, load_catalog
@@ -57,7 +57,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace, env: Mapping[str, str]) -> int:
     match options.command:
         case "run":
-            _serve(app.run(load_settings(env)))
+            assurances = app.Assurances(options.adopt_empty_ledger, options.clock_is_right)
+            _serve(app.run(load_settings(env), assurances))
         case "demo":
             _demo(env, options.port)
         case "lag":
@@ -65,6 +66,7 @@ def _run(options: argparse.Namespace, env: Mapping[str, str]) -> int:
         case "migrate":
             settings = load_settings(env)
             with held_folder(settings.data_dir):
+                check_ledger(settings.data_dir)
                 before, after = migrate(settings.data_dir)
             print(f"The database in {settings.data_dir} is at version {after}; it was at {before}.")
         case "check-config":
@@ -145,7 +147,17 @@ def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog="easel", description="A Discord bot that draws.")
     parser.add_argument("--verbose", action="store_true", help="log more")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    commands.add_parser("run", help="run the bot; needs DISCORD_TOKEN")
+    run = commands.add_parser("run", help="run the bot; needs DISCORD_TOKEN")
+    run.add_argument(
+        "--adopt-empty-ledger",
+        action="store_true",
+        help="for one start: go on with a database that is missing, empty, or older than the pictures beside it",
+    )
+    run.add_argument(
+        "--clock-is-right",
+        action="store_true",
+        help="for one start: old pictures may go, although the clock is days ahead of the newest record, or behind it",
+    )
     demo = commands.add_parser("demo", help="try the bot in a browser, without Discord")
     demo.add_argument("--port", type=_port, default=DEMO_PORT, help="of the page; 0 for a free one")
     lag = commands.add_parser("lag", help="measure how quickly the bot answers while workers draw, without Discord")

@@ -9,6 +9,7 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import discord
@@ -28,11 +29,28 @@ from engine.settings import EngineSettings
 log = logging.getLogger(__name__)
 
 TIDY_EVERY_S = 6 * 3600.0
+SETTLE_EVERY_S = 15.0
 SECONDS_A_DAY = 86_400
 
 
 class DiscordUnavailable(Exception):
     """The bot could not start with Discord; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assurances:
+    """What the owner says of one start, and Easel cannot know.
+
+    Args:
+        adopt_empty_ledger: go on with the database as it is, although it is missing, empty, older or another one.
+        clock_is_right: this machine's clock is right, although it is far from the newest record.
+    """
+
+    adopt_empty_ledger: bool = False
+    clock_is_right: bool = False
+
+
+NONE_GIVEN = Assurances()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +79,7 @@ async def open_app(
     park: Park = unparked,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     executors: Sequence[Executor] | None = None,
+    assurances: Assurances = NONE_GIVEN,
 ) -> AsyncIterator[App]:
     """Open what the bot stands on. Its tasks inherit the caller's context, so open it outside any client.
 
@@ -69,6 +88,7 @@ async def open_app(
         park: around every wait for the engine.
         sleep: waits before a job is tried again, in seconds.
         executors: the engine's workers; None for those of the settings.
+        assurances: what the owner says of this start.
 
     Raises:
         SettingsError: the engine's settings are wrong.
@@ -76,9 +96,16 @@ async def open_app(
     """
     styles = load_styles(settings.config_dir, settings.data_dir)
     async with (
-        open_store(settings.data_dir, settings.default_limits(), previews=settings.servers.previews) as store,
+        open_store(
+            settings.data_dir,
+            settings.default_limits(),
+            previews=settings.servers.previews,
+            adopt=assurances.adopt_empty_ledger,
+            clock_is_right=assurances.clock_is_right,
+        ) as store,
         open_engine(engine_settings(settings), executors=executors) as engine,
-        _tidying(store, settings.storage.retention_days),
+        _every(TIDY_EVERY_S, partial(_tidy, store, settings.storage.retention_days * SECONDS_A_DAY)),
+        _every(SETTLE_EVERY_S, store.settle),
     ):
         yield App(store, engine, build(store, engine, styles=styles, park=park, sleep=sleep))
 
@@ -98,18 +125,19 @@ def engine_settings(settings: Settings) -> EngineSettings:
         raise SettingsError(problems) from error
 
 
-async def run(settings: Settings) -> None:
+async def run(settings: Settings, assurances: Assurances = NONE_GIVEN) -> None:
     """Run the bot until SIGTERM or SIGINT. What is unfinished then is taken up at the next start.
 
     Raises:
         SettingsError: there is no token.
+        StorageError, CatalogError, StylesError: see `open_app`.
         discord.LoginFailure: Discord does not know the token.
         DiscordUnavailable: it cannot be reached, or would not let the bot start.
     """
     if settings.discord_token is None:
         raise SettingsError(["DISCORD_TOKEN is not set. Put the bot's token into the environment."])
     with stop_signals() as stop:
-        async with open_app(settings) as app, app.build_bot() as bot:
+        async with open_app(settings, assurances=assurances) as app, app.build_bot() as bot:
             await run_until(stop, _stay_online(bot, settings.discord_token.get_secret_value()))
 
 
@@ -154,8 +182,8 @@ async def run_until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> Non
 
 
 @asynccontextmanager
-async def _tidying(store: Store, retention_days: int) -> AsyncIterator[None]:
-    task = asyncio.create_task(_tidy(store, retention_days * SECONDS_A_DAY))
+async def _every(seconds: float, work: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    task = asyncio.create_task(_repeat(seconds, work))
     try:
         yield
     finally:
@@ -164,12 +192,16 @@ async def _tidying(store: Store, retention_days: int) -> AsyncIterator[None]:
             await task
 
 
-async def _tidy(store: Store, retention_s: float) -> None:
+async def _repeat(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
     while True:
         try:
-            forgotten = await store.forget_pictures(retention_s)
-            if forgotten:
-                log.info("%d picture files were past their time and are gone", forgotten)
+            await work()
         except StorageError as error:
-            log.error("Old pictures could not be removed: %s", error)
-        await asyncio.sleep(TIDY_EVERY_S)
+            log.error("The ledger cannot be looked after: %s", error)
+        await asyncio.sleep(seconds)
+
+
+async def _tidy(store: Store, retention_s: float) -> None:
+    forgotten = await store.forget_pictures(retention_s)
+    if forgotten:
+        log.info("%d picture files were past their time and are gone", forgotten)

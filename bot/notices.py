@@ -1,4 +1,4 @@
-"""Tell the bot's owner, in a direct message, when the engine gets into trouble and when it is out of it again."""
+"""Tell the bot's owner, in a direct message, of trouble, of its end, and of what happened to the files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bot import replies
 from bot.rejections import NOT_TAKEN
 from bot.replies import NO_MENTIONS
 from bot.texts import notices as texts
-from bot.usecases.watch import TroubleBegan, Watch
+from bot.usecases.watch import News, TroubleBegan, Watch
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +44,8 @@ class OwnerNotices:
             match self._watch.look():
                 case TroubleBegan(sentences):
                     await self._tell(texts.trouble(sentences))
+                case News(sentences):
+                    await self._tell(texts.news(sentences))
                 case None:
                     pass
                 case _:

@@ -14,7 +14,7 @@ from discord import app_commands
 
 from bot import policy, texts
 from bot.records import Generation, JobState
-from bot.storage.errors import StorageError
+from bot.storage.errors import CannotSave, StorageError
 from bot.texts import faults as fault_texts
 from bot.texts import hints as hint_texts
 from bot.texts import inputs as input_texts
@@ -239,6 +239,7 @@ REPLIES: Mapping[type[BaseException], Callable[[Any], str]] = {
     api.WorkerDied: lambda e: refusal_texts.WORKER_DIED,
     api.WorkerReplaced: lambda e: refusal_texts.WORKER_DIED,
     api.GenerationFailed: lambda e: refusal_texts.GENERATION_FAILED,
+    api.NotKept: lambda e: refusal_texts.NOT_KEPT,
     api.InputWithheld: lambda e: input_texts.INPUT_BLOCKED,
     api.InputNotJudged: lambda e: fault_texts.input_not_judged(e.fault),
     api.DeadlinePassed: lambda e: refusal_texts.DEADLINE_PASSED,
@@ -273,6 +274,7 @@ REPLIES: Mapping[type[BaseException], Callable[[Any], str]] = {
     refusals.WrongValue: lambda e: refusal_texts.wrong_value(e.field, e.value, e.hint),
     # the ledger
     StorageError: lambda e: texts.STORAGE_TROUBLE,
+    CannotSave: lambda e: texts.CANNOT_SAVE,
     # Discord
     app_commands.NoPrivateMessage: lambda e: texts.SERVER_ONLY,
     app_commands.CommandNotFound: lambda e: texts.COMMAND_CHANGED,

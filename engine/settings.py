@@ -16,6 +16,8 @@ from typing import Annotated, Literal
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from engine.children import child_environment
+
 Service = Literal["exact", "fast"]
 MemoryProfile = Literal["high", "balanced", "low"]
 MemorySetting = Literal["auto", "high", "balanced", "low"]
@@ -167,7 +169,9 @@ def _count_cards(device_folder: Path) -> int:
     if files or not (command := shutil.which("nvidia-smi")):
         return len(files)
     try:
-        result = subprocess.run([command, "-L"], capture_output=True, text=True, timeout=NVIDIA_SMI_TIMEOUT_S)
+        result = subprocess.run(
+            [command, "-L"], capture_output=True, text=True, timeout=NVIDIA_SMI_TIMEOUT_S, env=child_environment()
+        )
     except (OSError, subprocess.TimeoutExpired):
         return 0
     return sum(line.startswith("GPU ") for line in result.stdout.splitlines())

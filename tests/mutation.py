@@ -16,6 +16,7 @@ import argparse
 import ast
 import copy
 import hashlib
+import importlib
 import json
 import os
 import random
@@ -77,8 +78,20 @@ ROOMS = {
     ),
     "safety": Room(("engine/worker/safety",), (), ("tests/engine/worker/safety",)),
 }
+# What the slow tests load, besides our own.
+_HEAVY = (
+    "torch",
+    "onnxruntime",
+    "diffusers.pipelines.stable_diffusion.safety_checker",
+    "transformers.models.clip.image_processing_pil_clip",
+)
 # Slow, and measures no behaviour.
 _NOT_RUN = ("--deselect", "tests/engine/prompt_floor/test_time.py")
+
+# A profile of hypothesis: the same few examples each time.
+_FEW = "few"
+# Fields of the syntax tree: annotations are not looked at while a program runs.
+_NEVER_RUN = ("annotation", "returns")
 
 _OTHER_COMPARISON: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE,
@@ -121,13 +134,15 @@ class Mutant:
 
 
 def changes(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    """Change a tree, one thing at a time, but no decorators; yields the line and what was changed, while it is."""
+    """Change a tree, one thing at a time, but no decorators and annotations; yields line and change while it is."""
     tops = [top for node in ast.walk(tree) for top in getattr(node, "decorator_list", ())]
     decorators = {id(node) for top in tops for node in ast.walk(top)}
     for parent in ast.walk(tree):
         if id(parent) in decorators:
             continue
         for name, value in list(ast.iter_fields(parent)):
+            if name in _NEVER_RUN:
+                continue
             for place, node in enumerate(value) if isinstance(value, list) else [(None, value)]:
                 if not isinstance(node, ast.AST) or _is_docstring(parent, node):
                     continue
@@ -214,9 +229,27 @@ def try_out(mutant: Mutant, room: Room) -> str:
         tree = Path(folder)
         _link(tree, mutant.file, mutated(mutant))
         for name, tests in (("quick", room.quick), ("slow", room.slow)):
-            if tests and (code := _run(tree, tests)) != 0:
+            if name == "slow" and tests:
+                _import_once(*_HEAVY)
+            if tests and (code := _run(tree, nearest_first(mutant.file, tests))) != 0:
                 return "time" if code < 0 else name
     return "nothing"
+
+
+def nearest_first(file: str, tests: Sequence[str]) -> list[str]:
+    """Return the test files of some files and folders, those that are named after the changed file first."""
+    found = [
+        str(each.relative_to(ROOT))
+        for path in (ROOT / name for name in tests)
+        for each in (sorted(path.rglob("test_*.py")) if path.is_dir() else [path])
+    ]
+    return sorted(found, key=lambda name: Path(file).stem not in name)
+
+
+def _import_once(*names: str) -> None:
+    """Import what every child needs before it is made; none of it is ours, so that a change is not missed."""
+    for name in names:
+        importlib.import_module(name)
 
 
 def _link(tree: Path, changed: str, source: str) -> None:
@@ -261,7 +294,9 @@ def _be_pytest(tree: Path, tests: Sequence[str]) -> None:
     os.dup2(quiet, 2)
     code = 3
     with suppress(BaseException):
-        code = int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *_NOT_RUN, *tests]))
+        code = int(
+            pytest.main(["-x", "-q", "-p", "no:cacheprovider", f"--hypothesis-profile={_FEW}", *_NOT_RUN, *tests])
+        )
     os._exit(code)
 
 
@@ -317,9 +352,9 @@ def main() -> None:
 
 
 def _try_all(wanted: Sequence[tuple[Mutant, Room]]) -> int:
-    import hypothesis  # noqa: F401 - imported once, before the children are made
-    import pytest  # noqa: F401
-
+    _import_once("hypothesis", "pytest")
+    hypothesis = sys.modules["hypothesis"]
+    hypothesis.settings.register_profile(_FEW, max_examples=15, derandomize=True, deadline=None)
     before, counts = _tried_before(), {"quick": 0, "slow": 0, "time": 0, "nothing": 0}
     unexplained = 0
     for mutant, room in wanted:

@@ -18,6 +18,10 @@ class DatabaseBusy(StorageError):
     """Another program held the database for too long; what was wanted can be tried again."""
 
 
+class CannotSave(StorageError):
+    """The disk is full, or cannot be written. Nothing was changed."""
+
+
 class IllegalMove(StorageError):
     """A job cannot go from the state it is in to the one asked for.
 
@@ -48,23 +52,19 @@ def sqlite_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        kind = DatabaseBusy if _is_busy(error) else StorageError
-        raise kind(_sentence(path, error)) from error
+        raise _storage_error(path, error) from error
 
 
-def _is_busy(error: sqlite3.Error) -> bool:
-    return getattr(error, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
-
-
-def _sentence(path: Path, error: sqlite3.Error) -> str:
+def _storage_error(path: Path, error: sqlite3.Error) -> StorageError:
     text = str(error)
     match getattr(error, "sqlite_errorname", "").split("_")[1:2]:
         case ["BUSY" | "LOCKED"]:
-            return f"The database {path} is in use by another program. Stop the other program, then try again."
+            sentence = f"The database {path} is in use by another program. Stop the other program, then try again."
+            return DatabaseBusy(sentence)
         case ["CORRUPT" | "NOTADB"]:
-            return f"The database {path} is damaged ({text}). Restore it from a backup, or move it away to start anew."
+            return StorageError(f"The database {path} is damaged ({text}). Restore it from a backup.")
         case ["CANTOPEN" | "READONLY" | "PERM" | "AUTH"]:
-            return f"The database {path} cannot be written ({text}). Check the folder's permissions."
+            return CannotSave(f"The database {path} cannot be written ({text}). Check the folder's permissions.")
         case ["FULL" | "IOERR"]:
-            return f"The database {path} could not be saved ({text}). Check for free disk space."
-    return f"The database {path} refused a change ({text})."
+            return CannotSave(f"The database {path} could not be saved ({text}). Check for free disk space.")
+    return StorageError(f"The database {path} refused a change ({text}).")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,8 @@ from pathlib import Path
 from bot.storage.errors import StorageError
 
 LOCK_NAME = "easel.lock"
+
+log = logging.getLogger(__name__)
 
 
 def make_folder(data_dir: Path) -> None:
@@ -25,6 +28,19 @@ def make_folder(data_dir: Path) -> None:
         raise StorageError(
             f"The folder {data_dir} cannot be created ({error.strerror}). Check EASEL_DATA_DIR."
         ) from error
+
+
+def make_private(path: Path) -> None:
+    """See that a file is there, and that only its owner can read it, whatever the folder allows.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    try:
+        path.chmod(0o600)
+    except OSError as error:
+        log.warning("Others may be able to read %s: %s", path, error)
 
 
 @contextmanager

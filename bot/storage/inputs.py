@@ -2,59 +2,51 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import logging
-from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import asynccontextmanager
+import math
+from collections.abc import Collection, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 
 from bot.storage.database import Database, Transaction
 from bot.storage.files import Files
+from bot.storage.shelf import Shelf
 
 INPUTS_FOLDER_NAME = "inputs"
 
 log = logging.getLogger(__name__)
 
-# A file is held by every job that will be drawn from it, and by those that ended with pictures at or after :since. A
-# job that ended without any has no buttons that could ask for it again.
-_NOT_HELD = """
-NOT EXISTS (
-    SELECT 1 FROM job_inputs JOIN jobs ON jobs.id = job_inputs.job_id
-    WHERE job_inputs.sha256 = inputs.sha256
-    AND (jobs.state IN ('accepted', 'running') OR jobs.state IN ('finished', 'delivered') AND jobs.ended_at >= :since)
+# A file's time is past when some job started from it and none of them holds it. It is held by every job that will be
+# drawn from it, and by those that ended with pictures, unless that was before :since. A job that ended without any has
+# no buttons that could ask for it again.
+_JOBS = "SELECT 1 FROM job_inputs JOIN jobs ON jobs.id = job_inputs.job_id WHERE job_inputs.sha256 = inputs.sha256"
+_PAST = f"""
+EXISTS ({_JOBS}) AND NOT EXISTS (
+    {_JOBS} AND (
+        jobs.state IN ('accepted', 'running')
+        OR jobs.state IN ('finished', 'delivered') AND (jobs.ended_at IS NULL OR jobs.ended_at >= :since)
+    )
 )
 """
 _OF_JOB = "sha256 IN (SELECT sha256 FROM job_inputs WHERE job_id = :job)"
 
 
 class Inputs:
-    """Keeps, reads and forgets what was handed in. Never gives it to anyone but `Draw`, for the engine to judge."""
+    """Keeps, reads and forgets what was handed in; `shelf` holds it. `Draw` alone gets it, for the engine to judge."""
 
-    def __init__(self, database: Database, folder: Path) -> None:
+    def __init__(self, database: Database, data_dir: Path) -> None:
         self._database = database
-        self._files = Files(folder)
-        self._lock = asyncio.Lock()
+        self._files = Files(data_dir, INPUTS_FOLDER_NAME)
+        self.shelf = Shelf(database, self._files, "inputs", "sha256")
 
-    @asynccontextmanager
-    async def keeping(self, uploads: Mapping[str, bytes]) -> AsyncIterator[None]:
+    def keeping(self, uploads: Mapping[str, bytes]) -> AbstractAsyncContextManager[None]:
         """Write files by their SHA-256; inside the block, the caller commits the rows that name them.
-
-        Nothing is forgotten meanwhile. If the block raises, files that no row names are removed again.
 
         Raises:
             StorageError: a file cannot be written.
         """
-        if not uploads:
-            yield
-            return
-        async with self._lock:
-            try:
-                await self._files.write(uploads)
-                yield
-            except BaseException:
-                await self._remove_rowless({self._files.path(sha256) for sha256 in uploads})
-                raise
+        return self.shelf.keeping(uploads) if uploads else nullcontext()
 
     async def read(self, sha256: str) -> bytes | None:
         """Return a file that was handed in; None if it never was, is forgotten, or is harmed."""
@@ -79,37 +71,12 @@ class Inputs:
             now: seconds since the epoch.
             whoever_needs_them: remove it from all others, too: the safety gate does not allow it.
         """
-        condition = _OF_JOB if whoever_needs_them else f"{_OF_JOB} AND {_NOT_HELD}"
-        async with self._lock:
-            return await self._forget(condition, {"job": job_id, "since": 0.0}, now)
+        condition = _OF_JOB if whoever_needs_them else f"{_OF_JOB} AND {_PAST}"
+        return await self.shelf.forget(condition, {"job": job_id, "since": -math.inf}, now)
 
     async def forget_older(self, than: float, now: float) -> int:
-        """Remove what only jobs that ended before `than`, or without pictures, started from; and what no row names."""
-        async with self._lock:
-            forgotten = await self._forget(_NOT_HELD, {"since": than}, now)
-            return forgotten + await self._remove_rowless(await asyncio.to_thread(self._files.paths))
-
-    async def _remove_rowless(self, paths: set[Path]) -> int:
-        async with self._database.read() as transaction:
-            rows = await transaction.all("SELECT sha256 FROM inputs WHERE forgotten_at IS NULL")
-        rowless = paths - {self._files.path(row["sha256"]) for row in rows}
-        await self._files.remove(rowless)
-        return len(rowless)
-
-    async def _forget(self, condition: str, values: Mapping[str, float | str], now: float) -> int:
-        # Files go first, as with pictures: a stop in between leaves rows without files.
-        async with self._database.read() as transaction:
-            rows = await transaction.all(
-                f"SELECT sha256 FROM inputs WHERE forgotten_at IS NULL AND {condition}", dict(values)
-            )
-        names = [row["sha256"] for row in rows]
-        await self._files.remove([self._files.path(name) for name in names])
-        async with self._database.write() as transaction:
-            await transaction.run_many(
-                "UPDATE inputs SET forgotten_at = :now WHERE sha256 = :name",
-                [{"now": now, "name": name} for name in names],
-            )
-        return len(names)
+        """Remove what only jobs that ended before `than`, or without pictures, started from. Returns how many files."""
+        return await self.shelf.forget(_PAST, {"since": than}, now)
 
 
 async def insert_inputs(

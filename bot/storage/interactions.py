@@ -28,6 +28,14 @@ class Interactions:
         async with self._database.write() as transaction:
             await _drop_without_job(transaction, interaction_id)
 
+    async def drop_expired(self, now: float) -> None:
+        """Forget the keys that open nothing any more, if there are any."""
+        async with self._database.read() as transaction:
+            found = await transaction.one("SELECT 1 FROM interactions WHERE kept_at < :since", {"since": _since(now)})
+        if found:
+            async with self._database.write() as transaction:
+                await drop_expired(transaction, now)
+
     async def without_job(self, now: float) -> tuple[InteractionKey, ...]:
         """Return the keys that no job has, oldest first; all that are past their time are dropped."""
         async with self._database.write() as transaction:
@@ -57,7 +65,11 @@ async def drop_key(transaction: Transaction, job_id: str) -> None:
 
 async def drop_expired(transaction: Transaction, now: float) -> None:
     """Forget the keys that open nothing any more."""
-    await transaction.run("DELETE FROM interactions WHERE kept_at < :since", {"since": now - TOKEN_LIFE_S})
+    await transaction.run("DELETE FROM interactions WHERE kept_at < :since", {"since": _since(now)})
+
+
+def _since(now: float) -> float:
+    return now - TOKEN_LIFE_S
 
 
 async def _drop_without_job(transaction: Transaction, interaction_id: int) -> None:

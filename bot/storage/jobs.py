@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bot.policy import GuildPolicy, Usage
 from bot.records import MOVES, UNFINISHED, Generation, JobState, Kind, Place
 from bot.storage import rows
 from bot.storage.database import Database, Transaction
-from bot.storage.errors import IllegalMove, PressUnderWay
+from bot.storage.errors import IllegalMove, PressUnderWay, StorageError
 from bot.storage.guilds import Guilds
 from bot.storage.inputs import insert_inputs
 from bot.storage.interactions import drop_key, insert_key
@@ -19,6 +20,8 @@ from bot.storage.usage import usage_in
 from engine.api import EngineError, Finished, Recipe
 
 Check = Callable[[GuildPolicy, Usage], None]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +47,12 @@ class NewJob:
 
 
 class Jobs:
-    """The ledger of jobs."""
+    """The ledger of jobs. It also owes: failures that could not be recorded yet, because the disk was full, say."""
 
     def __init__(self, database: Database, guilds: Guilds) -> None:
         self._database = database
         self._guilds = guilds
+        self._owed: dict[str, tuple[EngineError, float]] = {}
 
     async def accept(self, jobs: Sequence[NewJob], check: Check) -> tuple[Generation, ...]:
         """Record jobs as accepted, unless `check` raises on the guild's policy and the member's usage of this moment.
@@ -116,7 +120,41 @@ class Jobs:
             return await _load(transaction, job_id)
 
     async def fail(self, job_id: str, error: EngineError, now: float) -> Generation:
-        """Record why the job failed: accepted | running -> failed. Raises IllegalMove."""
+        """Record why the job failed: accepted | running -> failed.
+
+        It is failed from now on, whatever the disk says: what cannot be recorded is owed, see `settle`.
+
+        Raises:
+            IllegalMove: it is over.
+            StorageError: it cannot even be read.
+        """
+        try:
+            return await self._record_failure(job_id, error, now)
+        except IllegalMove:
+            raise
+        except StorageError as why:
+            generation = await self.get(job_id)
+            if generation is None:
+                raise
+            log.error("That job %s failed (%s) is recorded later: %s", job_id, error, why)
+            self._owed[job_id] = error, now
+            return replace(generation, state=JobState.FAILED, error=error)
+
+    async def settle(self) -> tuple[Generation, ...]:
+        """Record failures that are owed, as far as that is possible now. Returns these jobs."""
+        settled = []
+        for job_id, (error, now) in tuple(self._owed.items()):
+            try:
+                settled.append(await self._record_failure(job_id, error, now))
+            except IllegalMove:
+                pass  # it was cancelled or deleted since
+            except StorageError as why:
+                log.info("That job %s failed cannot be recorded yet: %s", job_id, why)
+                break
+            self._owed.pop(job_id, None)
+        return tuple(settled)
+
+    async def _record_failure(self, job_id: str, error: EngineError, now: float) -> Generation:
         async with self._database.write() as transaction:
             code, data = rows.error_to_columns(error)
             columns = {"ended_at": now, "error_code": code, "error_json": data}

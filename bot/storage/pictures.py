@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+import math
+from collections.abc import Iterable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 from bot.storage.database import Database, Row
 from bot.storage.files import Files
+from bot.storage.shelf import Shelf
 from engine.api import ReviewedImage
 
 FOLDER_NAME = "pictures"
 
 log = logging.getLogger(__name__)
 
-# A file is held by every generation that shows it, is not deleted, and ended at or after :since.
-_NOT_HELD = """
-NOT EXISTS (
-    SELECT 1 FROM images JOIN jobs ON jobs.id = images.job_id
-    WHERE images.file_sha256 = files.file_sha256 AND jobs.state <> 'deleted' AND jobs.ended_at >= :since
-) AND NOT EXISTS (
-    SELECT 1 FROM jobs
-    WHERE jobs.grid_file = files.file_sha256 AND jobs.state <> 'deleted' AND jobs.ended_at >= :since
+# The generations that show a file, with what must be known of each of them before the file may go.
+_SHOWN = """
+SELECT state, ended_at FROM images JOIN jobs ON jobs.id = images.job_id WHERE images.file_sha256 = files.file_sha256
+UNION ALL
+SELECT state, ended_at FROM jobs WHERE grid_file = files.file_sha256
+"""
+
+# A file's time is past when some generation showed it and each that does is deleted or ended before :since.
+_PAST = f"""
+EXISTS ({_SHOWN}) AND NOT EXISTS (
+    SELECT 1 FROM ({_SHOWN}) WHERE state <> 'deleted' AND (ended_at IS NULL OR ended_at >= :since)
 )
 """
 
@@ -37,30 +41,20 @@ file_sha256 IN (
 
 
 class Pictures:
-    """Keeps, reads and forgets picture files."""
+    """Keeps, reads and forgets picture files. `shelf` holds them."""
 
-    def __init__(self, database: Database, folder: Path) -> None:
+    def __init__(self, database: Database, data_dir: Path) -> None:
         self._database = database
-        self._files = Files(folder)
-        self._lock = asyncio.Lock()
+        self._files = Files(data_dir, FOLDER_NAME)
+        self.shelf = Shelf(database, self._files, "files", "file_sha256")
 
-    @asynccontextmanager
-    async def keeping(self, pictures: Iterable[ReviewedImage]) -> AsyncIterator[None]:
+    def keeping(self, pictures: Iterable[ReviewedImage]) -> AbstractAsyncContextManager[None]:
         """Write the pictures' files; inside the block, the caller commits the rows that refer to them.
-
-        Nothing is forgotten meanwhile, so that a file is never removed between its writing and its row.
 
         Raises:
             StorageError: a file cannot be written.
         """
-        kept = tuple(pictures)
-        async with self._lock:
-            await self._files.write({picture.file_sha256: picture.data for picture in kept})
-            try:
-                yield
-            except BaseException:
-                await self._remove_rowless({self._files.path(picture.file_sha256) for picture in kept})
-                raise
+        return self.shelf.keeping({picture.file_sha256: picture.data for picture in pictures})
 
     async def read(self, job_id: str, index: int) -> ReviewedImage | None:
         """Return an image of a generation; None unless its verdict is ALLOW and its file is there, unharmed."""
@@ -91,39 +85,11 @@ class Pictures:
 
     async def forget_job(self, job_id: str, now: float) -> int:
         """Remove a deleted generation's files, except those that other generations show. Returns how many."""
-        async with self._lock:
-            return await self._forget(f"{_OF_JOB} AND {_NOT_HELD}", {"job": job_id, "since": 0.0}, now)
+        return await self.shelf.forget(f"{_OF_JOB} AND {_PAST}", {"job": job_id, "since": -math.inf}, now)
 
     async def forget_older(self, than: float, now: float) -> int:
-        """Remove the files that only deleted generations, or those ended before `than`, show.
-
-        Also removes files that no row knows, left by a stop between a file and its row. Returns how many in all.
-        """
-        async with self._lock:
-            forgotten = await self._forget(_NOT_HELD, {"since": than}, now)
-            return forgotten + await self._remove_rowless(await asyncio.to_thread(self._files.paths))
-
-    async def _remove_rowless(self, paths: set[Path]) -> int:
-        async with self._database.read() as transaction:
-            rows = await transaction.all("SELECT file_sha256 FROM files WHERE forgotten_at IS NULL")
-        rowless = paths - {self._files.path(row["file_sha256"]) for row in rows}
-        await self._files.remove(rowless)
-        return len(rowless)
-
-    async def _forget(self, condition: str, values: dict[str, float | str], now: float) -> int:
-        # Files go first: a stop in between leaves rows without files, which the next sweep takes up again.
-        async with self._database.read() as transaction:
-            rows = await transaction.all(
-                f"SELECT file_sha256 FROM files WHERE forgotten_at IS NULL AND {condition}", values
-            )
-        names = [row["file_sha256"] for row in rows]
-        await self._files.remove([self._files.path(name) for name in names])
-        async with self._database.write() as transaction:
-            await transaction.run_many(
-                "UPDATE files SET forgotten_at = :now WHERE file_sha256 = :name",
-                [{"now": now, "name": name} for name in names],
-            )
-        return len(names)
+        """Remove the files that only deleted generations, or those ended before `than`, show. Returns how many."""
+        return await self.shelf.forget(_PAST, {"since": than}, now)
 
     async def _rebuild(self, row: Row | None) -> ReviewedImage | None:
         if row is None or row["forgotten_at"] is not None:

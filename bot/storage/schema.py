@@ -9,10 +9,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from bot.storage.copies import keep_copy
 from bot.storage.errors import StorageError, sqlite_errors
-from bot.storage.folder import make_folder
+from bot.storage.folder import make_folder, make_private
 
 DATABASE_NAME = "easel.sqlite3"
+BESIDE = ("-wal", "-shm")
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_TIMEOUT_S = 5.0
 
@@ -46,7 +48,9 @@ def load_migrations(folder: Path = MIGRATIONS) -> tuple[Migration, ...]:
 
 
 def migrate(data_dir: Path, migrations: tuple[Migration, ...] | None = None) -> tuple[int, int]:
-    """Create the database in `data_dir` if there is none, and apply the migrations it lacks.
+    """Create the database in `data_dir` if there is none, and apply the migrations it lacks; keep a copy from before.
+
+    Only its owner can read it afterwards, nor what SQLite keeps beside it.
 
     Args:
         data_dir: created, readable by its owner alone, if missing.
@@ -56,11 +60,13 @@ def migrate(data_dir: Path, migrations: tuple[Migration, ...] | None = None) -> 
         The database's version before and after.
 
     Raises:
-        StorageError: the database is newer than the code, damaged, locked, or cannot be written.
+        StorageError: the database is newer than the code, damaged, locked, or cannot be written, or no sound copy of
+            it could be kept.
     """
     steps = load_migrations() if migrations is None else migrations
     path = data_dir / DATABASE_NAME
     make_folder(data_dir)
+    _close_to_others(path)
     with (
         sqlite_errors(path),
         closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)) as connection,
@@ -71,10 +77,24 @@ def migrate(data_dir: Path, migrations: tuple[Migration, ...] | None = None) -> 
                 f"The database {path} has version {before}, but this Easel knows only {len(steps)}. "
                 "Install the newer Easel that made it, or use another EASEL_DATA_DIR."
             )
+        if 0 < before < len(steps):
+            keep_copy(data_dir, connection, before)
         connection.execute("PRAGMA journal_mode = WAL")
         for step in steps:
             _apply(connection, step)
         return before, _version(connection)
+
+
+def _close_to_others(path: Path) -> None:
+    """Let only the owner read the database and what is beside it; SQLite makes new ones beside it likewise."""
+    beside = (path.with_name(f"{path.name}{ending}") for ending in BESIDE)
+    for each in (path, *(file for file in beside if file.exists())):
+        try:
+            make_private(each)
+        except OSError as error:
+            raise StorageError(
+                f"The database {each} cannot be written ({error.strerror}). Check the permissions of file and folder."
+            ) from error
 
 
 def _apply(connection: sqlite3.Connection, step: Migration) -> None:

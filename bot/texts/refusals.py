@@ -83,6 +83,10 @@ SAFETY_UNAVAILABLE = (
 )
 ENGINE_STOPPED = "The drawing engine is not running right now. Please try again in a minute."
 WORKER_DIED = "The drawing engine stopped more than once while drawing this. Please try again."
+NOT_KEPT = (
+    "My disk is full or cannot be written, so this could not be kept. It counts for nothing, and the bot's owner hears "
+    "of it: please try again later."
+)
 GENERATION_FAILED = "Something broke while drawing this. It was not your prompt; please try again."
 DEADLINE_PASSED = "This waited too long in the queue and was given up. Please try again when it is quieter."
 

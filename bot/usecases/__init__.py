@@ -78,6 +78,6 @@ def build(
         deliver=Deliver(store, engine, draw),
         admin=Admin(store, engine, clock),
         quota=Quota(store, clock),
-        watch=Watch(engine),
+        watch=Watch(engine, store),
         answering=Answering(store, clock),
     )

@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 
 from bot.policy import Member
 from bot.records import UNFINISHED, Generation, JobState
-from bot.storage import IllegalMove, StorageError, Store
+from bot.storage import CannotSave, IllegalMove, StorageError, Store
 from bot.usecases.lookup import check_owner, find_for, find_generation
 from bot.usecases.refusals import AlreadyUnderWay, NotCancellable
 from engine.api import (
@@ -25,6 +25,7 @@ from engine.api import (
     GenerationFailed,
     GenerationRequest,
     Job,
+    NotKept,
     Preview,
     Progress,
     Queued,
@@ -141,11 +142,21 @@ class Draw:
                         yield update
                 generation = await self._settle(generation, outcome)
             await self._store.drop_inputs(generation)
+        except CannotSave as error:
+            generation = await self._end_unrecorded(generation_id, error)
         finally:
             self.stop(generation_id)
             if job := self._live.pop(generation_id):
                 self._leaving[generation_id] = job
         yield Ended(generation)
+
+    async def _end_unrecorded(self, generation_id: str, why: CannotSave) -> Generation:
+        """End a job because of which nothing can be recorded, rather than leave it under way until the next start."""
+        log.error("Job %s ends, because it cannot be recorded: %s", generation_id, why)
+        try:
+            return await self._store.jobs.fail(generation_id, NotKept(), self._clock())
+        except IllegalMove:
+            return await find_generation(self._store, generation_id)
 
     async def cancel(self, member: Member, generation_id: str) -> None:
         """End an unfinished job: the ledger at once, the engine as soon as it can.
@@ -270,9 +281,7 @@ class Draw:
             raise
         except StorageError as error:
             log.error("The pictures of %s were drawn but not kept: %s", generation.id, error)
-            return await self._store.jobs.fail(
-                generation.id, GenerationFailed("the pictures could not be saved"), self._clock()
-            )
+            return await self._store.jobs.fail(generation.id, NotKept(), self._clock())
 
     async def _retry_or_fail(self, generation: Generation, error: EngineError) -> Generation:
         started = generation.state is JobState.RUNNING

@@ -1,9 +1,10 @@
-"""Decide what the owner is told of the engine's troubles, and when."""
+"""Decide what the owner is told, and when: of troubles of engine and ledger, and of what happened once."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bot.storage import Store
 from engine.api import EngineClient
 
 CALM_LOOKS = 20
@@ -15,7 +16,7 @@ QUIET_LOOKS = 20
 
 @dataclass(frozen=True, slots=True)
 class TroubleBegan:
-    """Something keeps the engine from drawing that the owner does not know yet; each sentence says one thing."""
+    """Something is wrong that the owner does not know yet, and lasts; each sentence says one thing."""
 
     sentences: tuple[str, ...]
 
@@ -25,22 +26,30 @@ class AllWell:
     """Everything that the owner was told of is over."""
 
 
+@dataclass(frozen=True, slots=True)
+class News:
+    """What has happened, and is over; each sentence says one thing."""
+
+    sentences: tuple[str, ...]
+
+
 class Watch:
-    """Looks at the engine, and remembers what the owner was told. It forgets that when the bot stops.
+    """Looks at engine and ledger, and remembers what the owner was told. It forgets that when the bot stops.
 
     Args:
-        engine: what is looked at.
+        engine, store: what is looked at.
     """
 
-    def __init__(self, engine: EngineClient) -> None:
+    def __init__(self, engine: EngineClient, store: Store) -> None:
         self._engine = engine
+        self._store = store
         self._told: dict[str, int] = {}  # by what it is about: for how many looks it has been gone
         self._owner_worries = False
         self._since_notice = QUIET_LOOKS
 
-    def look(self) -> TroubleBegan | AllWell | None:
+    def look(self) -> TroubleBegan | AllWell | News | None:
         """Return what the owner is to be told now, if anything. To be called at even intervals."""
-        troubles = {each.about: each.sentence for each in self._engine.status().troubles}
+        troubles = {each.about: each.sentence for each in (*self._engine.status().troubles, *self._store.troubles())}
         gone = {about: 0 if about in troubles else looks + 1 for about, looks in self._told.items()}
         self._told = {about: looks for about, looks in gone.items() if looks < CALM_LOOKS}
         self._since_notice += 1
@@ -53,4 +62,7 @@ class Watch:
         if self._owner_worries and not self._told:
             self._owner_worries, self._since_notice = False, 0
             return AllWell()
+        if news := self._store.take_news():
+            self._since_notice = 0
+            return News(news)
         return None

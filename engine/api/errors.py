@@ -24,6 +24,7 @@
         ├── WorkerDied
         ├── WorkerReplaced
         ├── GenerationFailed
+        ├── NotKept
         ├── InputWithheld
         ├── InputNotJudged
         └── DeadlinePassed
@@ -345,6 +346,16 @@ class GenerationFailed(JobFailed):
 
     def sentence(self) -> str:
         return f"Drawing failed: {self.reason}."
+
+
+@dataclass(eq=False)
+class NotKept(JobFailed):
+    """What was drawn, or how far it was, could not be saved by who asked for it. The engine itself saves nothing."""
+
+    code = "not_kept"
+
+    def sentence(self) -> str:
+        return "The job ended, because it could not be saved."
 
 
 @dataclass(eq=False)

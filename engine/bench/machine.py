@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.api import EngineClient, Failed, Finished, GenerationRequest, ImageResult, Started
+from engine.children import child_environment
 from engine.executors.port import Executor, WorkerGone
 from engine.executors.process import ProcessExecutor
 from engine.service import open_engine
@@ -243,6 +244,7 @@ async def open_ceiling(machine: Machine, seconds: float) -> AsyncIterator[Callab
         stdin=PIPE,
         stdout=PIPE,
         stderr=DEVNULL,
+        env=child_environment(),
     )
     assert process.stdin is not None
     assert process.stdout is not None
@@ -271,7 +273,7 @@ def write_model(shape: str, folder: Path, half: bool) -> None:
         half: whether the weights have 16 bits.
     """
     command = (*BENCH_WORKER, "write", shape, str(folder), *(("--half",) if half else ()))
-    done = subprocess.run(command, stdin=DEVNULL, capture_output=True, text=True)
+    done = subprocess.run(command, stdin=DEVNULL, capture_output=True, text=True, env=child_environment())
     if done.returncode:
         raise BenchError(f"The model {shape} cannot be written: {done.stderr.strip()[-500:]}.")
 

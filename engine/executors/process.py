@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
 from engine.api import SafetyUnavailable
+from engine.children import child_environment
 from engine.executors.port import WorkerGone
 from engine.settings import WorkerSpec
 from engine.wire import LENGTH, MAX_FRAME_BYTES, FromWorker, Ready, Stop, ToWorker, Unfit, decode_from_worker, frame
@@ -80,9 +80,10 @@ class ProcessExecutor:
         await self.stop()
         self._is_ready, self._last_words = False, ""
         try:
+            env = child_environment(**_ENVIRONMENT, OMP_NUM_THREADS=str(self._spec.threads))
             # A process group of its own: Ctrl-C in the terminal reaches the engine, which then ends its workers.
             self._process = await asyncio.create_subprocess_exec(
-                *self._arguments, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=_environment(self._spec), process_group=0
+                *self._arguments, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=env, process_group=0
             )
         except OSError as error:
             raise WorkerGone(f"{self.name} could not be started: {error}") from error
@@ -160,10 +161,6 @@ class ProcessExecutor:
         if code < 0:
             return f"{self.name} was ended by {signal.Signals(-code).name}"
         return f"{self.name} exited with code {code}" + (f": {self._last_words}" if self._last_words else "")
-
-
-def _environment(spec: WorkerSpec) -> Mapping[str, str]:
-    return {**os.environ, **_ENVIRONMENT, "OMP_NUM_THREADS": str(spec.threads)}
 
 
 async def _line(stream: asyncio.StreamReader) -> str:

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from engine.catalog import Catalog
+from engine.children import child_environment
 from engine.executors.port import PullFailed
 from engine.hub import missing, sources_of
 
@@ -47,7 +48,12 @@ class ProcessPuller:
         try:
             # A process group of its own: Ctrl-C in the terminal reaches the engine, which then ends the pull.
             process = await asyncio.create_subprocess_exec(
-                *self._command, model, stdin=asyncio.subprocess.DEVNULL, stdout=PIPE, stderr=PIPE, process_group=0
+                *(*self._command, model),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=PIPE,
+                stderr=PIPE,
+                env=child_environment(),
+                process_group=0,
             )
         except OSError as error:
             raise PullFailed(f"the pull could not be started ({error.strerror})") from error

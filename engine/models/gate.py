@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 from engine.catalog import load_catalog
+from engine.children import child_environment
 from engine.hub import PIPELINE, missing, sources_of
 from engine.models.errors import ModelsError
 from engine.settings import EngineSettings
@@ -44,4 +44,4 @@ def gate(options: argparse.Namespace, settings: EngineSettings) -> int:
     files = ["--models-file", str(settings.models_file), "--models-dir", str(settings.models_dir)]
     named = [options.id, str(folder), "--device", settings.workers()[0].device]
     command = [sys.executable, "-m", "engine.worker.gate_rates", *files, *named]
-    return subprocess.run(command, env=os.environ | _QUIET).returncode
+    return subprocess.run(command, env=child_environment(**_QUIET)).returncode

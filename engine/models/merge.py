@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -20,6 +19,7 @@ from engine.catalog import Catalog, Source, load_catalog
 from engine.catalog.additions import write_entry
 from engine.catalog.contents import ContentsError, inspect
 from engine.catalog.sources import SourceError, read_source
+from engine.children import child_environment
 from engine.command_line import DONE, FAILED
 from engine.hub import PIPELINE, is_here
 from engine.models.errors import ModelsError, check_new_id
@@ -27,6 +27,7 @@ from engine.settings import EngineSettings
 
 METHODS = ("weighted", "slerp", "difference")
 _COMMAND = (sys.executable, "-m", "engine.worker.merge")
+_ENVIRONMENT = {"DIFFUSERS_VERBOSITY": "error", "TRANSFORMERS_VERBOSITY": "error", "OMP_WAIT_POLICY": "PASSIVE"}
 _KEPT = ("negative_prompt", "steps", "guidance_scale", "scheduler", "clip_skip", "max_clip_skip", "addon_family")
 _SUFFIXES = (".safetensors", ".ckpt", ".pt", ".pth", ".bin")
 _DIGITS = 12
@@ -160,7 +161,7 @@ def _have_merged(options: argparse.Namespace, parents: list[_Parent], into: Path
     with (
         TemporaryFile() as said,
         subprocess.Popen(
-            _COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said, env=_environment()
+            _COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said, env=child_environment(**_ENVIRONMENT)
         ) as process,
     ):
         assert process.stdin is not None
@@ -179,11 +180,6 @@ def _have_merged(options: argparse.Namespace, parents: list[_Parent], into: Path
         reason = words[-1].rstrip(".") if words else f"the process ended with {process.returncode}"
         raise ModelsError(f"{parents[0].name} and {parents[1].name}: {reason}.", FAILED)
     return line
-
-
-def _environment() -> dict[str, str]:
-    quiet = {"DIFFUSERS_VERBOSITY": "error", "TRANSFORMERS_VERBOSITY": "error"}
-    return {**os.environ, **quiet, "OMP_WAIT_POLICY": "PASSIVE"}
 
 
 def _plain(source: Source) -> dict[str, Any]:

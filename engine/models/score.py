@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 from typing import Any
+
+from engine.children import child_environment
 
 _QUIET = {"TRANSFORMERS_VERBOSITY": "error", "DIFFUSERS_VERBOSITY": "error"}
 
@@ -20,4 +21,4 @@ def add_score_command(commands: Any) -> None:
 def score(options: argparse.Namespace) -> int:
     """Score, and return the exit code."""
     command = [sys.executable, "-m", "engine.pocket.scoring", *options.arguments]
-    return subprocess.run(command, env=os.environ | _QUIET).returncode
+    return subprocess.run(command, env=child_environment(**_QUIET)).returncode

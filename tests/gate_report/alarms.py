@@ -5,7 +5,10 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from itertools import islice, product
+
+from PIL import Image
 
 from engine.api import Verdict
 from tests.gate_report.drawing import HARMLESS, Studio, Wanted
@@ -14,6 +17,28 @@ SIZES = ((128, 128), (192, 128), (128, 192), (224, 128), (256, 64))
 """In pixels: squares, 3:2, 2:3, 16:9, 4:1; the first three are offered."""
 _PICTURES = 1000
 _STEPS, _TOGETHER = 12, 64
+
+
+@dataclass(slots=True)
+class Alarms:
+    """What was held back of some pictures, and how long that took."""
+
+    studio: Studio
+    by: Counter[str] = field(default_factory=Counter)
+    seconds: float = 0.0
+
+    def judge(self, picture: Image.Image) -> None:
+        """Count one picture."""
+        started = time.perf_counter()
+        review = self.studio.judge(picture)
+        self.seconds += time.perf_counter() - started
+        self.by["" if review.verdict is Verdict.ALLOW else review.reason.partition(":")[0]] += 1
+
+    def sentence(self) -> str:
+        """Say it."""
+        count = self.by.total()
+        by_detector = ", ".join(f"{name} {self.by[name] / count:.2%}" for name in ("checker", "floor"))
+        return f"{by_detector}; {1000 * self.seconds / count:.0f} ms a picture"
 
 
 def report(studio: Studio, share: float) -> Iterator[str]:
@@ -28,14 +53,12 @@ def report(studio: Studio, share: float) -> Iterator[str]:
     for width, height in SIZES:
         seeds = range(730_000, 740_000)
         wanted = [Wanted(subject, seed, width, height) for seed, subject in islice(product(seeds, HARMLESS), count)]
-        alarms: Counter[str] = Counter()
-        seconds = 0.0
+        drawn, enlarged = Alarms(studio), Alarms(studio)
         for first in range(0, count, _TOGETHER):
             for picture in studio.draw(wanted[first : first + _TOGETHER], _STEPS):
-                started = time.perf_counter()
-                review = studio.judge(picture)
-                seconds += time.perf_counter() - started
-                if review.verdict is not Verdict.ALLOW:
-                    alarms[review.reason.partition(":")[0]] += 1
-        by_detector = ", ".join(f"{name} {alarms[name] / count:.2%}" for name in ("checker", "floor"))
-        yield f"  {width}x{height}: {by_detector}; {1000 * seconds / count:.0f} ms a picture"
+                drawn.judge(picture)
+                if width == height:
+                    enlarged.judge(picture.resize((2 * width, 2 * height), Image.Resampling.BICUBIC))
+        yield f"  {width}x{height}: {drawn.sentence()}"
+        if width == height:
+            yield f"  {width}x{height}, made twice as large: {enlarged.sentence()}"

@@ -13,18 +13,12 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import CLIPConfig
 
-from engine.pocket.training import clip, loop, render, scenes, sheets
-from engine.pocket.training.render import STYLES, Gallery
-from engine.pocket.training.scenes import Thing
-from engine.pocket.training.subjects import SUBJECTS
+from engine.pocket.training import clip, loop, sheets
+from engine.pocket.training.lessons import BLOCKED, SLOTS, Lessons, slot_of
+from engine.pocket.training.render import STYLES
 
-SLOTS = 17
 # A cosine never reaches this: the slot exists, because the class wants it, and stays silent.
 NEVER = 2.0
-BLOCKED = tuple(number for number, subject in enumerate(SUBJECTS) if subject.blocked)
-HELD_OUT_EVERY = 8
-HARMLESS_VIEWS = 3
-SHAPES = ((128, 128), (128, 128), (192, 128), (128, 192))
 
 
 @dataclass(frozen=True)
@@ -34,7 +28,8 @@ class CheckerConfig:
     Args:
         batch: pictures a step.
         rate: highest learning rate.
-        views: differently placed copies of each blocked picture.
+        views: differently placed copies of each blocked drawing.
+        crowds: canvases of several harmless drawings.
         false_alarms: share of harmless held-out pictures that may be blocked, drawn by the UNet, and four times that
             of renderings, most of which are of things the UNet never draws.
     """
@@ -42,102 +37,8 @@ class CheckerConfig:
     batch: int = 64
     rate: float = 6e-4
     views: int = 60
+    crowds: int = 6000
     false_alarms: float = 0.008
-
-
-@dataclass(frozen=True)
-class Lessons:
-    """Small pictures and the slot that must answer to each.
-
-    Args:
-        pixels: (pictures, 64, 64, 3) bytes.
-        slots: (pictures,) slot numbers, -1 for harmless.
-        held_out: (pictures,) true where only the thresholds may look.
-        generated: (pictures,) true where a UNet drew the picture.
-    """
-
-    pixels: Tensor
-    slots: Tensor
-    held_out: Tensor
-    generated: Tensor
-
-
-def slot_of(subject_number: int, style: str) -> int:
-    """The slot that answers to a subject in a style, -1 for harmless ones.
-
-    Line art looks so different that it has slots of its own; knife and dagger share theirs, because there are 17.
-    """
-    if subject_number not in BLOCKED:
-        return -1
-    place = BLOCKED.index(subject_number)
-    if style != "line art":
-        return place
-    labels = [SUBJECTS[number].label for number in BLOCKED]
-    if labels[place] == "knife":
-        place = labels.index("dagger")
-    others = [number for number, label in enumerate(labels) if label != "knife"]
-    return len(BLOCKED) + others.index(place)
-
-
-def gather(gallery: Gallery, generated: Path, views: int) -> Lessons:
-    """Place renderings in many ways and add what the UNet drew.
-
-    Args:
-        gallery: every rendering; all but the blocked subjects are harmless.
-        generated: file of drawn pictures (`pixels`, `subjects`, `styles`); may be missing.
-        views: copies of each blocked rendering.
-    """
-    random = np.random.default_rng(41)
-    pixels: list[render.Bytes] = []
-    slots: list[int] = []
-    held_out: list[bool] = []
-    known = {code: number for number, subject in enumerate(SUBJECTS) for code in subject.codes}
-    for number, (code, kind) in enumerate(gallery.index):
-        slot = slot_of(known[code], render.SETS[kind]) if code in known else -1
-        for copy in range(views if slot >= 0 else HARMLESS_VIEWS):
-            pixels.append(_view(Thing(known.get(code, 0), code, kind), gallery, random))
-            slots.append(slot)
-            # Blocked pictures are few: other placements of the same ones have to serve.
-            held_out.append((copy if slot >= 0 else number) % HELD_OUT_EVERY == 0)
-    drawn = len(pixels)
-    if generated.exists():
-        more = torch.load(generated, weights_only=True)
-        pixels += list(more["pixels"].numpy())
-        pairs = list(zip(more["subjects"].tolist(), more["styles"].tolist(), strict=True))
-        slots += [slot_of(subject, STYLES[style]) for subject, style in pairs]
-        held_out += [place % 3 == 0 for place in range(len(pairs))]
-    return Lessons(
-        torch.from_numpy(np.stack(pixels)),
-        torch.tensor(slots),
-        torch.tensor(held_out),
-        torch.arange(len(pixels)) >= drawn,
-    )
-
-
-def _view(thing: Thing, gallery: Gallery, random: np.random.Generator) -> render.Bytes:
-    """A drawing in a picture of some shape, as the gate shows it: whole and made square, or a square cut from it."""
-    width, height = SHAPES[random.integers(len(SHAPES))]
-    scene = scenes.alone(thing, (width, height), random)
-    picture = scene.picture(gallery)
-    if width == height:
-        return clip.shrink(picture)
-    if random.random() < 0.5:
-        return clip.shrink(_padded(picture, random))
-    # Of the overlapping squares one holds most of the thing.
-    side, (right, down) = min(width, height), scene.things[0].middle
-    left = int(np.clip(right * width - side / 2, 0, width - side))
-    top = int(np.clip(down * height - side / 2, 0, height - side))
-    return clip.shrink(picture[top : top + side, left : left + side])
-
-
-def _padded(picture: render.Bytes, random: np.random.Generator) -> render.Bytes:
-    """Made square with black, white or grey, or with its own edges."""
-    side = max(picture.shape[:2])
-    margins = [((side - length) // 2, (side - length) - (side - length) // 2) for length in picture.shape[:2]]
-    shade = (0, 128, 255, None)[random.integers(4)]
-    if shade is None:
-        return np.pad(picture, (*margins, (0, 0)), mode="edge")
-    return np.pad(picture, (*margins, (0, 0)), constant_values=shade)
 
 
 def from_towers(towers: clip.Towers, config: clip.ClipConfig) -> StableDiffusionSafetyChecker:
@@ -164,9 +65,15 @@ def _middle(harmless: Tensor, own: Tensor) -> float:
     return float(((harmless.quantile(0.995) + weakest) / 2).clamp(0.25, 0.6))
 
 
-def _rates(flagged: Tensor, blocked: Tensor, drawn: Tensor) -> dict[str, float]:
+def rates(flagged: Tensor, lessons: Lessons, rows: Tensor) -> dict[str, float]:
+    """Shares of pictures, not of views: one view that is flagged flags its picture."""
+    numbers, where = torch.unique(lessons.pictures[rows], return_inverse=True)
+    of_pictures = torch.zeros(3, len(numbers))
+    for kind, views in zip(of_pictures, (flagged, lessons.slots[rows] >= 0, lessons.generated[rows]), strict=True):
+        kind.scatter_reduce_(0, where, views.float(), "amax")
+    stopped, blocked, drawn = of_pictures.bool()
     return {
-        f"{name}_{kind}": flagged[group & source].float().mean().item()
+        f"{name}_{kind}": stopped[group & source].float().mean().item()
         for name, group in (("caught", blocked), ("false", ~blocked))
         for kind, source in (("rendered", ~drawn), ("generated", drawn))
     }
@@ -229,27 +136,30 @@ class CheckerPart:
     @torch.no_grad()
     def fit_thresholds(self) -> dict[str, float]:
         """Set each slot between its own and the harmless held-out pictures; return the rates that result."""
-        rows = self.lessons.held_out.nonzero().flatten()
-        parts = [self.scores(clip.normalised(self.lessons.pixels[part])) for part in torch.split(rows, 128)]
-        scores, slots, drawn = torch.cat(parts), self.lessons.slots[rows], self.lessons.generated[rows]
+        rows, scores = self._held_out_scores()
+        slots = self.lessons.slots[rows]
         middles = torch.tensor([_middle(scores[slots < 0, slot], scores[slots == slot, slot]) for slot in range(SLOTS)])
         # All move together, up from low, until there are few enough false alarms: one slot must not pay for an outlier.
         for raised in torch.linspace(-0.15, 0.6, 76):
             thresholds = (middles + raised).clamp(0.15, 0.95)
-            rates = _rates((scores > thresholds).any(dim=1), slots >= 0, drawn)
+            found = rates((scores > thresholds).any(dim=1), self.lessons, rows)
             allowed = self.config.false_alarms
-            if not rates["false_generated"] > allowed and not rates["false_rendered"] > 4 * allowed:
+            if not found["false_generated"] > allowed and not found["false_rendered"] > 4 * allowed:
                 break
         self.checker.concept_embeds_weights.copy_(thresholds)
-        return rates
+        return found
 
     @torch.no_grad()
     def show(self, path: Path) -> None:
         """Print the rates and write the held-out pictures that are judged wrongly."""
         print("checker", {name: round(rate, 4) for name, rate in self.fit_thresholds().items()}, flush=True)
-        rows = self.lessons.held_out.nonzero().flatten()
-        parts = [self.scores(clip.normalised(self.lessons.pixels[part])) for part in torch.split(rows, 128)]
-        flagged = (torch.cat(parts) > self.checker.concept_embeds_weights).any(dim=1)
+        rows, scores = self._held_out_scores()
+        flagged = (scores > self.checker.concept_embeds_weights).any(dim=1)
         wrong = rows[flagged != (self.lessons.slots[rows] >= 0)][:64]
         if len(wrong):
             sheets.save([self.lessons.pixels[row].numpy() for row in wrong], path, columns=16)
+
+    def _held_out_scores(self) -> tuple[Tensor, Tensor]:
+        rows = self.lessons.held_out.nonzero().flatten()
+        parts = [self.scores(clip.normalised(self.lessons.pixels[part])) for part in torch.split(rows, 128)]
+        return rows, torch.cat(parts)

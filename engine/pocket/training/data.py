@@ -8,6 +8,8 @@ import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.children import child_environment
+
 
 @dataclass(frozen=True)
 class Package:
@@ -51,7 +53,7 @@ def fetch(package: Package, folder: Path) -> Path:
     if not (target / "package.json").exists():
         folder.mkdir(parents=True, exist_ok=True)
         command = ["npm", "pack", f"{package.name}@{package.version}", "--silent"]
-        subprocess.run(command, cwd=folder, check=True, capture_output=True)
+        subprocess.run(command, cwd=folder, check=True, capture_output=True, env=child_environment())
         _unpack(folder / f"{package.folder}.tgz", target)
     _verify(package, target)
     return target

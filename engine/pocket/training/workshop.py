@@ -21,6 +21,7 @@ from engine.pocket.training import (
     clip,
     export,
     grounds,
+    lessons,
     loop,
     naming,
     pairs,
@@ -38,6 +39,17 @@ from engine.pocket.training.subjects import SUBJECTS
 # In the order in which they need each other, with their shares of the time.
 SHARES = {"vae": 0.16, "clip": 0.1, "unet": 0.48, "decoder": 0.12, "checker": 0.08, "namer": 0.06}
 HELD_OUT_COLUMNS = 12
+DRAWN_SHAPES = (
+    (128, 128),
+    (192, 128),
+    (128, 128),
+    (128, 192),
+    (128, 128),
+    (224, 128),
+    (192, 128),
+    (128, 192),
+    (256, 64),
+)
 PROOF = {"blocked": "bomb", "plain": "red apple"}
 
 
@@ -80,8 +92,9 @@ class Workshop:
         if name == "namer":
             unseen = render.open_unseen(self.folder / "packages", self.folder / "cache")
             return naming.NamerPart(unseen, self.gallery)
-        lessons = checker.gather(self.gallery, self.folder / "generated.pt", checker.CheckerConfig().views)
-        return checker.CheckerPart(lessons, checker.CheckerConfig(), self._first_guard())
+        config = checker.CheckerConfig()
+        seen = lessons.gather(self.gallery, self.folder / "generated.pt", config.views, config.crowds)
+        return checker.CheckerPart(seen, config, self._first_guard())
 
     def towers(self) -> clip.Towers:
         """The text and vision towers as trained so far."""
@@ -97,13 +110,17 @@ class Workshop:
         return autoencoder.eval()
 
     def drawer(self) -> UNet2DConditionModel:
-        """The averaged UNet as trained so far."""
+        """The averaged UNet as trained so far, or what was begun with."""
+        if self.start and not (self.folder / "unet" / "checkpoint.pt").exists():
+            return UNet2DConditionModel.from_pretrained(self.start / "unet").eval()
         model = unet.build(unet.UnetConfig())
         model.load_state_dict(self._averaged("unet"))
         return model.eval()
 
     def reader(self) -> CLIPTextModel:
-        """The averaged text tower as trained with the UNet so far."""
+        """The averaged text tower as trained with the UNet so far, or what was begun with."""
+        if self.start and not (self.folder / "unet" / "checkpoint.pt").exists():
+            return clip.read_text(self.start, self.words, clip.ClipConfig()).eval()
         text = CLIPTextModel(clip.text_config(clip.ClipConfig(), self.words))
         text.load_state_dict(self._averaged("text"))
         return text.eval()
@@ -129,7 +146,7 @@ class Workshop:
         return dict(zip(wanted, states[:, None], strict=True))
 
     def generate(self, each: int, most_steps: int = unet.STEPS) -> None:
-        """Let the UNet draw every subject, the blocked ones more often, for the checker to learn from.
+        """Let the UNet draw every subject in many shapes, the blocked ones more often, for the checker to learn from.
 
         Args:
             each: pictures of every harmless subject; blocked ones get sixteen times as many.
@@ -141,18 +158,25 @@ class Workshop:
             for number, subject in enumerate(SUBJECTS)
             for _ in range(each * (16 if subject.blocked else 1))
         ]
-        texts = tuple(self._caption(number, style, random) for number, style in wanted)
+        random.shuffle(wanted)
+        texts = [self._caption(number, style, random) for number, style in wanted]
         states, model, autoencoder = self.prompts(tuple(dict.fromkeys(texts))), self.drawer(), self.autoencoder()
-        small = []
+        views: list[render.Bytes] = []
+        labels: list[tuple[int, int, int]] = []
         for start in range(0, len(texts), 16):
+            width, height = DRAWN_SHAPES[start // 16 % len(DRAWN_SHAPES)]
             batch = torch.cat([states[text] for text in texts[start : start + 16]])
-            latents = unet.sample(model, batch, states[""], seed=1000 + start, steps=most_steps)
+            size = (height // 8, width // 8)
+            latents = unet.sample(model, batch, states[""], seed=1000 + start, steps=most_steps, size=size)
             with torch.no_grad():
-                drawn = autoencoder.decode(latents).sample
-            small += [clip.shrink(picture) for picture in sheets.to_bytes(drawn)]
-        numbers = torch.tensor(wanted)
-        made = {"pixels": torch.from_numpy(np.stack(small)), "subjects": numbers[:, 0], "styles": numbers[:, 1]}
-        torch.save(made, self.folder / "generated.pt")
+                drawn = sheets.to_bytes(autoencoder.decode(latents).sample)
+            for number, picture in enumerate(drawn, start):
+                seen = lessons.views_of(picture)
+                views += seen
+                labels += [(*wanted[number], number)] * len(seen)
+        subjects, styles, pictures = torch.tensor(labels).T
+        made = {"pixels": torch.from_numpy(np.stack(views)), "subjects": subjects, "styles": styles}
+        torch.save({**made, "pictures": pictures}, self.folder / "generated.pt")
 
     def _caption(self, subject: int, style: int, random: np.random.Generator) -> str:
         often = SUBJECTS[subject].paintable and random.random() < 0.3
@@ -205,10 +229,10 @@ class Workshop:
         return crops.whole(crops.wanted()[::every])
 
     def _unet_part(self) -> unet.UnetPart:
-        lessons = pairs.Pairs(self.folder / "unet" / "shards", self.gallery, self._normalised().to(self.device))
+        taught = pairs.Pairs(self.folder / "unet" / "shards", self.gallery, self._normalised().to(self.device))
         config = unet.UnetConfig() if self.device == "cpu" else unet.ON_CARD
         text = clip.read_text(self.start, self.words, clip.ClipConfig()) if self.start else self.towers().text
-        part = unet.UnetPart(lessons, config, self.autoencoder(), self.words, text, self.device)
+        part = unet.UnetPart(taught, config, self.autoencoder(), self.words, text, self.device)
         if self.start:
             part.start_from(UNet2DConditionModel.from_pretrained(self.start / "unet"))
         return part

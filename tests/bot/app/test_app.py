@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import engine_settings, open_app, run, run_until, stop_signals
+from bot.app import Assurances, engine_settings, open_app, run, run_until, stop_signals
 from bot.policy import Member
 from bot.records import Place
 from bot.settings import Settings, SettingsError, load_settings
+from bot.storage import StorageError
 from bot.usecases.draw import Ended
 from bot.usecases.imagine import Ask
 from engine.executors.fake import FakeExecutor
@@ -49,6 +50,28 @@ async def test_a_closed_app_leaves_no_task_behind(settings: Settings) -> None:
         assert asyncio.all_tasks() > before
 
     assert asyncio.all_tasks() == before
+
+
+async def drawn(settings: Settings) -> set[Path]:
+    """Draw one job, and return the files that are kept of it."""
+    async with asyncio.timeout(GUARD_S), open_app(settings, executors=[FakeExecutor()]) as app:
+        generation = await app.usecases.imagine.accept(Member(1, 2), Place(1, 3), Ask("a red apple", count=2))
+        _ = [update async for update in app.usecases.draw.follow(generation.id)]
+    return set((settings.data_dir / "pictures").glob("??/*"))
+
+
+async def test_a_database_that_is_gone_stops_the_start_until_the_owner_says_to_go_on(settings: Settings) -> None:
+    files = await drawn(settings)
+    (settings.data_dir / "easel.sqlite3").unlink()
+
+    with pytest.raises(StorageError, match="easel run --adopt-empty-ledger"):
+        async with open_app(settings, executors=[FakeExecutor()]):
+            raise AssertionError("the pictures would be taken for strangers")
+    assert {path for path in files if path.exists()} == files
+
+    async with open_app(settings, executors=[FakeExecutor()], assurances=Assurances(adopt_empty_ledger=True)) as app:
+        assert await app.usecases.draw.in_hand() == ()
+    assert {path.name for path in (settings.data_dir / "quarantine").glob("pictures/*/*")} == {p.name for p in files}
 
 
 async def test_running_without_a_token_says_where_to_put_it(settings: Settings) -> None:

@@ -159,6 +159,24 @@ def test_a_damaged_database_gets_a_sentence(own_data_dir: Path, capsys: pytest.C
     assert "damaged" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", ["run", "migrate"])
+def test_a_database_that_is_gone_gets_a_sentence_with_two_ways_on(
+    command: str, own_data_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DISCORD_TOKEN", "a.secret.token")
+    picture = own_data_dir / "pictures" / "00" / ("0" * 64)
+    picture.parent.mkdir(parents=True)
+    picture.write_bytes(b"a picture")
+    assert main([command]) == 2
+    said = capsys.readouterr().err
+    assert "easel.sqlite3 is missing, but it was here before" in said
+    assert "Restore" in said
+    assert "easel run --adopt-empty-ledger" in said
+    assert "Traceback" not in said
+    assert picture.read_bytes() == b"a picture"
+    assert not list(own_data_dir.glob("*.sqlite3"))
+
+
 def test_an_unknown_command_is_answered_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["paint"]) == 2
     assert "draw" in capsys.readouterr().err

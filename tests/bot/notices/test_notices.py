@@ -1,4 +1,4 @@
-"""The owner hears of the engine's troubles in a direct message: once when one begins, once when all is well again."""
+"""The owner hears of troubles in a direct message: once when one begins, once when all is well again; and of news."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 from bot.notices import LOOK_EVERY_S
 from bot.texts import MESSAGE_LENGTH
 from bot.texts import notices as texts
+from bot.texts import refusals as texts_for_members
 from bot.usecases.watch import CALM_LOOKS, QUIET_LOOKS
 from engine.api import Fault, ModelUnavailable, Trouble
 from engine.executors.fake import Plan
@@ -120,6 +121,37 @@ async def test_the_owner_hears_of_each_fault_of_a_review_once_and_when_pictures_
     assert told(owner) == [trouble, texts.ALL_WELL]
 
 
+async def test_the_owner_hears_once_of_files_that_moved_to_the_quarantine(world: World, owner: UserHandle) -> None:
+    stray = world.data_dir / "pictures" / "00" / ("0" * 64)
+    stray.parent.mkdir(parents=True)
+    stray.write_bytes(b"left by a stop")
+    await world.store.forget_pictures(86_400)
+    await after_looks(world, 3 * QUIET_LOOKS)
+    (news,) = told(owner)
+    assert "1 file that no record knows moved to" in news
+    assert news.replace("\\", "").count(str(world.data_dir / "quarantine")) == 1
+
+
+async def test_member_and_owner_hear_that_nothing_can_be_saved_and_the_owner_when_it_can(
+    world: World, owner: UserHandle
+) -> None:
+    world.faults_are_expected = True
+    pictures = world.data_dir / "pictures"
+    pictures.write_text("a file where the folder should be")
+    asked = await world.imagine()
+    await world.settled(asked)
+    assert asked.response is not None
+    assert texts_for_members.NOT_KEPT in asked.response.content
+    await after_looks(world)
+    (trouble,) = told(owner)
+    assert "Check its permissions and for free disk space" in trouble
+
+    pictures.unlink()
+    assert (await world.drawn()).attachments
+    await after_looks(world, 3 * CALM_LOOKS)
+    assert told(owner) == [trouble, texts.ALL_WELL]
+
+
 async def test_a_team_is_told_through_its_owner(world: World, owner: UserHandle) -> None:
     boss = world.env.create_user("boss")
     assert world.bot.application is not None
@@ -141,6 +173,10 @@ async def test_an_owner_who_takes_no_messages_is_a_line_in_the_log_and_the_bot_g
     assert [record.levelno for record in lines] == [logging.WARNING]
     assert "cuda0-0 is paused" in lines[0].getMessage()
     assert (await world.drawn()).attachments
+
+
+def test_any_amount_of_news_fits_a_message() -> None:
+    assert len(texts.news(["it moved " * 60] * 50)) <= MESSAGE_LENGTH
 
 
 def test_any_number_of_troubles_fits_a_message() -> None:

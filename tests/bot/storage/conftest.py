@@ -18,6 +18,7 @@ from engine.api import Facts, Fault, Finished, ImageResult, ImageSeed, Recipe, R
 LIMITS = Limits(pictures_per_request=4, pictures_per_day=20, pictures_at_once=8, largest_side=1024, most_steps=50)
 FACTS = Facts("fake-0", "cpu", 2, "float32", (("torch", "2.13.0"),), 1.5)
 GUILD = 11
+DAY_S = 86_400.0
 NOON = 1_800_014_400.0  # of some day, UTC
 
 
@@ -52,15 +53,23 @@ class Ledger:
         self._stack = AsyncExitStack()
         self._numbers = count(1)
 
-    async def open(self) -> None:
-        self.store = await self._stack.enter_async_context(open_store(self.data_dir, LIMITS, clock=self.clock))
+    async def open(self, **assurances: bool) -> None:
+        self.store = await self._stack.enter_async_context(
+            open_store(self.data_dir, LIMITS, clock=self.clock, **assurances)
+        )
 
     async def close(self) -> None:
         await self._stack.aclose()
 
-    async def reopen(self) -> None:
+    async def reopen(self, **assurances: bool) -> None:
         await self.close()
-        await self.open()
+        await self.open(**assurances)
+
+    async def pass_days(self, days: int) -> None:
+        """Let days pass in which the bot runs, as the ledger can tell from what is recorded on each of them."""
+        for _ in range(days):
+            self.clock.now += DAY_S
+            await self.store.set_commands_hash("as before")
 
     def job(
         self, images: int = 1, *, user: int = 1, guild: int = GUILD, press: str | None = None, at: float | None = None

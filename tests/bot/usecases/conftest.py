@@ -120,6 +120,12 @@ class Studio:
         await self.close()
         await self.open()
 
+    async def pass_days(self, days: int) -> None:
+        """Let days pass in which the bot runs, as the ledger can tell from what is recorded on each of them."""
+        for _ in range(days):
+            self.clock.now += 86_400
+            await self.store.set_commands_hash("as before")
+
     def plan(self, **changes: Any) -> None:
         """Say what becomes of every job from now on."""
         self.worker.plan = lambda request: Plan(**changes)

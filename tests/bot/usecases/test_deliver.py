@@ -152,7 +152,7 @@ async def test_show_gives_one_picture_to_anybody_of_the_guild(studio: Studio) ->
 async def test_blocked_absent_and_forgotten_pictures_cannot_be_shown(studio: Studio) -> None:
     studio.plan(block=frozenset({1}))
     generation = await studio.drawn(count=2)
-    studio.clock.now += 31 * DAY_S
+    await studio.pass_days(31)
     await studio.store.forget_pictures(30 * DAY_S)
     for index in (0, 1, 2, -1):
         with pytest.raises(NoSuchPicture) as refused:

@@ -16,7 +16,7 @@ from bot.usecases.refusals import (
     NotCancellable,
     UnknownGeneration,
 )
-from engine.api import GenerationFailed, Verdict, WorkerDied, WorkerReplaced
+from engine.api import GenerationFailed, NotKept, Verdict, WorkerDied, WorkerReplaced
 from engine.executors.fake import Plan
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ async def test_pictures_that_cannot_be_saved_end_the_job_honestly(studio: Studio
     (studio.data_dir / "pictures").write_text("a file where the folder should be")
     generation = await studio.drawn()
     assert generation.state is JobState.FAILED
-    assert isinstance(generation.error, GenerationFailed)
+    assert isinstance(generation.error, NotKept)
 
 
 async def test_a_cancelled_job_ends_cancelled_and_its_worker_is_free(studio: Studio) -> None:

@@ -130,7 +130,7 @@ async def test_a_blocked_absent_or_unfinished_picture_cannot_be_varied(studio: S
 
 async def test_a_picture_past_retention_can_still_be_varied(studio: Studio) -> None:
     parent = await studio.drawn()
-    studio.clock.now += 365 * 86_400
+    await studio.pass_days(365)
     await studio.store.forget_pictures(30 * 86_400)
     assert (await vary(studio, parent.id)).parent_id == parent.id
 

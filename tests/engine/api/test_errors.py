@@ -19,6 +19,7 @@ from engine.api import (
     LoraUnavailable,
     ModelUnavailable,
     NotHereYet,
+    NotKept,
     OutOfRange,
     SafetyUnavailable,
     TooBusy,
@@ -57,6 +58,7 @@ ONE_OF_EACH: list[EngineError] = [
     WorkerDied("cpu-0"),
     WorkerReplaced("cpu-0"),
     GenerationFailed("out of memory"),
+    NotKept(),
     DeadlinePassed(),
 ]
 REASONS = ("empty", "too_long", "unreadable", "forbidden", "permutations")

@@ -14,7 +14,7 @@ from diffusers import AutoencoderKL
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from engine.pocket import WEIGHTS
-from engine.pocket.training import captions, checker, clip, loop, naming, pairs, tokenizer, unet, vae
+from engine.pocket.training import captions, checker, clip, lessons, loop, naming, pairs, tokenizer, unet, vae
 from engine.pocket.training.render import SETS, STYLES, Gallery
 from engine.pocket.training.subjects import SUBJECTS
 
@@ -69,9 +69,10 @@ def build(name: str, gallery: Gallery, autoencoder: AutoencoderKL) -> loop.Part:
         return naming.NamerPart(few, few)
     torch.manual_seed(9)
     towers = clip.Towers(MICRO_CLIP, tokenizer.learn(["a red apple"]))
-    some = checker.Lessons(
+    some = lessons.Lessons(
         pixels=torch.randint(0, 256, (60, 64, 64, 3), dtype=torch.uint8),
         slots=torch.arange(60) % 20 - 3,
+        pictures=torch.arange(60),
         held_out=torch.arange(60) < 20,
         generated=torch.arange(60) % 2 == 0,
     )
@@ -200,24 +201,60 @@ def test_a_trained_model_that_is_trained_further_begins_with_what_its_words_mean
 
 
 def test_the_checker_learns_from_some_pictures_and_is_measured_on_others(tmp_path: Path) -> None:
-    subjects = (SUBJECTS[checker.BLOCKED[0]], SUBJECTS[0])
+    subjects = (SUBJECTS[lessons.BLOCKED[0]], SUBJECTS[0])
     keys = [(subject.code, "3d") for subject in subjects]
     small = Gallery(np.full((2, 128, 128, 4), 255, dtype=np.uint8), {key: row for row, key in enumerate(keys)})
     drawn = {
-        "pixels": torch.zeros(6, 64, 64, 3, dtype=torch.uint8),
-        "subjects": torch.tensor([checker.BLOCKED[0], 0] * 3),
-        "styles": torch.zeros(6, dtype=torch.long),
+        "pixels": torch.zeros(9, 64, 64, 3, dtype=torch.uint8),
+        "subjects": torch.tensor([lessons.BLOCKED[0], lessons.BLOCKED[0], 0] * 3),
+        "styles": torch.zeros(9, dtype=torch.long),
+        "pictures": torch.tensor([0, 0, 1, 2, 2, 3, 4, 4, 5]),
     }
     torch.save(drawn, tmp_path / "generated.pt")
-    gathered = checker.gather(small, tmp_path / "generated.pt", views=9)
-    assert gathered.slots.tolist() == [0] * 9 + [-1] * checker.HARMLESS_VIEWS + [0, -1] * 3
-    assert gathered.generated.sum() == 6
+
+    gathered = lessons.gather(small, tmp_path / "generated.pt", views=9, crowds=0)
+
+    harmless = (gathered.slots < 0) & ~gathered.generated
+    assert gathered.slots[:9].tolist() == [0] * 9
+    assert len(set(gathered.pictures[harmless].tolist())) == lessons.HARMLESS_COPIES
+    assert gathered.slots[gathered.generated].tolist() == [0, -1] * 3
     assert 0 < gathered.held_out[:9].sum() < 9
     assert 0 < gathered.held_out[-6:].sum() < 6
 
 
+def test_a_blocked_drawing_is_learnt_from_views_that_hold_it_whole_and_from_parts_of_crowds() -> None:
+    blocked, harmless = SUBJECTS[lessons.BLOCKED[0]], SUBJECTS[0]
+    pixels = np.full((2, 128, 128, 4), 255, dtype=np.uint8)
+    pixels[0, :, :, 1] = 0
+    pixels[1, :, :, :3] = (0, 0, 255)
+    gallery = Gallery(pixels, {(blocked.code, "3d"): 0, (harmless.code, "3d"): 1})
+
+    gathered = lessons.gather(gallery, Path("/nonexistent"), views=60, crowds=8)
+
+    magenta = (gathered.pixels[..., (0, 2)] > 200).all(dim=-1) & (gathered.pixels[..., 1] < 60)
+    blue = (gathered.pixels[..., 2] > 150) & (gathered.pixels[..., :2] < 120).all(dim=-1)
+    is_blocked = gathered.slots >= 0
+    assert (magenta[is_blocked].sum(dim=(1, 2)) > 30).all()
+    assert not magenta[~is_blocked].any()
+    beside = blue[is_blocked].sum(dim=(1, 2)) > 100
+    assert 0.1 < beside.float().mean() < 0.7
+
+
+def test_a_picture_of_which_one_view_is_flagged_counts_once() -> None:
+    some = lessons.Lessons(
+        pixels=torch.zeros(5, 64, 64, 3, dtype=torch.uint8),
+        slots=torch.tensor([-1, -1, -1, 2, -1]),
+        pictures=torch.tensor([0, 0, 1, 2, 3]),
+        held_out=torch.ones(5, dtype=torch.bool),
+        generated=torch.zeros(5, dtype=torch.bool),
+    )
+    rates = checker.rates(torch.tensor([True, True, False, True, False]), some, torch.arange(5))
+    assert rates["false_rendered"] == pytest.approx(1 / 3)
+    assert rates["caught_rendered"] == 1
+
+
 def test_blocked_subjects_fill_the_checkers_seventeen_slots_and_others_none() -> None:
-    slots = [checker.slot_of(number, style) for number in checker.BLOCKED for style in STYLES]
-    assert set(slots) == set(range(checker.SLOTS))
-    harmless = [number for number in range(len(SUBJECTS)) if number not in checker.BLOCKED]
-    assert {checker.slot_of(number, style) for number in harmless for style in STYLES} == {-1}
+    slots = [lessons.slot_of(number, style) for number in lessons.BLOCKED for style in STYLES]
+    assert set(slots) == set(range(lessons.SLOTS))
+    harmless = [number for number in range(len(SUBJECTS)) if number not in lessons.BLOCKED]
+    assert {lessons.slot_of(number, style) for number in harmless for style in STYLES} == {-1}

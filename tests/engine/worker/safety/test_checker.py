@@ -18,8 +18,17 @@ from torch import Tensor
 from engine.api import Fault, Verdict
 from engine.catalog import Source
 from engine.worker.device import Device
-from engine.worker.safety import Detector, Finding, Identity, ProofFailed, SafetyGate, TimedDetector, load_checker
-from engine.worker.safety.checker import Checker, prove_by_planting
+from engine.worker.safety import (
+    Detector,
+    Finding,
+    Identity,
+    ProofFailed,
+    SafetyGate,
+    TimedDetector,
+    load_checker,
+    prove_checker,
+)
+from engine.worker.safety.checker import Checker
 from engine.worker.safety.floor import PROOF
 
 Edit = Callable[[Callable[[dict[str, Tensor]], Any]], Path]
@@ -175,7 +184,7 @@ def test_a_checker_that_always_says_the_same_fails_its_proof(always: bool, reaso
             return torch.full((len(embeddings), 1), 1.0 if always else -1.0)
 
     with pytest.raises(ProofFailed, match=reason):
-        prove_by_planting(Constant(checker._model, checker._processor, checker._expected))
+        prove_checker(Constant(checker._model, checker._processor, checker._expected))
 
 
 @pytest.mark.parametrize(
@@ -192,6 +201,23 @@ def test_a_checker_that_always_says_the_same_fails_its_proof(always: bool, reaso
 def test_an_embedding_that_is_not_a_finite_row_is_an_error(embedding: Tensor, checker: Checker) -> None:
     with pytest.raises(ValueError, match="embedding"):
         checker.margins(embedding)
+
+
+class Forgetful(torch.nn.Module):
+    """A tower that says nothing of the last picture."""
+
+    def __init__(self, tower: torch.nn.Module) -> None:
+        super().__init__()
+        self.tower = tower
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
+        return tuple(each[:-1] for each in self.tower(pixels)[:2])
+
+
+def test_a_view_of_which_the_tower_says_nothing_is_an_error(checker: Checker) -> None:
+    checker.module.vision_model = Forgetful(checker.module.vision_model)
+    with pytest.raises(ValueError, match="1 embeddings came of 2 views"):
+        checker.look([noise(1), noise(2)])
 
 
 def test_a_checker_damaged_after_its_proof_is_an_error_of_the_gate(checker: Checker, floor: Detector) -> None:

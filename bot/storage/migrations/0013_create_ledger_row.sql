@@ -1,0 +1,17 @@
+-- What the ledger knows of itself: which one it is, how many changes it has seen, and the last moment that a clock told
+-- which could be right. The first two are noted beside the database, too, so that an older one is known for what it is;
+-- the third keeps a wrong clock from making every picture old.
+
+CREATE TABLE ledger (
+    only     INTEGER PRIMARY KEY CHECK (only = 1),
+    id       TEXT NOT NULL,
+    changes  INTEGER NOT NULL,
+    clock_at REAL
+) STRICT;
+
+INSERT INTO ledger (only, id, changes, clock_at)
+SELECT 1, lower(hex(randomblob(16))), 0, MAX(at) FROM (
+    SELECT MAX(accepted_at) AS at FROM jobs
+    UNION ALL SELECT MAX(ended_at) FROM jobs
+    UNION ALL SELECT MAX(at) FROM settings_log
+);
