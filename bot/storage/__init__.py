@@ -13,7 +13,7 @@ from pathlib import Path
 from bot.policy import GuildPolicy, Limits
 from bot.records import Generation, JobState
 from bot.storage.check import check_ledger
-from bot.storage.database import Database, open_database
+from bot.storage.database import PATIENCE_S, Database, open_database
 from bot.storage.errors import CannotSave, DatabaseBusy, IllegalMove, PressUnderWay, StorageError
 from bot.storage.files import QUARANTINE_FOLDER_NAME
 from bot.storage.folder import held_folder
@@ -229,6 +229,7 @@ async def open_store(
     clock: Callable[[], float] = time.time,
     adopt: bool = False,
     clock_is_right: bool = False,
+    patience_s: float = PATIENCE_S,
 ) -> AsyncIterator[Store]:
     """Open the store in `data_dir`, migrated; close it at the end. No other process can open it meanwhile.
 
@@ -239,6 +240,7 @@ async def open_store(
         clock: seconds since the epoch.
         adopt: the owner wants to go on with a database that is missing, empty, older than the files, or another one.
         clock_is_right: the owner says so, although the clock is days ahead of the newest record, or behind it.
+        patience_s: how long to wait for another program that holds the database, once it is open.
 
     Raises:
         StorageError: another bot has it open, or the database is newer than the code, damaged, locked, or cannot be
@@ -246,7 +248,7 @@ async def open_store(
     """
     with held_folder(data_dir):
         adopted = await asyncio.to_thread(check_ledger, data_dir, adopt=adopt)
-        async with open_database(data_dir, clock=clock) as database:
+        async with open_database(data_dir, patience_s, clock) as database:
             store = Store(database, GuildPolicy(defaults, previews=previews), data_dir, clock)
             await store.prepare(adopted, clock_is_right=clock_is_right)
             yield store

@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 
 from bot.policy import Member
 from bot.records import UNFINISHED, Generation, JobState
-from bot.storage import CannotSave, IllegalMove, StorageError, Store
+from bot.storage import CannotSave, DatabaseBusy, IllegalMove, StorageError, Store
 from bot.usecases.lookup import check_owner, find_for, find_generation
 from bot.usecases.refusals import AlreadyUnderWay, NotCancellable
 from engine.api import (
@@ -277,7 +277,7 @@ class Draw:
     async def _finish(self, generation: Generation, result: Finished) -> Generation:
         try:
             return await self._store.finish(generation.id, result)
-        except IllegalMove:
+        except (IllegalMove, DatabaseBusy):
             raise
         except StorageError as error:
             log.error("The pictures of %s were drawn but not kept: %s", generation.id, error)

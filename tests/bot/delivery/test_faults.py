@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
@@ -126,6 +127,25 @@ async def test_a_job_whose_start_cannot_be_recorded_is_given_up_and_counts_no_mo
     _, usage = await world.usecases.quota.of(world.member(world.ann))
     assert (usage.today, usage.active) == (0, 0)
     assert await world.usecases.draw.in_hand() == ()
+
+
+@pytest.mark.parametrize("patience_s", [0.01])
+async def test_a_job_waits_for_a_ledger_that_another_program_holds_for_long(world: World) -> None:
+    _, generation = await held_job(world)
+    other = sqlite3.connect(world.data_dir / DATABASE_NAME, isolation_level=None, check_same_thread=False)
+
+    async def let_go() -> None:
+        other.close()
+
+    world.during_sleep(let_go)
+    await asyncio.to_thread(other.execute, "BEGIN IMMEDIATE")
+    world.worker.release()
+    await world.over(generation.id)
+
+    (post,) = world.posts()
+    assert post.attachments
+    assert world.slept == [RETRY_AFTER_S[0]]
+    assert (await reload(world, generation)).state is JobState.DELIVERED
 
 
 async def test_pictures_whose_delivery_cannot_be_recorded_stay_on_their_message(world: World) -> None:
