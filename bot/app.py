@@ -16,7 +16,7 @@ import discord
 from pydantic import ValidationError
 
 from bot.client import EaselBot
-from bot.replies import NOT_TAKEN
+from bot.rejections import NOT_TAKEN
 from bot.settings import Settings, SettingsError
 from bot.storage import StorageError, Store, open_store
 from bot.styles import load_styles

@@ -5,7 +5,7 @@ from __future__ import annotations
 import discord
 
 from bot.policy import Member
-from bot.records import Place
+from bot.records import InteractionKey, Place
 from bot.usecases.refusals import NotAllowed
 
 
@@ -47,12 +47,20 @@ def moderator_of(interaction: discord.Interaction) -> Member:
     return member
 
 
-def place_of(interaction: discord.Interaction) -> Place:
-    """Return where an interaction of a guild happened.
+def place_of(interaction: discord.Interaction, *, is_answer: bool = True) -> Place:
+    """Return where an interaction of a guild happened, with the key to its answer.
+
+    Args:
+        is_answer: whether the message to come is that answer, and not one that follows it.
 
     Raises:
         discord.app_commands.NoPrivateMessage: it comes from a direct message.
     """
     if interaction.guild_id is None or interaction.channel_id is None:
         raise discord.app_commands.NoPrivateMessage
-    return Place(interaction.guild_id, interaction.channel_id)
+    return Place(interaction.guild_id, interaction.channel_id, key_of(interaction, is_answer=is_answer))
+
+
+def key_of(interaction: discord.Interaction, *, is_answer: bool = True) -> InteractionKey:
+    """Return what opens the answer to an interaction."""
+    return InteractionKey(interaction.id, interaction.token, is_answer)

@@ -15,6 +15,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot import replies
+from bot.answers import LATE, Handling, Late, answer_error, watch
 from bot.cogs.admin import Admin
 from bot.cogs.generate import Generate
 from bot.cogs.help import Help
@@ -34,7 +35,15 @@ class Tree(app_commands.CommandTree["EaselBot"]):
 
     async def on_error(self, interaction: discord.Interaction, error: app_commands.AppCommandError) -> None:
         """Answer the member."""
-        await replies.answer(interaction, error)
+        await answer_error(interaction, error)
+
+    async def interaction_check(self, interaction: discord.Interaction, /) -> bool:
+        """Begin to watch over the answer to a command; autocompletes see to it themselves."""
+        if interaction.type is discord.InteractionType.application_command:
+            watch(
+                interaction, interaction.command.extras.get(LATE, Late.PRIVATE) if interaction.command else Late.PRIVATE
+            )
+        return True
 
 
 def fingerprint(tree: app_commands.CommandTree[Any], application_id: int | None) -> str:
@@ -74,6 +83,7 @@ class EaselBot(commands.AutoShardedBot):
         )
         self.usecases = usecases
         self.delivery = Delivery(self, usecases, GenerationButtons(), clock, sleep)
+        self.handling = Handling()
         self._notices = OwnerNotices(self, usecases.watch)
         self._store = store
 
@@ -95,6 +105,7 @@ class EaselBot(commands.AutoShardedBot):
     async def close(self) -> None:
         """Leave Discord. Jobs under way stay in the ledger for the next start."""
         self._notices.stop()
+        await self.handling.stop()
         await self.delivery.close()
         await super().close()
 

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 import discord
 
 from bot import replies
+from bot.answers import answer_to
 from bot.policy import ModelDenied, NotAgeRestricted, WordsBlocked
-from bot.post import Post, Undeliverable
-from bot.records import UNFINISHED, Generation, JobState
-from bot.replies import NOT_TAKEN, TOO_LARGE, Card
-from bot.storage import StorageError
+from bot.post import ORIGINAL, Post, Undeliverable, hook_of
+from bot.progress import ProgressCards
+from bot.records import UNFINISHED, Generation, InteractionKey, JobState
+from bot.rejections import NOT_TAKEN
+from bot.replies import NO_MENTIONS, Card
+from bot.storage import DatabaseBusy, StorageError
+from bot.texts import inputs as input_texts
 from bot.usecases import Usecases
 from bot.usecases.draw import Drawing, Ended, Waiting
 from bot.usecases.refusals import GenerationDeleted
@@ -25,11 +29,7 @@ from engine.api import Preview
 
 log = logging.getLogger(__name__)
 
-EDIT_EVERY_S = 1.5
 RETRY_AFTER_S = (2.0, 15.0, 60.0, 300.0, 900.0, 3600.0)
-
-
-_UNKNOWN = Preview(-1, None)
 
 Packed = tuple[Card, discord.ui.View | None]
 
@@ -69,6 +69,7 @@ class Delivery:
         self._clock = clock
         self._sleep = sleep
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._is_closed = False
 
     async def begin(self, interaction: discord.Interaction, generation: Generation, *, one_more: bool = False) -> None:
         """Answer the interaction that asked for an accepted job, and follow the job from then on.
@@ -76,11 +77,11 @@ class Delivery:
         Args:
             one_more: the interaction is answered, and asked for several jobs; each has a message that follows.
         """
-        post = Post(self._client, generation, interaction)
+        post = Post(self._client, generation)
+        card, view, answer = replies.accepted(generation), self._buttons.waiting(generation), answer_to(interaction)
         try:
-            view = self._buttons.waiting(generation)
-            message_id = await post.respond(replies.accepted(generation), view, one_more=one_more)
-            await self._record(post.name, self._usecases.deliver.placed(post.name, message_id))
+            post.message_id = await (answer.follow(card, view) if one_more else answer.post(card, view, post.name))
+            await self._note_place(post)
         except NOT_TAKEN as error:
             log.warning("Job %s goes on without its interaction: %s", generation.id, error)
         finally:
@@ -88,8 +89,16 @@ class Delivery:
 
     async def resume(self) -> None:
         """Take up what an earlier process left: follow and deliver jobs, tell how others ended."""
+        for key in await self._usecases.answering.left():
+            self._in_task(f"interaction {key.id}", self._end_unaccepted(key))
         for generation in await self._usecases.draw.in_hand():
             self._carry_in_task(generation, Post(self._client, generation))
+
+    def take_up(self, generation: Generation) -> bool:
+        """Follow a job whose message does not say how it ended, if nobody does. Returns whether somebody follows it."""
+        if generation.id not in self._tasks and not generation.is_told:
+            self._carry_in_task(generation, Post(self._client, generation))
+        return generation.id in self._tasks
 
     async def remove(self, generation: Generation, *, gone: bool = False) -> None:
         """Delete a deleted generation's message; if Discord does not take that now, the next start does.
@@ -109,26 +118,51 @@ class Delivery:
 
     async def close(self) -> None:
         """Stop following; the ledger keeps what the next process resumes."""
+        self._is_closed = True
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _carry_in_task(self, generation: Generation, post: Post) -> None:
-        task = asyncio.create_task(self._carry(generation, post), name=f"carry {generation.id}")
-        self._tasks[generation.id] = task
-        task.add_done_callback(lambda done: self._tasks.pop(generation.id, None))
+        self._in_task(generation.id, self._carry(generation, post))
+
+    def _in_task(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        if self._is_closed:
+            work.close()
+            return
+        task = self._tasks[name] = asyncio.create_task(work, name=f"carry {name}")
+        task.add_done_callback(lambda done: self._tasks.pop(name, None))
 
     async def _carry(self, generation: Generation, post: Post) -> None:
-        try:
-            if generation.state in UNFINISHED:
-                generation = await self._follow(generation, post)
-            await self._hand_over(generation, post)
-        except Exception as error:
-            reference = replies.log_fault(f"job {generation.id}", error)
-            await self._own_up(generation, post, replies.broken(generation, reference))
+        for wait_s in (*RETRY_AFTER_S, None):
+            try:
+                if generation.state in UNFINISHED:
+                    generation = await self._follow(generation, post)
+                return await self._hand_over(generation, post)
+            except DatabaseBusy as error:
+                log.warning("Job %s waits for the ledger: %s", generation.id, error)
+                if wait_s is None:
+                    return await self._own_up(generation, post, error)
+                await self._sleep(wait_s)
+            except Exception as error:
+                return await self._own_up(generation, post, error)
 
-    async def _own_up(self, generation: Generation, post: Post, card: Card) -> None:
+    async def _end_unaccepted(self, key: InteractionKey) -> None:
+        """Take away an answer that no job took the place of, and have its member ask again."""
+        hook = hook_of(self._client, key)
+        try:
+            await hook.delete_message(ORIGINAL)
+            await hook.send(input_texts.ASK_AGAIN, ephemeral=True, allowed_mentions=NO_MENTIONS)
+        except NOT_TAKEN as error:
+            log.warning("Whoever began interaction %s is not told how it ended: %s", key.id, error)
+        try:
+            await self._usecases.answering.over(key)
+        except StorageError as error:
+            log.warning("The next start ends interaction %s again: %s", key.id, error)
+
+    async def _own_up(self, generation: Generation, post: Post, error: Exception) -> None:
+        card = replies.broken(generation, replies.log_fault(f"job {generation.id}", error))
         try:
             await self._usecases.draw.give_up(generation.id)
             await self._put_words(post, card)
@@ -160,11 +194,11 @@ class Delivery:
 
         Returns whether Discord took it.
         """
-        known = post.message_id
+        known = post.where
         try:
             await post.show(card, view)
-            if post.message_id is not None and post.message_id != known:
-                await self._record(post.name, self._usecases.deliver.placed(post.name, post.message_id))
+            if post.where != known:
+                await self._note_place(post)
         except NOT_TAKEN as error:
             log.info("An edit for %s was lost: %s", post.name, error)
             return False
@@ -195,8 +229,8 @@ class Delivery:
             await self._take_away(post, again_after_s=RETRY_AFTER_S)
         except Undeliverable as error:
             log.warning("Job %s cannot be delivered: %s", generation.id, error)
-            await post.remove()  # what it shows is not how the job ended
             await deliver.failed(generation.id, error.code)
+            await self._take_away(post, again_after_s=RETRY_AFTER_S)  # what it shows is not how the job ended
 
     async def _pack(self, generation: Generation, post: Post) -> Packed:
         parcel = await self._usecases.deliver.prepare(generation.id, post.is_age_restricted)
@@ -211,11 +245,10 @@ class Delivery:
             message = await self._put(post, pack)
         except Undeliverable as error:
             log.warning("Nobody can be told how job %s ended: %s", post.name, error)
-            await post.remove()  # what it shows is not how the job ended
+            await self._take_away(post, again_after_s=RETRY_AFTER_S)  # what it shows is not how the job ended
         else:
-            if message is None:
-                return
-        await self._record(post.name, self._usecases.deliver.told(post.name))
+            if message is not None:
+                await self._record(post.name, self._usecases.deliver.told(post.name))
 
     async def _take_away(self, post: Post, *, again_after_s: Sequence[float] = ()) -> None:
         """Delete a deleted generation's message.
@@ -229,6 +262,12 @@ class Delivery:
                 return
             if wait_s is not None:
                 await self._sleep(wait_s)
+
+    async def _note_place(self, post: Post) -> None:
+        """Write down where a message is that was not there before."""
+        if post.message_id is not None:
+            placed = self._usecases.deliver.placed(post.name, post.channel_id, post.message_id)
+            await self._record(post.name, placed)
 
     async def _record(self, name: str, record: Awaitable[None]) -> None:
         """Write down what became of the message; if that cannot be, the next start does the same again."""
@@ -249,48 +288,16 @@ class Delivery:
         Raises:
             Undeliverable: trying again cannot help.
         """
-        too_large = False
         for wait_s in (*RETRY_AFTER_S, None):
             card, view = await pack()
+            known = post.where
             try:
-                return await post.put(replies.without_picture(card) if too_large else card, view)
+                message = await post.put(card, view)
+                if post.where != known:
+                    await self._note_place(post)
+                return message
             except NOT_TAKEN as error:
                 log.warning("The message of %s was not written: %s", post.name, error)
-                if isinstance(error, discord.HTTPException) and error.status == TOO_LARGE:
-                    too_large = True
-                elif wait_s is not None:
+                if wait_s is not None:
                     await self._sleep(wait_s)
         return None
-
-
-class ProgressCards:
-    """Decides which updates of one job are worth an edit, at most one every EDIT_EVERY_S."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._edited_at: float | None = None
-        self._preview: Preview | None = None
-        self._shown: Preview | None = _UNKNOWN  # an earlier process may have shown one
-
-    def card(self, generation: Generation, update: Waiting | Drawing) -> Card | None:
-        """Return the card to show now, or None if it is too early for another edit.
-
-        It is never too early to take away a preview that must not be seen any more.
-        """
-        if isinstance(update, Waiting):
-            self._preview = None  # it was of an attempt that is over
-        elif update.preview is not None:
-            self._preview = update.preview
-        now = self._clock()
-        withdrawn = self._preview != self._shown and self._preview is not None and self._preview.picture is None
-        if not withdrawn and self._edited_at is not None and now - self._edited_at < EDIT_EVERY_S:
-            return None
-        self._edited_at = now
-        new, self._shown = self._preview != self._shown, self._preview
-        if isinstance(update, Waiting):
-            return replies.waiting(generation, update)
-        return replies.drawing(generation, Drawing(update.step, update.total, self._preview), new=new)
-
-    def lost(self) -> None:
-        """Note that the last card did not reach the message, so that nobody knows which preview it shows."""
-        self._shown = _UNKNOWN

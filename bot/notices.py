@@ -8,7 +8,8 @@ import discord
 from discord.ext import tasks
 
 from bot import replies
-from bot.replies import NO_MENTIONS, NOT_TAKEN
+from bot.rejections import NOT_TAKEN
+from bot.replies import NO_MENTIONS
 from bot.texts import notices as texts
 from bot.usecases.watch import News, TroubleBegan, Watch
 

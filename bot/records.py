@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -57,11 +57,31 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class InteractionKey:
+    """What opens the answer to an interaction, for fifteen minutes.
+
+    Args:
+        id: Discord's, which says when it began.
+        token: a secret: whoever has it writes as the bot.
+        is_answer: whether the message it is kept for is the interaction's answer, and not one that follows it.
+    """
+
+    id: int
+    token: str = field(repr=False)
+    is_answer: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
-    """Where a generation was asked for."""
+    """Where a generation was asked for, or, once its message had to go elsewhere, where that is.
+
+    Args:
+        key: opens the answer to the interaction that asked; None once it is of no more use.
+    """
 
     guild_id: int
     channel_id: int
+    key: InteractionKey | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +128,7 @@ class Generation:
         pictures: one record for each image of the recipe once the job has finished, else empty.
         error: why it failed, if the engine said so.
         facts: how it was drawn, once it has finished.
+        is_told: whether its message says how it ended, or nobody can be told.
     """
 
     id: str
@@ -125,6 +146,7 @@ class Generation:
     pictures: tuple[PictureRecord, ...] = ()
     error: EngineError | None = None
     facts: Facts | None = None
+    is_told: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Any
 
-import aiohttp
 import discord
 from discord import app_commands
 
@@ -35,10 +34,6 @@ log = logging.getLogger(__name__)
 
 ENDINGS = {"image/png": "png", "image/webp": "webp", "image/jpeg": "jpg"}
 NO_MENTIONS = discord.AllowedMentions.none()
-
-# What comes back when a message did not reach Discord: discord.py lets faults of the network through as they are.
-NOT_TAKEN = (discord.HTTPException, aiohttp.ClientError, OSError)
-TOO_LARGE = 413
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +110,31 @@ def _notices(parcel: Parcel) -> list[str]:
 
 def without_picture(card: Card) -> Card:
     """Return the card for a server that takes no file as large as its picture."""
-    return replace(card, text=f"{card.text}\n{texts.PICTURE_TOO_LARGE}"[: texts.MESSAGE_LENGTH], image=None)
+    return replace(card, text=_with_line(card.text, texts.PICTURE_TOO_LARGE), image=None)
+
+
+def plainer(card: Card) -> tuple[Card, ...]:
+    """Return the forms of a card that Discord takes more readily, one plainer than the other, all without buttons.
+
+    Nothing special about its picture, then its words alone, then words of ours that say nothing about it.
+    """
+    words_alone = Card(texts.WORDS_NOT_TAKEN)
+    if card.image is None:
+        return Card(card.text), words_alone
+    return (
+        Card(_with_line(card.text, texts.NOT_AS_IT_WAS), card.image),
+        Card(_with_line(card.text, texts.PICTURES_NOT_TAKEN)),
+        words_alone,
+    )
+
+
+def from_thread(card: Card, user_id: int, thread_id: int) -> Card:
+    """Return the card for the channel of a thread that takes no more messages."""
+    return replace(card, text=_with_line(card.text, texts.from_thread(user_id, thread_id)))
+
+
+def _with_line(text: str, line: str) -> str:
+    return f"{text[: texts.MESSAGE_LENGTH - len(line) - 1]}\n{line}"
 
 
 def picture(generation: Generation, index: int, image: api.ReviewedImage) -> Card:
@@ -127,8 +146,21 @@ def ended(generation: Generation) -> Card:
     """Return what became of a job that has no pictures to show."""
     if generation.state is JobState.CANCELLED:
         return Card(texts.ended_badly(generation, texts.CANCELLED))
+    if generation.pictures and generation.error is None:
+        return Card(texts.ended_badly(generation, texts.NOT_POSTED))
     reason = sentence_for(generation.error) if generation.error else None
     return Card(texts.ended_badly(generation, reason or texts.NOTHING_TO_SHOW))
+
+
+def over(generation: Generation) -> Card:
+    """Return what became of a job whose message could not be written when it ended."""
+    return withheld(generation, None) if generation.state is JobState.WITHHELD else ended(generation)
+
+
+def shown_elsewhere(generation: Generation) -> Card:
+    """Return where the message of a job is, for another one that still seems to wait for it."""
+    link = f"https://discord.com/channels/{generation.place.guild_id}/{generation.place.channel_id}/{generation.message_id}"
+    return Card(texts.ended_badly(generation, texts.SHOWN_ELSEWHERE.format(link=link)))
 
 
 def withheld(generation: Generation, why: policy.Refusal | None) -> Card:
@@ -154,27 +186,6 @@ def sentence_for(error: BaseException) -> str | None:
     """Return what to tell the user about an error, or None if it is a fault nobody foresaw."""
     word = REPLIES.get(type(error))
     return word(error) if word else None
-
-
-async def answer(interaction: discord.Interaction, error: BaseException) -> None:
-    """Tell the member, and only them, what is wrong; log what nobody foresaw under a reference id."""
-    error = error.original if isinstance(error, app_commands.CommandInvokeError) else error
-    sentence = sentence_for(error)
-    if sentence is None or isinstance(error, StorageError):
-        reference = log_fault(f"interaction {interaction.id}", error)
-        sentence = sentence or texts.something_went_wrong(reference)
-    await tell(interaction, sentence)
-
-
-async def tell(interaction: discord.Interaction, sentence: str) -> None:
-    """Send a sentence that only the member sees."""
-    try:
-        if interaction.response.is_done():
-            await interaction.followup.send(sentence, ephemeral=True, allowed_mentions=NO_MENTIONS)
-        else:
-            await interaction.response.send_message(sentence, ephemeral=True, allowed_mentions=NO_MENTIONS)
-    except NOT_TAKEN as error:
-        log.warning("A reply to interaction %s was lost: %s", interaction.id, error)
 
 
 def log_fault(where: str, error: BaseException) -> str:

@@ -9,8 +9,11 @@ from contextlib import asynccontextmanager, suppress
 import aiohttp
 import discord
 
-from bot.replies import NO_MENTIONS, NOT_TAKEN
+from bot.answers import answer_to
+from bot.checks import key_of
+from bot.storage import StorageError
 from bot.texts import inputs as texts
+from bot.usecases.answering import Answering
 from bot.usecases.refusals import NotFetched, WrongValue
 from bot.usecases.starts import STRENGTH, Start, check_strength
 from engine.api import MAX_INPUT_BYTES, BadInput
@@ -76,15 +79,19 @@ async def fetch(upload: discord.Attachment, timeout_s: float = TIMEOUT_S) -> byt
 
 
 @asynccontextmanager
-async def answered_first(interaction: discord.Interaction) -> AsyncIterator[None]:
+async def answered_first(interaction: discord.Interaction, answering: Answering) -> AsyncIterator[None]:
     """Answer at once, since Discord waits three seconds; the job's message takes the place of this one.
 
-    If the block raises, the message goes, and whoever words the error tells the member alone.
+    If the block raises, whoever words the error takes it away and tells the member alone; if the bot dies, the next one
+    does. If the ledger is slow, what is said in time is Discord's own, and goes by itself.
     """
-    await interaction.response.send_message(texts.LOOKING, allowed_mentions=NO_MENTIONS)
+    answer, key = answer_to(interaction), key_of(interaction)
+    await answering.begun(key)
+    await answer.stand_in(texts.LOOKING)
     try:
         yield
-    except BaseException:
-        with suppress(*NOT_TAKEN):
-            await interaction.delete_original_response()
+    except Exception:
+        await answer.withdraw()
+        with suppress(StorageError):  # then it is forgotten when its time is over
+            await answering.over(key)
         raise

@@ -11,6 +11,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot import texts
+from bot.answers import LATE, Late, answer_to, offered_in_time
 from bot.checks import member_of
 from bot.options import offer, offer_loras, read_ask
 from bot.texts import inputs as input_texts
@@ -31,7 +32,7 @@ class Generate(commands.Cog):
         self._usecases = usecases
 
     # Discord is given no ranges: it would refuse in words of its own, without saying what this server allows.
-    @app_commands.command(name="imagine", description=texts.IMAGINE)
+    @app_commands.command(name="imagine", description=texts.IMAGINE, extras={LATE: Late.PUBLIC})
     @app_commands.describe(
         prompt=texts.IMAGINE_PROMPT,
         negative_prompt=texts.IMAGINE_NEGATIVE,
@@ -98,17 +99,18 @@ class Generate(commands.Cog):
         )
         async with AsyncExitStack() as stack:
             if image is not None:
-                await stack.enter_async_context(answered_first(interaction))
+                await stack.enter_async_context(answered_first(interaction, self._usecases.answering))
                 ask = replace(ask, start=await fetch_start(image, strength, fit, mask))
             await draw(interaction, host_of(interaction), ask)
 
-    @app_commands.command(name="build", description=prompt_texts.BUILD)
+    @app_commands.command(name="build", description=prompt_texts.BUILD, extras={LATE: Late.SENTENCE})
     @app_commands.guild_only()
     async def build(self, interaction: discord.Interaction[Any]) -> None:
         """Show the form."""
-        await interaction.response.send_modal(build_form())
+        await answer_to(interaction).open(build_form())
 
     @imagine.autocomplete("model")
+    @offered_in_time
     async def offer_models(self, interaction: discord.Interaction, current: str) -> list[app_commands.Choice[str]]:
         """Offer the models that the server allows, its default first."""
         standings = await self._usecases.admin.models(member_of(interaction).guild_id)
@@ -116,24 +118,28 @@ class Generate(commands.Cog):
         return offer(current, [(f"{each.info.title} · {each.info.description}", each.info.id) for each in allowed])
 
     @imagine.autocomplete("size")
+    @offered_in_time
     async def offer_sizes(self, interaction: discord.Interaction, current: str) -> list[app_commands.Choice[str]]:
         """Offer the sizes of the model chosen so far."""
         model = await self._model_so_far(interaction)
         return offer(current, [(f"{size.name} {size}", str(size)) for size in model.sizes] if model else [])
 
     @imagine.autocomplete("scheduler")
+    @offered_in_time
     async def offer_schedulers(self, interaction: discord.Interaction, current: str) -> list[app_commands.Choice[str]]:
         """Offer the noise schedulers of the model chosen so far, each with its trade-off."""
         model = await self._model_so_far(interaction)
         return offer(current, [(f"{each.name} · {each.note}", each.name) for each in model.schedulers] if model else [])
 
     @imagine.autocomplete("lora")
+    @offered_in_time
     async def offer_loras(self, interaction: discord.Interaction, current: str) -> list[app_commands.Choice[str]]:
         """Offer the LoRAs for the model chosen so far, after those that were typed already."""
         model = await self._model_so_far(interaction)
         return offer_loras(current, model.offered_loras()) if model else []
 
     @imagine.autocomplete("style")
+    @offered_in_time
     async def offer_styles(self, interaction: discord.Interaction, current: str) -> list[app_commands.Choice[str]]:
         """Offer the styles, each with what it looks like."""
         styles = self._usecases.imagine.styles

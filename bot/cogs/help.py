@@ -8,8 +8,8 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from bot.answers import answer_to
 from bot.checks import member_of
-from bot.replies import NO_MENTIONS
 from bot.texts import help as texts
 from bot.usecases import Usecases
 from bot.views.builder import build_view
@@ -28,7 +28,7 @@ class Help(commands.Cog):
     async def help(self, interaction: discord.Interaction[Any], topic: str = "start") -> None:
         """Show a topic, and the button of the prompt builder."""
         text = await self._text(topic, member_of(interaction).guild_id)
-        await interaction.response.send_message(text, view=build_view(), ephemeral=True, allowed_mentions=NO_MENTIONS)
+        await answer_to(interaction).tell(text, view=build_view())
 
     async def _text(self, topic: str, guild_id: int) -> str:
         match topic:

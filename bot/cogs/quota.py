@@ -8,7 +8,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot import replies, texts
+from bot import answers, texts
 from bot.checks import member_of
 from bot.usecases import Usecases
 
@@ -24,4 +24,4 @@ class Quota(commands.Cog):
     async def quota(self, interaction: discord.Interaction[Any]) -> None:
         """Show limits and usage."""
         limits, usage = await self._usecases.quota.of(member_of(interaction))
-        await replies.tell(interaction, texts.quota(limits, usage))
+        await answers.tell(interaction, texts.quota(limits, usage))

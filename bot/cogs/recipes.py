@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import discord
@@ -10,9 +11,9 @@ from discord.ext import commands
 
 from bot import replies
 from bot import texts as common_texts
+from bot.answers import answer_to
 from bot.checks import member_of
 from bot.policy import Member, Refusal
-from bot.replies import NO_MENTIONS
 from bot.texts import recipes as texts
 from bot.uploads import fetch
 from bot.usecases import Usecases
@@ -47,13 +48,13 @@ class Recipes(commands.Cog):
     async def recipe(self, interaction: Interaction, picture: discord.Attachment) -> None:
         """Read a file."""
         member = member_of(interaction)
-        await interaction.response.defer(ephemeral=True)
+        await answer_to(interaction).put_off()
         await self._answer_found(interaction, member, read_file(await fetch(picture)))
 
     async def read_message(self, interaction: Interaction, message: discord.Message) -> None:
         """Read what a message shows: by its generation if it is ours, else from its files."""
         member = member_of(interaction)
-        await interaction.response.defer(ephemeral=True)
+        await answer_to(interaction).put_off()
         ours = message.author == interaction.client.user
         if ours and (shown := shown_generation(message)):
             await self._answer_known(interaction, member, *shown)
@@ -67,7 +68,7 @@ class Recipes(commands.Cog):
         indexes = range(len(generation.recipe.images)) if index is None else [index]
         text = common_texts.result(generation, indexes, [])
         view = run_view(Run(generation_id, index))
-        await interaction.followup.send(text, view=view, ephemeral=True, allowed_mentions=NO_MENTIONS)
+        await answer_to(interaction).tell(text, view=view)
 
     async def _answer_found(self, interaction: Interaction, member: Member, found: Found) -> None:
         parameters = found.parameters
@@ -76,16 +77,11 @@ class Recipes(commands.Cog):
         except (Refusal, EngineError) as error:
             reason = replies.sentence_for(error)
             assert reason is not None
-            await replies.tell(interaction, texts.found(parameters, [texts.cannot_run(reason)]))
+            await answer_to(interaction).tell(texts.found(parameters, [texts.cannot_run(reason)]))
             return
         remarks = [texts.remark(change, plan.recipe.model) for change in plan.changes]
-        await interaction.followup.send(
-            texts.found(parameters, remarks),
-            file=found_file(found),
-            view=run_view(RunFile()),
-            ephemeral=True,
-            allowed_mentions=NO_MENTIONS,
-        )
+        text, view = texts.found(parameters, remarks), run_view(RunFile())
+        await answer_to(interaction).tell(text, view=view, file=partial(found_file, found))
 
 
 async def _first_found(message: discord.Message) -> Found:

@@ -13,12 +13,13 @@ from pathlib import Path
 from bot.policy import GuildPolicy, Limits
 from bot.records import Generation, JobState
 from bot.storage.check import check_ledger
-from bot.storage.database import Database, open_database
-from bot.storage.errors import CannotSave, IllegalMove, PressUnderWay, StorageError
+from bot.storage.database import PATIENCE_S, Database, open_database
+from bot.storage.errors import CannotSave, DatabaseBusy, IllegalMove, PressUnderWay, StorageError
 from bot.storage.files import QUARANTINE_FOLDER_NAME
 from bot.storage.folder import held_folder
 from bot.storage.guilds import Guilds
 from bot.storage.inputs import Inputs
+from bot.storage.interactions import Interactions
 from bot.storage.jobs import Check, Jobs, NewJob
 from bot.storage.pictures import Pictures
 from bot.storage.results import allowed_pictures
@@ -29,9 +30,11 @@ from engine.api import Finished, InputWithheld, Trouble
 __all__ = [
     "CannotSave",
     "Check",
+    "DatabaseBusy",
     "Guilds",
     "IllegalMove",
     "Inputs",
+    "Interactions",
     "Jobs",
     "NewJob",
     "Pictures",
@@ -57,6 +60,7 @@ class Store:
         guilds: what moderators decided.
         pictures: reviewed picture files.
         inputs: files that members handed in.
+        interactions: those whose answer waits for a job.
     """
 
     def __init__(self, database: Database, defaults: GuildPolicy, data_dir: Path, clock: Callable[[], float]) -> None:
@@ -68,6 +72,7 @@ class Store:
         self.jobs = Jobs(database, self.guilds)
         self.pictures = Pictures(database, data_dir)
         self.inputs = Inputs(database, data_dir)
+        self.interactions = Interactions(database)
 
     async def accept(self, jobs: Sequence[NewJob], check: Check) -> tuple[Generation, ...]:
         """Keep what was handed in with jobs, files first, then record them as `Jobs.accept` does."""
@@ -88,7 +93,11 @@ class Store:
             return await self.jobs.finish(job_id, result, made_at)
 
     async def settle(self) -> None:
-        """Record the ends of jobs that could not be recorded when they came, and free what these started from."""
+        """Record the ends of jobs that could not be recorded when they came, and free what these started from.
+
+        Keys to interactions that open nothing any more go, too.
+        """
+        await self.interactions.drop_expired(self._clock())
         for generation in await self.jobs.settle():
             await self.drop_inputs(generation)
 
@@ -220,6 +229,7 @@ async def open_store(
     clock: Callable[[], float] = time.time,
     adopt: bool = False,
     clock_is_right: bool = False,
+    patience_s: float = PATIENCE_S,
 ) -> AsyncIterator[Store]:
     """Open the store in `data_dir`, migrated; close it at the end. No other process can open it meanwhile.
 
@@ -230,6 +240,7 @@ async def open_store(
         clock: seconds since the epoch.
         adopt: the owner wants to go on with a database that is missing, empty, older than the files, or another one.
         clock_is_right: the owner says so, although the clock is days ahead of the newest record, or behind it.
+        patience_s: how long to wait for another program that holds the database, once it is open.
 
     Raises:
         StorageError: another bot has it open, or the database is newer than the code, damaged, locked, or cannot be
@@ -237,7 +248,7 @@ async def open_store(
     """
     with held_folder(data_dir):
         adopted = await asyncio.to_thread(check_ledger, data_dir, adopt=adopt)
-        async with open_database(data_dir, clock=clock) as database:
+        async with open_database(data_dir, patience_s, clock) as database:
             store = Store(database, GuildPolicy(defaults, previews=previews), data_dir, clock)
             await store.prepare(adopted, clock_is_right=clock_is_right)
             yield store

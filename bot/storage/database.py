@@ -14,7 +14,10 @@ import aiosqlite
 
 from bot.storage.errors import CannotSave, sqlite_errors
 from bot.storage.mark import Mark, write_mark
-from bot.storage.schema import BUSY_TIMEOUT_S, DATABASE_NAME, migrate
+from bot.storage.schema import DATABASE_NAME, migrate
+
+# How long another program may hold the database while the bot runs. Members are answered meanwhile.
+PATIENCE_S = 30.0
 
 Row = sqlite3.Row
 Values = Mapping[str, Any]
@@ -133,7 +136,7 @@ class Database:
 
 @asynccontextmanager
 async def open_database(
-    data_dir: Path, busy_timeout_s: float = BUSY_TIMEOUT_S, clock: Callable[[], float] = time.time
+    data_dir: Path, busy_timeout_s: float = PATIENCE_S, clock: Callable[[], float] = time.time
 ) -> AsyncIterator[Database]:
     """Migrate and open the database in `data_dir`; close it at the end.
 

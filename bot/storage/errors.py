@@ -14,6 +14,10 @@ class StorageError(Exception):
     """The ledger or the picture store cannot be used. `str()` is one sentence that says what to do."""
 
 
+class DatabaseBusy(StorageError):
+    """Another program held the database for too long; what was wanted can be tried again."""
+
+
 class CannotSave(StorageError):
     """The disk is full, or cannot be written. Nothing was changed."""
 
@@ -56,7 +60,7 @@ def _storage_error(path: Path, error: sqlite3.Error) -> StorageError:
     match getattr(error, "sqlite_errorname", "").split("_")[1:2]:
         case ["BUSY" | "LOCKED"]:
             sentence = f"The database {path} is in use by another program. Stop the other program, then try again."
-            return StorageError(sentence)
+            return DatabaseBusy(sentence)
         case ["CORRUPT" | "NOTADB"]:
             return StorageError(f"The database {path} is damaged ({text}). Restore it from a backup.")
         case ["CANTOPEN" | "READONLY" | "PERM" | "AUTH"]:

@@ -14,6 +14,7 @@ from bot.storage.database import Database, Transaction
 from bot.storage.errors import IllegalMove, PressUnderWay, StorageError
 from bot.storage.guilds import Guilds
 from bot.storage.inputs import insert_inputs
+from bot.storage.interactions import drop_key, insert_key
 from bot.storage.results import insert_results
 from bot.storage.usage import usage_in
 from engine.api import EngineError, Finished, Recipe
@@ -188,6 +189,7 @@ class Jobs:
                 error_json=None,
                 told=1,
             )
+            await drop_key(transaction, job_id)
             return await _load(transaction, job_id)
 
     async def cancel(self, job_id: str, now: float) -> Generation:
@@ -202,17 +204,19 @@ class Jobs:
             await _move(transaction, job_id, JobState.WITHHELD)
             return await _load(transaction, job_id)
 
-    async def place(self, job_id: str, message_id: int) -> None:
+    async def place(self, job_id: str, channel_id: int, message_id: int) -> None:
         """Record the message that shows the job."""
         async with self._database.write() as transaction:
             await transaction.run(
-                "UPDATE jobs SET message_id = :message WHERE id = :id", {"message": message_id, "id": job_id}
+                "UPDATE jobs SET channel_id = :channel, message_id = :message WHERE id = :id",
+                {"channel": channel_id, "message": message_id, "id": job_id},
             )
 
     async def tell(self, job_id: str) -> None:
         """Record that the job's message says how it ended, or that nobody can be told."""
         async with self._database.write() as transaction:
             await transaction.run("UPDATE jobs SET told = 1 WHERE id = :id", {"id": job_id})
+            await drop_key(transaction, job_id)
 
     async def deliver(self, job_id: str, message_id: int, attachments: Mapping[int, int]) -> Generation:
         """Record that the result reached its message: finished -> delivered. Raises IllegalMove.
@@ -222,6 +226,7 @@ class Jobs:
         """
         async with self._database.write() as transaction:
             await _move(transaction, job_id, JobState.DELIVERED, message_id=message_id, told=1)
+            await drop_key(transaction, job_id)
             await transaction.run_many(
                 "UPDATE images SET attachment_id = :attachment WHERE job_id = :id AND image_index = :image",
                 [{"id": job_id, "image": image, "attachment": id_} for image, id_ in attachments.items()],
@@ -273,6 +278,7 @@ async def _insert(transaction: Transaction, job: NewJob) -> None:
             "press": job.press,
         },
     )
+    await insert_key(transaction, job.id, job.place.key, job.accepted_at)
     if start := job.recipe.init_image:
         await insert_inputs(transaction, job.id, job.uploads, start.files)
 
@@ -307,7 +313,11 @@ async def _load(transaction: Transaction, job_id: str) -> Generation:
 
 async def _find(transaction: Transaction, job_id: str) -> Generation | None:
     job = await transaction.one(
-        "SELECT jobs.*, recipes.json AS recipe_json FROM jobs JOIN recipes ON sha256 = recipe_sha256 WHERE id = :id",
+        """
+        SELECT jobs.*, recipes.json AS recipe_json, interactions.id AS interaction_id, token, is_answer
+        FROM jobs JOIN recipes ON sha256 = recipe_sha256 LEFT JOIN interactions ON job_id = jobs.id
+        WHERE jobs.id = :id
+        """,
         {"id": job_id},
     )
     if job is None:

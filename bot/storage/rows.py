@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from bot.records import Generation, JobState, Kind, PictureRecord, Place
+from bot.records import Generation, InteractionKey, JobState, Kind, PictureRecord, Place
 from bot.storage.database import Row
 from engine.api import (
     EngineError,
@@ -23,13 +23,13 @@ from engine.api import (
 
 
 def generation(job: Row, images: Iterable[Row]) -> Generation:
-    """Build a generation from its job (joined with `recipe_json`) and its images (joined with `sha256`)."""
+    """Build a generation from its job (joined with recipe and interaction) and its images (joined with `sha256`)."""
     return Generation(
         id=job["id"],
         kind=Kind(job["kind"]),
         recipe=Recipe.from_json(job["recipe_json"]),
         user_id=job["user_id"],
-        place=Place(job["guild_id"], job["channel_id"]),
+        place=Place(job["guild_id"], job["channel_id"], _key(job)),
         message_id=job["message_id"],
         state=JobState(job["state"]),
         attempts=job["attempts"],
@@ -40,7 +40,14 @@ def generation(job: Row, images: Iterable[Row]) -> Generation:
         pictures=tuple(_picture(image) for image in images),
         error=error_from_columns(job["error_code"], job["error_json"]),
         facts=facts_from_json(job["facts_json"]),
+        is_told=bool(job["told"]),
     )
+
+
+def _key(job: Row) -> InteractionKey | None:
+    if job["interaction_id"] is None:
+        return None
+    return InteractionKey(job["interaction_id"], job["token"], bool(job["is_answer"]))
 
 
 def _picture(image: Row) -> PictureRecord:

@@ -153,10 +153,23 @@ def alt_text(generation: Generation) -> str:
     return plain_cut(f"Drawn by {generation.recipe.model}: {generation.recipe.prompt}", 300)
 
 
+NOT_AS_IT_WAS = "Discord took this message without its buttons only. Use /imagine again for more."
+PICTURES_NOT_TAKEN = (
+    "Discord did not take the pictures. Use /imagine again; with the seed above they come out the same."
+)
+WORDS_NOT_TAKEN = "This is over, but Discord did not take what I had to say or show. Please use /imagine again."
+
+
+def from_thread(user_id: int, thread_id: int) -> str:
+    return f"-# For <@{user_id}> in <#{thread_id}>, where I cannot write any more."
+
+
 # How a job can end without pictures
 
 CANCELLED = "Cancelled. It does not count towards your pictures for today."
 NOTHING_TO_SHOW = "Nothing was drawn."
+NOT_POSTED = "The pictures could not be posted here. Please use /imagine again, where I may write and attach files."
+SHOWN_ELSEWHERE = "This is shown in another message: {link}"
 
 
 def blocked(number: int, count: int) -> str:
@@ -199,6 +212,7 @@ def too_many_variations(limit: int) -> str:
 # Faults
 
 SERVER_ONLY = "This works in servers only. Please use it in a server where I am a member."
+NOT_IN_TIME = "This takes longer than Discord lets me think. Nothing was changed; please try it again in a moment."
 COMMAND_CHANGED = "This command has changed. Please restart Discord and try again."
 CANNOT_SAVE = (
     "My disk is full or cannot be written, so I cannot take anything on. Nothing was changed, and the bot's owner "

@@ -10,6 +10,7 @@ FITS = {
 MASK = "A picture of the same size, light where it may change and dark where it must stay"
 
 LOOKING = "Looking at your picture…"
+ASK_AGAIN = "I was restarted while I looked at your picture. Please use /imagine again, with the picture."
 
 IMAGE_NEEDED = {
     "strength": "Strength needs a picture to start from. Add one with the image option.",

@@ -11,6 +11,7 @@ from bot.storage import Store
 from bot.styles import Style
 from bot.usecases.admin import Admin
 from bot.usecases.admission import Admission
+from bot.usecases.answering import Answering
 from bot.usecases.deliver import Deliver
 from bot.usecases.draw import Draw, Park, unparked
 from bot.usecases.ids import new_id, random_seed
@@ -40,6 +41,7 @@ class Usecases:
     admin: Admin
     quota: Quota
     watch: Watch
+    answering: Answering
 
 
 def build(
@@ -77,4 +79,5 @@ def build(
         admin=Admin(store, engine, clock),
         quota=Quota(store, clock),
         watch=Watch(engine, store),
+        answering=Answering(store, clock),
     )

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from bot.records import UNFINISHED, Generation, JobState
-from bot.storage import IllegalMove, StorageError, Store
+from bot.storage import DatabaseBusy, IllegalMove, StorageError, Store
 from bot.usecases.lookup import find_generation
 from engine.api import (
     EndsWorkers,
@@ -100,7 +100,7 @@ class Attempts:
     async def _finish(self, generation: Generation, result: Finished) -> Generation:
         try:
             return await self._store.finish(generation.id, result)
-        except IllegalMove:
+        except (IllegalMove, DatabaseBusy):
             raise
         except StorageError as error:
             log.error("The pictures of %s were drawn but not kept: %s", generation.id, error)

@@ -87,9 +87,9 @@ class Deliver:
             raise NoSuchPicture(generation_id, 0)
         return await self._parcel(generation)
 
-    async def placed(self, generation_id: str, message_id: int) -> None:
+    async def placed(self, generation_id: str, channel_id: int, message_id: int) -> None:
         """Record the message that will hold the result."""
-        await self._store.jobs.place(generation_id, message_id)
+        await self._store.jobs.place(generation_id, channel_id, message_id)
 
     async def delivered(self, generation_id: str, message_id: int, attachment_ids: tuple[int, ...] = ()) -> None:
         """Record that the result reached its message: finished -> delivered. Said twice, it counts once.

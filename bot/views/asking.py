@@ -6,8 +6,8 @@ from typing import Any
 
 import discord
 
+from bot.answers import answer_to
 from bot.checks import member_of, place_of
-from bot.replies import NO_MENTIONS
 from bot.texts import series as texts
 from bot.usecases.imagine import Ask
 from bot.views.press import Host
@@ -29,5 +29,4 @@ async def draw(interaction: discord.Interaction[Any], host: Host, ask: Ask, pres
         generation = await host.usecases.imagine.accept(member, place_of(interaction), ask, press)
         await host.delivery.begin(interaction, generation)
         return
-    view = offer_view(offer)
-    await interaction.response.send_message(texts.offer(offer), view=view, ephemeral=True, allowed_mentions=NO_MENTIONS)
+    await answer_to(interaction).tell(texts.offer(offer), view=offer_view(offer))

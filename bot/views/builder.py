@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import discord
 
+from bot.answers import Late, answer_to
 from bot.texts import prompts as texts
 from bot.usecases.imagine import Ask
 from bot.usecases.prompts import Parts
@@ -52,10 +53,10 @@ class Build(discord.ui.DynamicItem[Button], template=r"easel:build"):
         """Rebuild the button that was pressed."""
         return cls()
 
-    @pressed
+    @pressed(Late.SENTENCE)
     async def callback(self, interaction: discord.Interaction, host: Host) -> None:
         """Show the form."""
-        await interaction.response.send_modal(build_form())
+        await answer_to(interaction).open(build_form())
 
 
 def build_view() -> discord.ui.View:

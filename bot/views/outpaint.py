@@ -7,6 +7,7 @@ from typing import Any, Self, cast
 
 import discord
 
+from bot.answers import Late
 from bot.checks import member_of, place_of
 from bot.texts import inputs as texts
 from bot.views.press import GENERATION_ID, INDEX, Button, Host, pressed
@@ -31,7 +32,7 @@ class ZoomOut(discord.ui.DynamicItem[Button], template=rf"easel:zoom:{GENERATION
         """Rebuild the button that was pressed."""
         return cls(match["id"], int(match["index"]))
 
-    @pressed
+    @pressed(Late.PUBLIC)
     async def callback(self, interaction: discord.Interaction, host: Host) -> None:
         """Accept the wider picture as a job of the member who pressed."""
         generation = await host.usecases.redraw.zoom_out(
@@ -57,7 +58,7 @@ class Pan(discord.ui.DynamicItem[Button], template=rf"easel:pan:{GENERATION_ID}:
         """Rebuild the button that was pressed."""
         return cls(match["id"], int(match["index"]), cast(Direction, match["to"]))
 
-    @pressed
+    @pressed(Late.PUBLIC)
     async def callback(self, interaction: discord.Interaction, host: Host) -> None:
         """Accept the moved picture as a job of the member who pressed."""
         generation = await host.usecases.redraw.pan(

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 import discord
 
-from bot import replies
+from bot.answers import Late, answer_error, watch
 from bot.delivery import Delivery
 from bot.usecases import Usecases
 
@@ -32,16 +32,26 @@ def host_of(interaction: discord.Interaction[Any]) -> Host:
     return cast(Host, interaction.client)
 
 
-def pressed(
-    action: Callable[[Item, discord.Interaction, Host], Awaitable[None]],
-) -> Callable[[Item, discord.Interaction[Any]], Coroutine[Any, Any, None]]:
-    """Make an action the callback of a button, and answer what it raises, which discord.py would only log."""
+Action = Callable[[Item, discord.Interaction, Host], Awaitable[None]]
+Callback = Callable[[Item, discord.Interaction[Any]], Coroutine[Any, Any, None]]
 
-    @wraps(action)
-    async def callback(self: Item, interaction: discord.Interaction[Any]) -> None:
-        try:
-            await action(self, interaction, host_of(interaction))
-        except Exception as error:
-            await replies.answer(interaction, error)
 
-    return callback
+def pressed(late: Late) -> Callable[[Action[Item]], Callback[Item]]:
+    """Make an action the callback of a button, and answer what it raises, which discord.py would only log.
+
+    Args:
+        late: what stands in for an answer that is late.
+    """
+
+    def decorated(action: Action[Item]) -> Callback[Item]:
+        @wraps(action)
+        async def callback(self: Item, interaction: discord.Interaction[Any]) -> None:
+            watch(interaction, late)
+            try:
+                await action(self, interaction, host_of(interaction))
+            except Exception as error:
+                await answer_error(interaction, error)
+
+        return callback
+
+    return decorated

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import discord
 
+from bot.answers import Late
 from bot.checks import member_of, place_of
 from bot.texts import recipes as texts
 from bot.uploads import fetch
@@ -36,7 +37,7 @@ class Run(discord.ui.DynamicItem[Button], template=rf"easel:run:{GENERATION_ID}(
         """Rebuild the button that was pressed."""
         return cls(match["id"], None if match["index"] is None else int(match["index"]))
 
-    @pressed
+    @pressed(Late.PUBLIC)
     async def callback(self, interaction: discord.Interaction, host: Host) -> None:
         """Accept it as a job of the member who pressed."""
         generation = await host.usecases.rework.run(
@@ -58,7 +59,7 @@ class RunFile(discord.ui.DynamicItem[Button], template="easel:run-file"):
         """Rebuild the button that was pressed."""
         return cls()
 
-    @pressed
+    @pressed(Late.PUBLIC)
     async def callback(self, interaction: discord.Interaction, host: Host) -> None:
         """Accept it as a job of the member who pressed."""
         member, message = member_of(interaction), interaction.message

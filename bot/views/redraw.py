@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import discord
 
+from bot.answers import Late, answer_to
 from bot.checks import member_of, place_of
 from bot.texts import inputs as texts
 from bot.usecases.refusals import WrongValue
@@ -36,13 +37,13 @@ class UseAsInput(discord.ui.DynamicItem[Button], template=rf"easel:input:{GENERA
         """Rebuild the button that was pressed."""
         return cls(match["id"], int(match["index"]))
 
-    @pressed
+    @pressed(Late.SENTENCE)
     async def callback(self, interaction: discord.Interaction, host: Host) -> None:
         """Open the form."""
         prompt = await host.usecases.redraw.prompt(member_of(interaction), self.generation_id, self.index)
         form = _form(self.generation_id, self.index, prompt)
         form.stop()
-        await interaction.response.send_modal(form)
+        await answer_to(interaction).open(form)
 
 
 def _form(generation_id: str, index: int, prompt: str) -> discord.ui.Modal:

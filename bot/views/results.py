@@ -10,9 +10,10 @@ from typing import Any, Literal, Self
 import discord
 
 from bot import replies, texts
+from bot.answers import Late, answer_to
 from bot.checks import member_of, place_of
 from bot.records import Generation
-from bot.replies import NO_MENTIONS, NOT_TAKEN, TOO_LARGE
+from bot.rejections import NOT_TAKEN, Remedy, remedy_for
 from bot.texts import upscaling as upscaling_texts
 from bot.usecases.refusals import GenerationDeleted, PictureTooLarge
 from bot.usecases.rework import STRONG, SUBTLE
@@ -45,20 +46,16 @@ class Show(discord.ui.DynamicItem[Button], template=rf"easel:show:{GENERATION_ID
         """Rebuild the button that was pressed."""
         return cls(match["id"], int(match["index"]), int(match["index"]) + 1)
 
-    @pressed
+    @pressed(Late.PUBLIC)
     async def callback(self, interaction: discord.Interaction, host: Host) -> None:
         """Post the picture as a reply."""
         generation, image = await host.usecases.deliver.show(member_of(interaction), self.generation_id, self.index)
         card = replies.picture(generation, self.index, image)
+        view = picture_view(generation.id, self.index)
         try:
-            await interaction.response.send_message(
-                card.text,
-                files=card.files(f"{generation.id}-{self.index + 1}"),
-                view=picture_view(generation.id, self.index),
-                allowed_mentions=NO_MENTIONS,
-            )
-        except discord.HTTPException as error:
-            if error.status == TOO_LARGE:
+            await answer_to(interaction).post(card, view, f"{generation.id}-{self.index + 1}")
+        except NOT_TAKEN as error:
+            if remedy_for(error) is Remedy.SMALLER:
                 raise PictureTooLarge from error
             raise
 
@@ -81,7 +78,7 @@ class Vary(discord.ui.DynamicItem[Button], template=rf"easel:vary:{GENERATION_ID
         index = int(match["index"])
         return cls(match["id"], index, match["strength"], texts.vary(index + 1), VARY_ROW)
 
-    @pressed
+    @pressed(Late.PUBLIC)
     async def callback(self, interaction: discord.Interaction, host: Host) -> None:
         """Accept the variations as a job of the member who pressed."""
         generation = await host.usecases.rework.vary(
@@ -112,7 +109,7 @@ class Upscale(discord.ui.DynamicItem[Button], template=rf"easel:upscale:{GENERAT
         index = int(match["index"])
         return cls(match["id"], index, int(match["factor"]), upscaling_texts.larger(index + 1), UPSCALE_ROW)
 
-    @pressed
+    @pressed(Late.PUBLIC)
     async def callback(self, interaction: discord.Interaction, host: Host) -> None:
         """Accept the larger picture as a job of the member who pressed."""
         generation = await host.usecases.rework.upscale(
@@ -135,7 +132,7 @@ class Reroll(discord.ui.DynamicItem[Button], template=rf"easel:reroll:{GENERATIO
         """Rebuild the button that was pressed."""
         return cls(match["id"])
 
-    @pressed
+    @pressed(Late.PUBLIC)
     async def callback(self, interaction: discord.Interaction, host: Host) -> None:
         """Accept the reroll as a job of the member who pressed."""
         generation = await host.usecases.rework.reroll(
@@ -165,7 +162,7 @@ class Delete(discord.ui.DynamicItem[Button], template=rf"easel:delete:{GENERATIO
         """Rebuild the button that was pressed."""
         return cls(match["id"])
 
-    @pressed
+    @pressed(Late.UNSEEN)
     async def callback(self, interaction: discord.Interaction, host: Host) -> None:
         """Delete, if the member may. A copy of pictures that somebody deleted goes too, whoever presses."""
         try:
@@ -175,12 +172,9 @@ class Delete(discord.ui.DynamicItem[Button], template=rf"easel:delete:{GENERATIO
                 with suppress(*NOT_TAKEN):
                     await interaction.message.delete()
             raise
-        gone = None
-        with suppress(*NOT_TAKEN):
-            await interaction.response.defer()
-            await interaction.delete_original_response()
-            gone = interaction.message and interaction.message.id
-        await host.delivery.remove(generation, gone=gone is not None and gone == generation.message_id)
+        gone = await answer_to(interaction).remove()
+        pressed_id = interaction.message.id if interaction.message else None
+        await host.delivery.remove(generation, gone=gone and pressed_id == generation.message_id)
 
 
 def result_view(generation: Generation, indexes: Sequence[int]) -> discord.ui.View:

@@ -7,9 +7,11 @@ from typing import Any, Self
 
 import discord
 
-from bot import texts
+from bot import replies, texts
+from bot.answers import Late, answer_to
 from bot.checks import member_of
-from bot.records import Generation
+from bot.records import Generation, JobState
+from bot.usecases.refusals import NotCancellable
 from bot.views.press import GENERATION_ID, Button, Host, pressed
 
 
@@ -27,11 +29,33 @@ class Cancel(discord.ui.DynamicItem[Button], template=rf"easel:cancel:{GENERATIO
         """Rebuild the button that was pressed."""
         return cls(match["id"])
 
-    @pressed
+    @pressed(Late.UNSEEN)
     async def callback(self, interaction: discord.Interaction, host: Host) -> None:
         """Cancel the job, if the member may."""
-        await host.usecases.draw.cancel(member_of(interaction), self.generation_id)
-        await interaction.response.defer()
+        member = member_of(interaction)
+        try:
+            await host.usecases.draw.cancel(member, self.generation_id)
+        except NotCancellable:
+            if await _is_seen_to(interaction, host, await host.usecases.rework.find(member, self.generation_id)):
+                raise
+            return
+        host.delivery.take_up(await host.usecases.rework.find(member, self.generation_id))
+        await answer_to(interaction).accept()
+
+
+async def _is_seen_to(interaction: discord.Interaction, host: Host, generation: Generation) -> bool:
+    """Return whether the message of a job that is over says so, or will; else make it do so, as Discord did not let us.
+
+    A press lets the bot rewrite what was pressed wherever it is.
+    """
+    pressed_id = interaction.message.id if interaction.message else None
+    if host.delivery.take_up(generation) or (
+        generation.state is JobState.DELIVERED and pressed_id == generation.message_id
+    ):
+        return True
+    card = replies.shown_elsewhere(generation) if generation.state is JobState.DELIVERED else replies.over(generation)
+    await answer_to(interaction).rewrite(card.text)
+    return False
 
 
 def waiting_view(generation: Generation) -> discord.ui.View:

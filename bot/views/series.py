@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from typing import Any, Self
 
 import discord
 
+from bot.answers import Late, answer_to
 from bot.checks import member_of, place_of
-from bot.replies import NO_MENTIONS, NOT_TAKEN
 from bot.texts import series as texts
 from bot.usecases.series import Offer
 from bot.views.press import GENERATION_ID, Button, Host, pressed
@@ -30,14 +29,12 @@ class DrawAll(discord.ui.DynamicItem[Button], template=rf"easel:draw:{GENERATION
         """Rebuild the button that was pressed."""
         return cls(match["id"])
 
-    @pressed
+    @pressed(Late.UNSEEN)
     async def callback(self, interaction: discord.Interaction, host: Host) -> None:
         """Accept all of them, or none; the offer becomes a line without buttons."""
-        generations = await host.usecases.series.accept(member_of(interaction), place_of(interaction), self.offer_id)
-        with suppress(*NOT_TAKEN):
-            await interaction.response.edit_message(
-                content=texts.accepted(len(generations)), view=None, allowed_mentions=NO_MENTIONS
-            )
+        place = place_of(interaction, is_answer=False)
+        generations = await host.usecases.series.accept(member_of(interaction), place, self.offer_id)
+        await answer_to(interaction).rewrite(texts.accepted(len(generations)))
         for generation in generations:
             await host.delivery.begin(interaction, generation, one_more=True)
 
@@ -56,11 +53,11 @@ class Withdraw(discord.ui.DynamicItem[Button], template=rf"easel:withdraw:{GENER
         """Rebuild the button that was pressed."""
         return cls(match["id"])
 
-    @pressed
+    @pressed(Late.UNSEEN)
     async def callback(self, interaction: discord.Interaction, host: Host) -> None:
         """Forget it."""
         host.usecases.series.withdraw(member_of(interaction), self.offer_id)
-        await interaction.response.edit_message(content=texts.WITHDRAWN, view=None)
+        await answer_to(interaction).rewrite(texts.WITHDRAWN)
 
 
 def offer_view(offer: Offer) -> discord.ui.View:

@@ -7,7 +7,8 @@ from typing import Any, Self
 
 import discord
 
-from bot import replies, texts
+from bot import answers, texts
+from bot.answers import Late
 from bot.views.press import Button, Host, pressed
 
 _PICTURE = "show:{0}:[0-9]|vary:{0}:[0-9]:(?:subtle|strong)|upscale:{0}:[0-9]:[24]"
@@ -27,7 +28,7 @@ class Unreadable(discord.ui.DynamicItem[Button], template=rf"easel:(?!(?:{_READA
         """Wrap whatever was pressed."""
         return cls(item)  # type: ignore[arg-type]
 
-    @pressed
+    @pressed(Late.PRIVATE)
     async def callback(self, interaction: discord.Interaction, host: Host) -> None:
         """Say so."""
-        await replies.tell(interaction, texts.UNREADABLE_BUTTON)
+        await answers.tell(interaction, texts.UNREADABLE_BUTTON)

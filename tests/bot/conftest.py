@@ -291,10 +291,13 @@ class Parking:
 
 
 @asynccontextmanager
-async def open_house(data_dir: Path, park: Parking, models: Catalog) -> AsyncIterator[House]:
-    """Open a ledger in `data_dir` and an engine with one fake worker."""
+async def open_house(data_dir: Path, park: Parking, models: Catalog, patience_s: float) -> AsyncIterator[House]:
+    """Open a ledger in `data_dir`, which waits so long for other programs, and an engine with one fake worker."""
     worker = FakeExecutor()
-    async with open_store(data_dir, LIMITS) as store, open_engine(EngineSettings(), models, [worker]) as engine:
+    async with (
+        open_store(data_dir, LIMITS, patience_s=patience_s) as store,
+        open_engine(EngineSettings(), models, [worker]) as engine,
+    ):
 
         async def sleep(seconds: float) -> None:
             await asyncio.sleep(0)
@@ -322,10 +325,18 @@ def models() -> Catalog:
 
 
 @pytest.fixture
-async def world(tmp_path: Path, caplog: pytest.LogCaptureFixture, models: Catalog) -> AsyncIterator[World]:
+def patience_s() -> float:
+    """How long the ledger waits for another program that holds its database; a test's own may take its place."""
+    return PATIENCE_S
+
+
+@pytest.fixture
+async def world(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, models: Catalog, patience_s: float
+) -> AsyncIterator[World]:
     """A server in which the bot has just started."""
     park = Parking()
-    async with open_house(tmp_path, park, models) as house:
+    async with open_house(tmp_path, park, models, patience_s) as house:
         async with open_world(house, park) as world:
             yield world
         if not world.faults_are_expected:

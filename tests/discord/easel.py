@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -11,9 +12,10 @@ from typing import Any
 
 from bot.app import App, open_app
 from bot.client import EaselBot
-from bot.delivery import EDIT_EVERY_S
 from bot.policy import Member as BotMember
+from bot.progress import EDIT_EVERY_S
 from bot.settings import load_settings
+from bot.storage.schema import DATABASE_NAME
 from engine.executors.fake import FakeExecutor
 from engine.executors.port import Executor
 from tests.discord.interactions import Interaction
@@ -146,6 +148,19 @@ class Studio:
     async def drawn(self, prompt: str, **options: Any) -> Message:
         """Use /imagine as Ann, and return its message once nothing more will happen to it."""
         return await self.finished(await self.discord.command(self.ann, "imagine", prompt=prompt, **options))
+
+
+@asynccontextmanager
+async def locked(studio: Studio) -> AsyncIterator[None]:
+    """Hold the database inside the block, as another program does that writes: the bot can read, but not write."""
+    path = studio.easel.data_dir / DATABASE_NAME
+    connection = sqlite3.connect(path, timeout=PATIENCE_S, isolation_level=None, check_same_thread=False)
+    try:
+        # In a thread: the bot may be within a transaction of its own, which ends in this loop.
+        await asyncio.to_thread(connection.execute, "BEGIN IMMEDIATE")
+        yield
+    finally:
+        connection.close()
 
 
 @asynccontextmanager

@@ -40,6 +40,7 @@ class Rule:
     status: int = 0
     code: int = 0
     retry_after_s: float = 0.0
+    is_global: bool = False
     met: int = 0
     _let_go: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -70,12 +71,16 @@ class Rule:
     def body(self) -> Json:
         """Return the error as Discord words it."""
         if self.status == 429:
-            return {"message": "You are being rate limited.", "retry_after": self.retry_after_s, "global": False}
+            told = {"message": "You are being rate limited.", "retry_after": self.retry_after_s}
+            return told | {"global": self.is_global}
         return {"message": f"{self.status}: as the test wants it", "code": self.code}
 
     def headers(self) -> dict[str, str]:
         """Return what comes with the error."""
-        return {"Via": "1.1 google", "Retry-After": str(self.retry_after_s)} if self.status == 429 else {}
+        if self.status != 429:
+            return {}
+        scope = {"X-RateLimit-Global": "true", "X-RateLimit-Scope": "global"} if self.is_global else {}
+        return {"Via": "1.1 google", "Retry-After": str(self.retry_after_s), **scope}
 
 
 class Faults:
@@ -94,10 +99,11 @@ class Faults:
         *,
         times: int | None = 1,
         retry_after_s: float = 0.0,
+        is_global: bool = False,
     ) -> Rule:
-        """Answer requests with an error. 429 is told as Discord does, with the time to wait."""
+        """Answer requests with an error. 429 is told as Discord does, with the time to wait and for what."""
         rule = self._add(Fault.ANSWER, method, path, times)
-        rule.status, rule.code, rule.retry_after_s = status, code, retry_after_s
+        rule.status, rule.code, rule.retry_after_s, rule.is_global = status, code, retry_after_s, is_global
         return rule
 
     def drop(self, method: str, path: str, *, times: int | None = 1) -> Rule:

@@ -171,8 +171,9 @@ class Interactions:
         """Send another message; the first one takes the place of an answer that was put off."""
         if interaction.answer is None:
             raise UNKNOWN_WEBHOOK()
-        if interaction.original is not None and interaction.original.now.flags & LOADING:
-            return self._edit(interaction.original, body.json, body)
+        original = interaction.original
+        if original is not None and not original.is_deleted and original.now.flags & LOADING:
+            return self._edit(original, body.json, body)
         message = self._post(interaction, body.json, body)
         interaction.followups.append(message)
         interaction.changes.tell()
@@ -201,7 +202,8 @@ class Interactions:
 
     def _post(self, interaction: Interaction, data: Json, body: Body) -> Message:
         limit = self._state.file_limit(interaction.channel)
-        return self._post_version(interaction, written(data, body, limit, self._state.new_id), data)
+        version = self._state.check(written(data, body, limit, self._state.new_id))
+        return self._post_version(interaction, version, data)
 
     def _post_version(self, interaction: Interaction, version: Version, data: Json) -> Message:
         reader = interaction.member.user if (data.get("flags") or 0) & EPHEMERAL else None
@@ -210,7 +212,7 @@ class Interactions:
     def _edit(self, message: Message, data: Json, body: Body) -> Message:
         limit = self._state.file_limit(message.channel)
         before = replace(message.now, flags=message.now.flags & ~LOADING)
-        message.show(written(data, body, limit, self._state.new_id, before))
+        message.show(self._state.check(written(data, body, limit, self._state.new_id, before)))
         return message
 
     def _receipt(self, interaction: Interaction) -> Json:

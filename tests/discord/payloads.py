@@ -5,7 +5,18 @@ from __future__ import annotations
 import discord
 
 from tests.discord.state import Message, State
-from tests.discord.values import EPHEMERAL, TEXT_CHANNEL, Attachment, Channel, Guild, Json, Member, Role, User
+from tests.discord.values import (
+    EPHEMERAL,
+    PUBLIC_THREAD,
+    TEXT_CHANNEL,
+    Attachment,
+    Channel,
+    Guild,
+    Json,
+    Member,
+    Role,
+    User,
+)
 
 JOINED = "2026-01-01T00:00:00+00:00"
 
@@ -56,6 +67,8 @@ class Payloads:
     def channel(self, channel: Channel) -> Json:
         """Return a channel."""
         payload: Json = {"id": str(channel.id), "type": channel.kind, "last_message_id": None, "flags": 0}
+        if channel.kind == PUBLIC_THREAD:
+            return payload | self._of_thread(channel)
         if channel.kind != TEXT_CHANNEL:
             return payload | {"recipients": []}
         return payload | {
@@ -67,6 +80,24 @@ class Payloads:
             "nsfw": channel.is_age_restricted,
             "permission_overwrites": [],
             "rate_limit_per_user": 0,
+        }
+
+    def _of_thread(self, thread: Channel) -> Json:
+        return {
+            "guild_id": str(thread.guild_id),
+            "parent_id": str(thread.parent_id),
+            "owner_id": str(self._state.owner.id),
+            "name": thread.name,
+            "message_count": 1,
+            "member_count": 1,
+            "rate_limit_per_user": 0,
+            "thread_metadata": {
+                "archived": thread.is_archived,
+                "locked": thread.is_locked,
+                "auto_archive_duration": 60,
+                "archive_timestamp": JOINED,
+                "create_timestamp": JOINED,
+            },
         }
 
     def guild(self, guild: Guild) -> Json:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from aiohttp import web
 
 from tests.discord.errors import (
+    NO_PERMISSION,
     NOT_THE_AUTHOR,
+    THREAD_ARCHIVED,
+    THREAD_LOCKED,
     UNKNOWN_CHANNEL,
     UNKNOWN_GUILD,
     UNKNOWN_INTERACTION,
@@ -54,6 +57,7 @@ class Routes:
             web.get("/channels/{channel}", self._channel),
             web.post("/users/@me/channels", self._direct),
             web.post(messages, self._send),
+            web.get(messages, self._list),
             web.get(messages + "/{message}", self._read),
             web.patch(messages + "/{message}", self._edit),
             web.delete(messages + "/{message}", self._delete),
@@ -108,8 +112,17 @@ class Routes:
     async def _send(self, request: web.Request) -> web.Response:
         channel = self._channel_of(request)
         body = await read_body(request)
-        version = written(body.json, body, self._state.file_limit(channel), self._state.new_id)
+        _check_open(channel)
+        if channel.is_locked:
+            raise THREAD_LOCKED()
+        version = self._state.check(written(body.json, body, self._state.file_limit(channel), self._state.new_id))
+        channel.is_archived = False
         return self._said(self._state.post(channel, self._state.bot, version))
+
+    async def _list(self, request: web.Request) -> web.Response:
+        after, limit = int(request.query.get("after", 0)), int(request.query.get("limit", 50))
+        posts = [each for each in self._state.posts(self._channel_of(request)) if each.id > after]
+        return as_json([self._payloads.message(each) for each in reversed(posts[:limit])])
 
     async def _read(self, request: web.Request) -> web.Response:
         return self._said(self._message_of(request))
@@ -118,10 +131,16 @@ class Routes:
         message = self._message_of(request)
         if message.author != self._state.bot:
             raise NOT_THE_AUTHOR()
-        return self._said(self._interactions.edit(message, await read_body(request)))
+        body = await read_body(request)
+        _check_changeable(message.channel)
+        _check_open(message.channel)
+        return self._said(self._interactions.edit(message, body))
 
     async def _delete(self, request: web.Request) -> web.Response:
-        self._message_of(request).delete()
+        message = self._message_of(request)
+        _check_changeable(message.channel)
+        _check_open(message.channel)
+        message.delete()
         return web.Response(status=NO_CONTENT)
 
     async def _answer(self, request: web.Request) -> web.Response:
@@ -140,10 +159,14 @@ class Routes:
         return self._said(self._message_by_token(request))
 
     async def _edit_by_token(self, request: web.Request) -> web.Response:
-        return self._said(self._interactions.edit(self._message_by_token(request), await read_body(request)))
+        message, body = self._message_by_token(request), await read_body(request)
+        _check_changeable(message.channel)
+        return self._said(self._interactions.edit(message, body))
 
     async def _delete_by_token(self, request: web.Request) -> web.Response:
-        self._message_by_token(request).delete()
+        message = self._message_by_token(request)
+        _check_changeable(message.channel)
+        message.delete()
         return web.Response(status=NO_CONTENT)
 
     def _said(self, message: Message) -> web.Response:
@@ -170,3 +193,15 @@ class Routes:
 
     def _message_by_token(self, request: web.Request) -> Message:
         return self._interactions.find(self._interaction_of(request), request.match_info["message"])
+
+
+def _check_open(channel: Channel) -> None:
+    """Refuse what the bot may not do in a channel of itself."""
+    if channel.is_closed:
+        raise NO_PERMISSION()
+
+
+def _check_changeable(channel: Channel) -> None:
+    """Refuse to change anything in a thread that is archived."""
+    if channel.is_archived:
+        raise THREAD_ARCHIVED()

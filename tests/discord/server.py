@@ -75,7 +75,7 @@ class FakeDiscord(Faults, Members):
         self.payloads = payloads = Payloads(self.state, self.address)
         self.interactions = Interactions(self.state, payloads)
         self.gateway = Gateway(self.state, payloads, f"ws://{place}/socket", TOKEN)
-        routes = Routes(self.state, payloads, self.interactions, self.gateway.address, self._shards)
+        self._routes = routes = Routes(self.state, payloads, self.interactions, self.gateway.address, self._shards)
         api = web.Application(middlewares=[self._handle])
         api.add_routes(routes.table())
         outer = web.Application(client_max_size=MOST_BYTES)
@@ -83,7 +83,7 @@ class FakeDiscord(Faults, Members):
         outer.add_routes(
             [
                 web.get("/socket", self.gateway.serve),
-                web.get("/attachments/{channel}/{attachment}/{name}", routes.file),
+                web.get("/attachments/{channel}/{attachment}/{name}", self._file),
             ]
         )
         self._runner = web.AppRunner(outer, access_log=None, shutdown_timeout=STOP_WITHIN_S)
@@ -113,6 +113,12 @@ class FakeDiscord(Faults, Members):
     def asked(self, method: str, path_part: str) -> list[Request]:
         """Return the requests of a method whose path has this in it."""
         return [each for each in self.requests if each.method == method and path_part in each.path]
+
+    async def _file(self, request: web.Request) -> web.StreamResponse:
+        rule = self.rule_for("GET", request.path)
+        if rule is not None and rule.fault is Fault.HOLD_REQUEST:
+            await rule.wait_to_go_on()
+        return await self._routes.file(request)
 
     @web.middleware
     async def _handle(self, request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -8,9 +8,11 @@ from itertools import count
 
 import discord
 
+from tests.discord.errors import Refused
 from tests.discord.values import (
     DIRECT_MESSAGE,
     FILE_LIMITS,
+    PUBLIC_THREAD,
     Attachment,
     Channel,
     Guild,
@@ -123,6 +125,7 @@ class State:
         self.messages: dict[int, Message] = {}
         self.uploads: dict[int, Attachment] = {}
         self.commands: list[Json] = []
+        self.distastes: list[tuple[Callable[[Version], bool], Refused]] = []
         self._numbers = count(1)
         self.owner = self.new_user("owner")
         self.bot = self.new_user("easel", is_bot=True)
@@ -151,6 +154,12 @@ class State:
         self.channels[channel.id] = channel
         return channel
 
+    def new_thread(self, channel: Channel, name: str) -> Channel:
+        """Return a new thread of a text channel, which the bot learns of with the first interaction in it."""
+        thread = Channel(self.new_id(), name, channel.guild_id, PUBLIC_THREAD, parent_id=channel.id)
+        self.channels[thread.id] = thread
+        return thread
+
     def new_role(self, guild: Guild, name: str, permissions: discord.Permissions) -> Role:
         """Return a new role."""
         guild.roles.append(role := Role(self.new_id(), name, permissions.value))
@@ -173,6 +182,17 @@ class State:
         for message in self.messages.values():
             if message.channel.id == channel.id:
                 message.delete()
+
+    def refuse(self, refusal: Refused, shows: Callable[[Version], bool]) -> None:
+        """Take no message any more that shows something."""
+        self.distastes.append((shows, refusal))
+
+    def check(self, version: Version) -> Version:
+        """Return what a message is to show. Raises Refused if it is not to be taken."""
+        for shows, refusal in self.distastes:
+            if shows(version):
+                raise refusal
+        return version
 
     def post(self, channel: Channel, author: User, version: Version, reader: User | None = None) -> Message:
         """Put a message into a channel."""

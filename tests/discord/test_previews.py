@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable
 from contextlib import closing
@@ -53,24 +54,29 @@ async def deleted(studio: Studio, message: Message) -> None:
     await studio.easel.app.usecases.deliver.delete(studio.easel.member(studio.ann), studio.easel.job_id(message))
 
 
-def unrecordable(studio: Studio, state: JobState) -> None:
+async def unrecordable(studio: Studio, state: JobState) -> None:
     """Let the ledger fail whenever a job gets into a state."""
     studio.faults_are_expected = True
-    with closing(sqlite3.connect(studio.easel.data_dir / DATABASE_NAME)) as connection, connection:
-        connection.execute(
-            f"CREATE TRIGGER unrecordable BEFORE UPDATE ON jobs WHEN NEW.state = '{state}'"
-            " BEGIN SELECT RAISE(ABORT, 'no'); END"
-        )
+
+    def forbid() -> None:
+        with closing(sqlite3.connect(studio.easel.data_dir / DATABASE_NAME)) as connection, connection:
+            connection.execute(
+                f"CREATE TRIGGER unrecordable BEFORE UPDATE ON jobs WHEN NEW.state = '{state}'"
+                " BEGIN SELECT RAISE(ABORT, 'no'); END"
+            )
+
+    # In a thread: the bot may be within a transaction, which ends in this loop.
+    await asyncio.to_thread(forbid)
 
 
 async def not_kept(studio: Studio, message: Message) -> None:
     """Let there be no place for the pictures."""
-    unrecordable(studio, JobState.FINISHED)
+    await unrecordable(studio, JobState.FINISHED)
 
 
 async def not_tried_again(studio: Studio, message: Message) -> None:
     """Let the bot fail at what it does not foresee."""
-    unrecordable(studio, JobState.ACCEPTED)
+    await unrecordable(studio, JobState.ACCEPTED)
 
 
 # How a request ends: what the worker does, and what happens while it draws.

@@ -13,7 +13,7 @@ LOADING = 1 << 7
 EPHEMERAL = 1 << 6
 COMPONENTS_V2 = 1 << 15
 
-TEXT_CHANNEL, DIRECT_MESSAGE = 0, 1
+TEXT_CHANNEL, DIRECT_MESSAGE, PUBLIC_THREAD = 0, 1, 11
 BUTTON = 2
 
 FILE_LIMITS = (10 << 20, 10 << 20, 50 << 20, 100 << 20)  # by tier
@@ -37,15 +37,26 @@ class Role:
     permissions: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class Channel:
-    """Where messages are."""
+    """Where messages are.
+
+    Args:
+        parent_id: the channel of a thread.
+        is_archived: nothing in it can be changed until somebody writes in it.
+        is_locked: nobody but moderators can write in it.
+        is_closed: the bot may not write in it, except as the answer to an interaction.
+    """
 
     id: int
     name: str
     guild_id: int | None
     kind: int = TEXT_CHANNEL
     is_age_restricted: bool = False
+    parent_id: int | None = None
+    is_archived: bool = False
+    is_locked: bool = False
+    is_closed: bool = False
 
 
 @dataclass

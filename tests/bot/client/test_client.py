@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import logging
+import re
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import discord
@@ -109,3 +111,18 @@ async def test_no_token_reaches_the_log(world: World, caplog: pytest.LogCaptureF
         await world.drawn()
 
     assert "simcord_interaction_" not in caplog.text
+
+
+def test_the_invite_in_the_readme_asks_for_what_the_bot_does() -> None:
+    readme = (Path(__file__).parents[3] / "README.md").read_text("utf-8")
+    (asked,) = re.findall(r"scope=bot\+applications\.commands&permissions=(\d+)", readme)
+
+    assert discord.Permissions(int(asked)) == discord.Permissions(
+        view_channel=True,
+        send_messages=True,
+        send_messages_in_threads=True,
+        attach_files=True,
+        embed_links=True,
+        read_message_history=True,
+    )
+    assert "*Send Messages in Threads*" in readme

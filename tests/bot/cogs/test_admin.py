@@ -6,7 +6,7 @@ import pytest
 from simcord.backend.errors import SetupError
 
 from bot import texts
-from bot.delivery import EDIT_EVERY_S
+from bot.progress import EDIT_EVERY_S
 from bot.records import JobState
 from bot.texts import admin as admin_texts
 from bot.texts import refusals as refusal_texts

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from tests.bot.conftest import World
 
-BY_TOKEN = "/webhooks/*/messages/@original"
+BY_TOKEN = "/webhooks/*/messages/*"
 BY_CHANNEL = "/channels/*/messages/*"
 
 
@@ -61,7 +62,7 @@ async def test_a_job_that_outlives_its_token_is_delivered_through_the_channel(wo
 
 async def test_a_result_is_tried_again_while_discord_is_in_trouble(world: World) -> None:
     result, _ = await held_job(world)
-    world.env.inject_error("PATCH", BY_TOKEN, status=500)
+    world.env.inject_error("PATCH", BY_TOKEN, status=500, times=3)
     world.env.inject_error("PATCH", BY_CHANNEL, status=503, times=2)
 
     world.worker.release()
@@ -128,6 +129,25 @@ async def test_a_job_whose_start_cannot_be_recorded_is_given_up_and_counts_no_mo
     assert await world.usecases.draw.in_hand() == ()
 
 
+@pytest.mark.parametrize("patience_s", [0.01])
+async def test_a_job_waits_for_a_ledger_that_another_program_holds_for_long(world: World) -> None:
+    _, generation = await held_job(world)
+    other = sqlite3.connect(world.data_dir / DATABASE_NAME, isolation_level=None, check_same_thread=False)
+
+    async def let_go() -> None:
+        other.close()
+
+    world.during_sleep(let_go)
+    await asyncio.to_thread(other.execute, "BEGIN IMMEDIATE")
+    world.worker.release()
+    await world.over(generation.id)
+
+    (post,) = world.posts()
+    assert post.attachments
+    assert world.slept == [RETRY_AFTER_S[0]]
+    assert (await reload(world, generation)).state is JobState.DELIVERED
+
+
 async def test_pictures_whose_delivery_cannot_be_recorded_stay_on_their_message(world: World) -> None:
     world.faults_are_expected = True
     with closing(sqlite3.connect(world.data_dir / DATABASE_NAME)) as connection, connection:
@@ -172,7 +192,8 @@ async def test_a_result_that_may_not_be_posted_is_given_up_and_marked(world: Wor
 
 async def test_a_result_that_discord_will_never_take_is_given_up_and_marked(world: World) -> None:
     _result, generation = await held_job(world)
-    world.env.inject_error("PATCH", "*", status=400, code=50035, times=None)
+    for method in ("PATCH", "POST"):
+        world.env.inject_error(method, "*", status=400, code=50035, times=None)
 
     world.worker.release()
     await world.over(generation.id)

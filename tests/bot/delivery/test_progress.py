@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot import replies, texts
-from bot.delivery import EDIT_EVERY_S, ProgressCards
+from bot.progress import EDIT_EVERY_S, ProgressCards
 from bot.records import JobState
 from bot.texts import faults as fault_texts
 from bot.texts import refusals as refusal_texts

@@ -179,7 +179,7 @@ async def test_pictures_that_discord_would_not_delete_go_at_the_next_start(world
 async def test_the_message_of_a_job_deleted_just_before_a_stop_goes_at_the_next_start(world: World) -> None:
     message = await world.drawn()
     generation = await accepted(world)
-    await world.usecases.deliver.placed(generation.id, message.id)
+    await world.usecases.deliver.placed(generation.id, world.channel.id, message.id)
     await world.usecases.deliver.delete(world.member(world.ann), generation.id)
 
     await world.restart()

@@ -146,7 +146,7 @@ async def test_results_of_another_number_of_images_are_refused_whole(ledger: Led
 
 async def test_a_delivery_keeps_message_and_attachments(ledger: Ledger) -> None:
     generation = await ledger.finished(["one", Verdict.BLOCK, "three"])
-    await ledger.store.jobs.place(generation.id, 555)
+    await ledger.store.jobs.place(generation.id, generation.place.channel_id, 555)
     assert (await ledger.get(generation)).message_id == 555
     delivered = await ledger.store.jobs.deliver(generation.id, 556, {0: 71, 2: 72})
     assert (delivered.state, delivered.message_id) == (JobState.DELIVERED, 556)

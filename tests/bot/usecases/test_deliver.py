@@ -89,7 +89,7 @@ async def test_a_job_without_pictures_cannot_be_prepared(studio: Studio) -> None
 
 async def test_the_message_is_known_before_and_after_delivery(studio: Studio) -> None:
     generation = await studio.accepted()
-    await studio.usecases.deliver.placed(generation.id, 555)
+    await studio.usecases.deliver.placed(generation.id, generation.place.channel_id, 555)
     ended = await studio.end(generation.id)
     assert ended.message_id == 555
     await studio.usecases.deliver.delivered(generation.id, 556, (71,))
