@@ -33,7 +33,7 @@ def test_a_small_run_answers_everyone_and_writes_its_figures(
 
 
 async def test_every_kind_of_interaction_comes_and_pictures_are_delivered_meanwhile(tmp_path: Path) -> None:
-    workers = [FakeExecutor(f"fake-{number}", step_s=0.02, rows=8) for number in range(2)]
+    workers = [FakeExecutor(f"fake-{number}", step_s=0.1, rows=8) for number in range(2)]
     file = tmp_path / "lag.json"
 
     await run_lag(LagOptions(interactions=60, seconds=1.0, json_file=file), load_settings({}), workers)
