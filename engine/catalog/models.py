@@ -19,14 +19,13 @@ from engine.catalog.kinds import FIRST_REVISION
 from engine.catalog.schedulers import SCHEDULERS
 from engine.catalog.sources import Source, SourceError, read_source
 from engine.catalog.upscalers import UPSCALERS, UpscalerEntry, read_upscalers
-from engine.pocket import WEIGHTS as POCKET
 
 OWN_FILE = "models.toml"
 CHECKER = {
     "hub": "stable-diffusion-v1-5/stable-diffusion-v1-5",
     "revision": "451f4fe16113bff5a5d2269ed5ad43b0592e9a14",
 }
-"""The public safety checker, the one that Stable Diffusion 1.5 comes with: every model's but pocket's."""
+"""The public safety checker, the one that Stable Diffusion 1.5 comes with: every model's but a built-in one's."""
 PREDICTIONS = ("epsilon", "v_prediction")
 _OTHER_KEYS = {"source", "additional_checkers", "prediction_type"}
 _KEYS = {field.name for field in fields(ModelInfo)} - {
@@ -57,8 +56,8 @@ class ModelEntry:
     Args:
         info: the public part.
         source: the pipeline's files.
-        safety_checker: files of its own `StableDiffusionSafetyChecker`, which follow from the source: pocket's, or else
-            the public one's.
+        safety_checker: files of its own `StableDiffusionSafetyChecker`, which follow from the source: a built-in
+            model's own, or else the public one's.
         additional_checkers: folders of others that look besides it. Each is one, or has one as its subfolder
             `safety_checker`.
         prediction_type: what the UNet predicts; None for what the files say, or else the family's public model.
@@ -188,7 +187,7 @@ def _entry(path: Path, model: str, table: Any, models_dir: Path) -> ModelEntry:
     except msgspec.ValidationError as error:
         raise CatalogError(f"{where}: {error}.") from error
     _check(where, info)
-    checker = source if source == Source(POCKET) else read_source(CHECKER, path.parent, models_dir)
+    checker = source if source.builtin else read_source(CHECKER, path.parent, models_dir)
     return ModelEntry(info, source, checker, prediction, additional_checkers=additional)
 
 
