@@ -25,7 +25,7 @@ def slerp(start: Tensor, end: Tensor, strength: float) -> Tensor:
     """
     if strength in (0.0, 1.0):
         return end if strength else start
-    pieces = list(zip(start.flatten().split(_PIECE), end.flatten().split(_PIECE), strict=True))
+    pieces = list(zip(torch.split(start.flatten(), _PIECE), torch.split(end.flatten(), _PIECE), strict=True))
     dot = torch.stack([torch.sum(a.double() * b.double()) for a, b in pieces]).sum()
     lengths = [torch.stack([piece.double().norm() for piece in each]).norm() for each in zip(*pieces, strict=True)]
     cosine = dot / (lengths[0] * lengths[1])
