@@ -23,6 +23,7 @@ from bot.styles import StylesError, load_styles
 from engine.__main__ import main as engine_main
 from engine.catalog import CatalogError, load_catalog
 from engine.command_line import DONE, INTERRUPTED, WRONG_INPUT, Parser, above_zero, whole_from_one
+from engine.folders import DATA_VARIABLE
 
 T = TypeVar("T")
 
@@ -98,7 +99,7 @@ def _demo(env: Mapping[str, str], port: int) -> None:
     # The sandbox brings its own server: what discord.py has to say of it would only puzzle.
     logging.getLogger("discord").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory(prefix="easel-demo-") as folder:
-        settings = load_settings({**_without_own_settings(env), "EASEL_DATA_DIR": folder})
+        settings = load_settings({**_without_own_settings(env), DATA_VARIABLE: folder})
         _serve(run_sandbox(settings, port, _announce))
     print("The sandbox is closed.")
 

@@ -23,6 +23,7 @@ from bot.styles import load_styles
 from bot.usecases import Park, Usecases, build, unparked
 from engine.api import EngineClient
 from engine.executors.port import Executor
+from engine.folders import MODELS_DIR, MODELS_FILE
 from engine.service import open_engine
 from engine.settings import EngineSettings
 
@@ -116,7 +117,7 @@ def engine_settings(settings: Settings) -> EngineSettings:
     Raises:
         SettingsError: it names everything that is wrong.
     """
-    places = {"models_file": settings.config_dir / "models.toml", "models_dir": settings.data_dir / "models"}
+    places = {"models_file": settings.config_dir / MODELS_FILE, "models_dir": settings.data_dir / MODELS_DIR}
     values = {**places, **settings.engine}
     try:
         return EngineSettings.model_validate(values)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
@@ -20,6 +18,7 @@ from pydantic_settings import (
 )
 
 from bot.policy import LIMIT_RANGES, Limits
+from engine.folders import CONFIG_VARIABLE, DATA_VARIABLE, absolute, find_config_dir, find_data_dir
 
 PREFIX = "EASEL_"
 TABLES = ("limits", "servers", "storage", "engine")
@@ -94,7 +93,7 @@ class Settings(BaseSettings):
     )
 
     discord_token: SecretStr | None = Field(default=None, validation_alias="DISCORD_TOKEN")
-    data_dir: Path = Field(default_factory=lambda: platformdirs.user_data_path("easel"))
+    data_dir: Path
     config_dir: Path
     limits: LimitSettings
     servers: ServerSettings
@@ -104,7 +103,7 @@ class Settings(BaseSettings):
     @field_validator("data_dir", "config_dir")
     @classmethod
     def _is_absolute(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
+        return absolute(value)
 
     @classmethod
     def settings_customise_sources(
@@ -147,14 +146,14 @@ def load_settings(env: Mapping[str, str], config_dir: Path | None = None) -> Set
 
     Args:
         env: the environment.
-        config_dir: folder of `default.toml`; None for EASEL_CONFIG_DIR, the source tree's or the installation's.
+        config_dir: folder of `default.toml`; None for the one that `find_config_dir` finds.
 
     Raises:
         SettingsError: something is wrong; it names everything that is.
     """
     folder = config_dir or find_config_dir(env)
     problems: list[str] = []
-    layers = [_Layer("", {"config_dir": folder})]
+    layers = [_Layer("", {"config_dir": folder, "data_dir": find_data_dir(env)})]
     for path in [folder / "default.toml", *_own_file(env)]:
         layers.append(_Layer(str(path), _read_tables(path, problems)))
     layers.append(_Layer("", _Environment(_known_variables(env, problems))()))
@@ -173,21 +172,10 @@ def load_settings(env: Mapping[str, str], config_dir: Path | None = None) -> Set
     return settings
 
 
-def find_config_dir(env: Mapping[str, str]) -> Path:
-    """Return the folder of `default.toml`: EASEL_CONFIG_DIR, else the source tree's, else the installation's."""
-    if folder := env.get(f"{PREFIX}CONFIG_DIR"):
-        return Path(folder).expanduser()
-    beside_the_code = Path(__file__).resolve().parent.parent / "config"
-    if (beside_the_code / "default.toml").exists():
-        return beside_the_code
-    return Path(sys.prefix) / "share" / "easel" / "config"
-
-
 def _own_file(env: Mapping[str, str]) -> list[Path]:
     if named := env.get(OWN_FILE_VARIABLE):
-        return [Path(named).expanduser()]
-    data_dir = env.get(f"{PREFIX}DATA_DIR")
-    path = (Path(data_dir).expanduser() if data_dir else platformdirs.user_data_path("easel")) / OWN_FILE_NAME
+        return [absolute(named)]
+    path = find_data_dir(env) / OWN_FILE_NAME
     return [path] if path.exists() else []
 
 
@@ -207,7 +195,7 @@ def _read_tables(path: Path, problems: list[str]) -> dict[str, Any]:
 
 
 def _known_variables(env: Mapping[str, str], problems: list[str]) -> dict[str, str]:
-    plain = ("DISCORD_TOKEN", OWN_FILE_VARIABLE, f"{PREFIX}CONFIG_DIR", f"{PREFIX}DATA_DIR")
+    plain = ("DISCORD_TOKEN", OWN_FILE_VARIABLE, CONFIG_VARIABLE, DATA_VARIABLE)
     nested = tuple(f"{PREFIX}{table.upper()}__" for table in TABLES)
     known = {name: value for name, value in env.items() if name in plain or name.startswith(nested)}
     for name in sorted(set(env) - set(known)):

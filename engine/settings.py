@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from engine.devices import count_cores, find_devices
+from engine.folders import MODELS_DIR, MODELS_FILE, absolute, find_config_dir, find_data_dir
 
 Service = Literal["exact", "fast"]
 MemoryProfile = Literal["high", "balanced", "low"]
@@ -45,19 +44,13 @@ class WorkerSpec:
 
 
 def default_models_file() -> Path:
-    """Return `models.toml` of EASEL_CONFIG_DIR, else of the source tree, else of the installation."""
-    if folder := os.environ.get("EASEL_CONFIG_DIR"):
-        return Path(folder) / "models.toml"
-    beside_the_code = Path(__file__).resolve().parent.parent / "config" / "models.toml"
-    if beside_the_code.exists():
-        return beside_the_code
-    return Path(sys.prefix) / "share" / "easel" / "config" / "models.toml"
+    """Return `models.toml` of the folder of the configuration."""
+    return find_config_dir(os.environ) / MODELS_FILE
 
 
 def default_models_dir() -> Path:
-    """Return the folder `models` of EASEL_DATA_DIR, or else of the platform's data folder."""
-    folder = os.environ.get("EASEL_DATA_DIR")
-    return (Path(folder).expanduser() if folder else platformdirs.user_data_path("easel")) / "models"
+    """Return the folder `models` of the data folder."""
+    return find_data_dir(os.environ) / MODELS_DIR
 
 
 class EngineSettings(BaseModel):
@@ -111,6 +104,11 @@ class EngineSettings(BaseModel):
         if not value or (isinstance(value, tuple) and len(set(value)) != len(value)):
             raise ValueError('name each device once, for example ["cuda:0", "cuda:1"] or ["cpu"]')
         return value
+
+    @field_validator("models_file", "models_dir")
+    @classmethod
+    def _is_absolute(cls, value: Path) -> Path:
+        return absolute(value)
 
     @property
     def load_timeout_s(self) -> float:

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from engine.api import Inversion, Lora, ModelInfo, SchedulerInfo
 from engine.catalog.addons import ADDON_KINDS, AddOn, inversions_of, loras_of, read_addons
 from engine.catalog.families import FAMILIES
+from engine.catalog.kinds import FIRST_REVISION
 from engine.catalog.schedulers import SCHEDULERS
 from engine.catalog.sources import Source, SourceError, read_source
 from engine.catalog.upscalers import UPSCALERS, UpscalerEntry, read_upscalers
-from engine.pocket import WEIGHTS as POCKET
 
 OWN_FILE = "models.toml"
 CHECKER = {
     "hub": "stable-diffusion-v1-5/stable-diffusion-v1-5",
     "revision": "451f4fe16113bff5a5d2269ed5ad43b0592e9a14",
 }
-"""The public safety checker, the one that Stable Diffusion 1.5 comes with: every model's but pocket's."""
+"""The public safety checker, the one that Stable Diffusion 1.5 comes with: every model's but a built-in one's."""
 PREDICTIONS = ("epsilon", "v_prediction")
 _OTHER_KEYS = {"source", "additional_checkers", "prediction_type"}
 _KEYS = {field.name for field in fields(ModelInfo)} - {
@@ -35,7 +36,7 @@ _KEYS = {field.name for field in fields(ModelInfo)} - {
     "absent_loras",
     "upscalers",
 } | _OTHER_KEYS
-_FIRST_REVISION = "1"
+T = TypeVar("T")
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _SIDE_STEP = 8
 _NO_CHOICE = (
@@ -55,8 +56,8 @@ class ModelEntry:
     Args:
         info: the public part.
         source: the pipeline's files.
-        safety_checker: files of its own `StableDiffusionSafetyChecker`, which follow from the source: pocket's, or else
-            the public one's.
+        safety_checker: files of its own `StableDiffusionSafetyChecker`, which follow from the source: a built-in
+            model's own, or else the public one's.
         additional_checkers: folders of others that look besides it. Each is one, or has one as its subfolder
             `safety_checker`.
         prediction_type: what the UNet predicts; None for what the files say, or else the family's public model.
@@ -106,17 +107,18 @@ def load_catalog(models_file: Path, models_dir: Path) -> Catalog:
         raise CatalogError(f"{models_file}: holds no model; add a table such as [pocket].")
     own_file = models_dir / OWN_FILE
     own = _tables(own_file) if own_file.exists() else {}
-    places = ((models_file, tables), (own_file, own))
-    found = [each for path, all_tables in places for each in _addons(path, all_tables, models_dir)]
-    addons = tuple({(addon.kind, addon.name): addon for addon in found}.values())
-    upscalers = {
-        entry.upscaler.name: entry
-        for path, all_tables in places
-        for entry in _upscalers(path, all_tables.pop(UPSCALERS, {}), models_dir)
-    }
+    addons: dict[tuple[str, str], AddOn] = {}
+    upscalers: dict[str, UpscalerEntry] = {}
+    for path, all_tables in ((models_file, tables), (own_file, own)):
+        for kind in ADDON_KINDS:
+            read = partial(read_addons, kind, models_dir=models_dir)
+            addons |= {(kind, addon.name): addon for addon in _kind(path, all_tables, kind, read)}
+        found = _kind(path, all_tables, UPSCALERS, partial(read_upscalers, models_dir=models_dir))
+        upscalers |= {entry.upscaler.name: entry for entry in found}
     files = dict.fromkeys(tables, models_file) | dict.fromkeys(own, own_file)
     entries = (_entry(file, model, (tables | own)[model], models_dir) for model, file in files.items())
-    catalog = Catalog(tuple(_with_addons(entry, addons) for entry in entries), addons)
+    known = tuple(addons.values())
+    catalog = Catalog(tuple(_with_addons(entry, known) for entry in entries), known)
     return with_upscalers(catalog, upscalers.values())
 
 
@@ -128,19 +130,10 @@ def with_upscalers(catalog: Catalog, upscalers: Iterable[UpscalerEntry]) -> Cata
     return replace(catalog, entries=tuple(entries), upscalers=found)
 
 
-def _upscalers(path: Path, tables: Any, models_dir: Path) -> Sequence[UpscalerEntry]:
+def _kind(path: Path, tables: dict[str, Any], kind: str, read: Callable[[Any, Path], Iterator[T]]) -> list[T]:
+    """Take the tables of a kind out of a file's, and read them."""
     try:
-        return list(read_upscalers(tables, path.parent, models_dir))
-    except ValueError as error:
-        raise CatalogError(f"{path}: {error}.") from error
-
-
-def _addons(path: Path, tables: dict[str, Any], models_dir: Path) -> Sequence[AddOn]:
-    """Take the tables of add-ons out of a file's, and read them."""
-    try:
-        return [
-            each for kind in ADDON_KINDS for each in read_addons(kind, tables.pop(kind, {}), path.parent, models_dir)
-        ]
+        return list(read(tables.pop(kind, {}), path.parent))
     except ValueError as error:
         raise CatalogError(f"{path}: {error}.") from error
 
@@ -187,14 +180,14 @@ def _entry(path: Path, model: str, table: Any, models_dir: Path) -> ModelEntry:
     prediction = values.pop("prediction_type", None)
     if prediction not in (None, *PREDICTIONS):
         raise CatalogError(f"{where}: prediction_type must be one of {', '.join(PREDICTIONS)}.")
-    values.setdefault("revision", source.revision or _FIRST_REVISION)
+    values.setdefault("revision", source.revision or FIRST_REVISION)
     values["schedulers"] = _schedulers(where, values.get("schedulers", tuple(SCHEDULERS)))
     try:
         info = msgspec.convert(values, ModelInfo)
     except msgspec.ValidationError as error:
         raise CatalogError(f"{where}: {error}.") from error
     _check(where, info)
-    checker = source if source == Source(POCKET) else read_source(CHECKER, path.parent, models_dir)
+    checker = source if source.builtin else read_source(CHECKER, path.parent, models_dir)
     return ModelEntry(info, source, checker, prediction, additional_checkers=additional)
 
 

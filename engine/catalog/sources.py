@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.pocket import WEIGHTS
+from engine.catalog.builtin import BUILT_IN
 
-BUILTIN = {"pocket": WEIGHTS}
 CHECKPOINT = ".safetensors"
 _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 _REVISION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,127}")
@@ -27,6 +26,7 @@ class Source:
         file: a checkpoint in one file within the folder; None for a folder in diffusers' format.
         variant: of the weights, e.g. "fp16" for `*.fp16.safetensors`.
         config: a folder in diffusers' format that tells the shapes of a checkpoint in one file; None for its family's.
+        builtin: name of the built-in model whose files these are, with a safety checker of its own; empty for others.
     """
 
     folder: Path
@@ -35,6 +35,7 @@ class Source:
     file: str | None = None
     variant: str | None = None
     config: Path | None = None
+    builtin: str = ""
 
 
 class SourceError(ValueError):
@@ -53,8 +54,8 @@ def read_source(value: Any, beside: Path, models_dir: Path) -> Source:
         SourceError: it is none, or would leave the folder that it names.
     """
     match value:
-        case {"builtin": str(name)} if len(value) == 1 and name in BUILTIN:
-            return Source(BUILTIN[name])
+        case {"builtin": str(name)} if len(value) == 1 and name in BUILT_IN:
+            return Source(BUILT_IN[name].folder, builtin=name)
         case {"folder": str(folder)} if set(value) <= {"folder", "variant"}:
             return Source(_path(folder, beside), variant=_variant(value))
         case {"file": str(file)} if set(value) <= {"file", "config"}:
@@ -65,7 +66,7 @@ def read_source(value: Any, beside: Path, models_dir: Path) -> Source:
             return _repository(hub, value, models_dir)
     raise SourceError(
         'must be { hub = "owner/name", revision = "..." }, { folder = "/path" }, { file = "/path/x.safetensors" } '
-        f"or {{ builtin = {' or '.join(repr(name) for name in BUILTIN)} }}"
+        f"or {{ builtin = {' or '.join(repr(name) for name in BUILT_IN)} }}"
     )
 
 

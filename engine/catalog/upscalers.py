@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from engine.api import Upscaler
+from engine.catalog.kinds import Kind, Table, read_kind
 from engine.catalog.sources import CHECKPOINT, Source, read_source
 
 UPSCALERS = "upscalers"
 """Key of `models.toml` that they are under, and therefore no model's id."""
 OWN_FACTORS = (2, 4, 8)
-_KEYS = {"title", "licence", "source", "factor", "revision"}
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,62}")
-_FIRST_REVISION = "1"
+_KIND = Kind(UPSCALERS, "upscaler", "an upscaler's name", frozenset({"factor"}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,30 +43,16 @@ def read_upscalers(tables: Any, beside: Path, models_dir: Path) -> Iterator[Upsc
     Raises:
         ValueError: an entry is wrong; the message says which, and what to write.
     """
-    if not isinstance(tables, dict):
-        raise ValueError(f"[{UPSCALERS}] must hold a table for each upscaler")
-    for name, table in tables.items():
-        try:
-            yield _entry(name, table, beside, models_dir)
-        except ValueError as error:
-            raise ValueError(f"[{UPSCALERS}.{name}] {error}") from error
+    return read_kind(_KIND, tables, lambda table: _entry(table, beside, models_dir))
 
 
-def _entry(name: str, table: Any, beside: Path, models_dir: Path) -> UpscalerEntry:
-    if not _NAME.fullmatch(name):
-        raise ValueError("an upscaler's name is letters, digits, spaces, '.', '_' and '-'")
-    if not isinstance(table, dict) or not set(table) <= _KEYS:
-        raise ValueError(f"must be a table of {', '.join(sorted(_KEYS))}")
-    texts = {"title": name, "licence": "", "revision": _FIRST_REVISION} | {
-        key: value for key, value in table.items() if key in ("title", "licence", "revision")
-    }
-    if any(not isinstance(text, str) or not text.strip() for text in texts.values()):
-        raise ValueError("must name its licence; title and revision are texts")
-    factor = table.get("factor")
+def _entry(table: Table, beside: Path, models_dir: Path) -> UpscalerEntry:
+    factor = table.values.get("factor")
     if factor not in OWN_FACTORS or not isinstance(factor, int):
         raise ValueError(f"factor must be one of {', '.join(map(str, OWN_FACTORS))}: by how much it makes sides larger")
-    source = _source(table.get("source"), beside, models_dir)
-    return UpscalerEntry(Upscaler(name, texts["title"], texts["revision"], factor), texts["licence"], source)
+    source = _source(table.values.get("source"), beside, models_dir)
+    upscaler = Upscaler(table.name, table.title, table.revision(source), factor)
+    return UpscalerEntry(upscaler, table.licence, source)
 
 
 def _source(value: Any, beside: Path, models_dir: Path) -> Source:

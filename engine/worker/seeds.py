@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from engine.api import ImageSeed
-
-_PARALLEL = 0.9995
+from engine.worker.interpolation import slerp
 
 
 def seeded(seed: int) -> torch.Generator:
@@ -36,23 +35,3 @@ def initial_noise(
         other = torch.randn(tuple(shape), generator=seeded(variation.seed), dtype=torch.float32)
         noise = slerp(noise, other, variation.strength)
     return noise, generator
-
-
-def slerp(start: Tensor, end: Tensor, strength: float) -> Tensor:
-    """Interpolate on the sphere, so that noise between two noises keeps their spread.
-
-    Args:
-        start, end: tensors of one shape, float32.
-        strength: 0.0 gives `start` bit for bit, 1.0 gives `end`.
-
-    Source: K. Shoemake, "Animating rotation with quaternion curves", 1985.
-    """
-    if strength in (0.0, 1.0):
-        return end if strength else start
-    a, b = start.double(), end.double()
-    cosine = torch.sum(a * b) / (a.norm() * b.norm())
-    if cosine.abs() > _PARALLEL:
-        return torch.lerp(a, b, strength).float()
-    angle = torch.acos(cosine)
-    mixed = (torch.sin((1 - strength) * angle) * a + torch.sin(strength * angle) * b) / torch.sin(angle)
-    return mixed.float()

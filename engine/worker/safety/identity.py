@@ -7,15 +7,14 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-from engine.catalog import Source
+from engine.catalog import BUILT_IN, Source
 from engine.checkers import PUBLIC_FILES, FingerprintError, digest_of, read_fingerprint
-from engine.pocket import FINGERPRINT, PROOF, WEIGHTS
 from engine.worker.safety.proof import ProofFailed
 
 RECORD = "checker-fingerprint.json"
-PREVIEW_MARGIN, POCKET_PREVIEW_MARGIN = 0.02, 0.2
-"""By how much a preview must stay under each threshold, a difference of cosines. Pocket's is measured: drafts of what
-is allowed stay 0.35 below. The public checker's thresholds leave less room; its margin is a guess."""
+PREVIEW_MARGIN = 0.02
+"""By how much a preview must stay under each threshold of the public checker, a difference of cosines: a guess, as it
+leaves less room than a built-in model's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +43,16 @@ Identify = Callable[[Source], Identity]
 
 
 def identify(source: Source) -> Identity:
-    """Return what a model's own checker has to be: pocket's, or else the public one.
+    """Return what a model's own checker has to be: a built-in model's, or else the public one.
 
     Raises:
-        ProofFailed: pocket's fingerprint cannot be read.
+        ProofFailed: the built-in one's fingerprint cannot be read.
     """
-    if source == Source(WEIGHTS):
+    if source.builtin:
+        model = BUILT_IN[source.builtin]
         try:
-            files = read_fingerprint(FINGERPRINT).files
-            return Identity(files, PROOF, FINGERPRINT, preview_margin=POCKET_PREVIEW_MARGIN)
+            files = read_fingerprint(model.fingerprint).files
+            return Identity(files, model.pictures, model.fingerprint, preview_margin=model.preview_margin)
         except FingerprintError as error:
             raise ProofFailed(str(error)) from error
     return Identity(PUBLIC_FILES, fingerprint=source.folder / RECORD, records=True)

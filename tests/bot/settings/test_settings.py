@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from bot.policy import Limits
-from bot.settings import SettingsError, find_config_dir, load_settings
-from engine.settings import EngineSettings
+from bot.settings import SettingsError, load_settings
+from engine.folders import find_config_dir
+from engine.settings import EngineSettings, default_models_dir, default_models_file
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -149,3 +150,22 @@ def test_a_default_file_that_lacks_a_value_is_refused(env: dict[str, str], tmp_p
 def test_the_folder_of_the_configuration_can_be_chosen(tmp_path: Path) -> None:
     assert find_config_dir({"EASEL_CONFIG_DIR": str(tmp_path)}) == tmp_path
     assert find_config_dir({}) == REPOSITORY / "config"
+
+
+@pytest.mark.parametrize("folder", ["~/of-easel", "~nobody-of-this-name/of-easel", "of/easel", "/of/easel", ""])
+def test_bot_and_engine_look_for_their_files_in_the_same_folders(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    env = {"EASEL_CONFIG_DIR": folder, "EASEL_DATA_DIR": folder}
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    settings = load_settings(env, REPOSITORY / "config")
+    assert settings.data_dir.is_absolute()
+    assert default_models_dir() == settings.data_dir / "models"
+    assert default_models_file() == find_config_dir(env) / "models.toml"
+    if folder.startswith("~/"):
+        assert (settings.data_dir, find_config_dir(env)) == (Path.home() / "of-easel",) * 2
+
+
+def test_the_owner_may_begin_the_engines_paths_at_home(env: dict[str, str], write: Write) -> None:
+    write('[engine]\nmodels_file = "~/models.toml"\nmodels_dir = "~/models"\n')
+    engine = EngineSettings.model_validate(load_settings(env).engine)
+    assert (engine.models_file, engine.models_dir) == (Path.home() / "models.toml", Path.home() / "models")

@@ -69,7 +69,7 @@ def test_the_shipped_catalogue_begins_with_pocket_from_its_own_weights() -> None
     catalog = load_catalog(SHIPPED, NOWHERE)
     first = catalog.entries[0]
     assert first.info.id == "pocket"
-    assert first.source == first.safety_checker == Source(folder=WEIGHTS)
+    assert first.source == first.safety_checker == Source(folder=WEIGHTS, builtin="pocket")
     assert first.info.sizes[0] == Size("square", 128, 128)
     assert set(tomllib.loads(SHIPPED.read_text())) == {info.id for info in catalog.infos()}
 
@@ -117,6 +117,7 @@ def test_an_entry_takes_from_its_family_what_it_does_not_say(family: Family, wri
         '{ file = "/models/tiny.safetensors" }',
         f'{{ file = "{WEIGHTS}/other.safetensors" }}',
         f'{{ folder = "{WEIGHTS}", variant = "other" }}',
+        f'{{ folder = "{WEIGHTS}" }}',
     ],
 )
 def test_everything_but_the_built_in_model_has_the_public_safety_checker(

@@ -28,20 +28,22 @@ from engine.checkers import (
     write_fingerprint,
 )
 from engine.pocket import FINGERPRINT, PROOF
+from engine.pocket import PREVIEW_MARGIN as POCKET_PREVIEW_MARGIN
 from engine.pocket import WEIGHTS as POCKET
 from engine.pocket.training import export
 from engine.worker.device import Device
 from engine.worker.residency import Models
 from engine.worker.safety import ANY, Detector, Identity, ProofFailed, identify, load_checker
 from engine.worker.safety.checker import Checker
-from engine.worker.safety.identity import POCKET_PREVIEW_MARGIN, check_files
+from engine.worker.safety.identity import check_files
 
 Edit = Callable[[Callable[[dict[str, Tensor]], Any]], Path]
+BUILT_IN = Source(POCKET, builtin="pocket")
 
 
 @pytest.fixture
 def pocket(device: Device) -> Checker:
-    return load_checker(Source(POCKET), device, identify(Source(POCKET)))
+    return load_checker(BUILT_IN, device, identify(BUILT_IN))
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -135,9 +137,9 @@ def test_what_else_lies_beside_its_files_changes_nothing(copied_folder: Path, de
 def test_pockets_checker_sees_what_it_saw_when_it_was_exported_in_half_precision_too(
     dtype: torch.dtype, device: Device
 ) -> None:
-    identity = identify(Source(POCKET))
+    identity = identify(BUILT_IN)
     assert identity == Identity(digests(POCKET), PROOF, FINGERPRINT, preview_margin=POCKET_PREVIEW_MARGIN)
-    load_checker(Source(POCKET), replace(device, dtype=dtype), identity)
+    load_checker(BUILT_IN, replace(device, dtype=dtype), identity)
 
 
 def test_what_an_export_of_pocket_writes_is_what_was_shipped(tmp_path: Path) -> None:
@@ -154,6 +156,16 @@ def test_everything_but_pocket_has_the_public_checkers_identity() -> None:
     assert identify(Source(place)).files == PUBLIC_FILES
     assert identify(Source(place)).fingerprint == place / "checker-fingerprint.json"
     assert identify(Source(POCKET, file="sd15.safetensors")).files == PUBLIC_FILES
+
+
+def test_a_folder_is_not_pocket_for_holding_its_files() -> None:
+    assert identify(Source(POCKET)).files == PUBLIC_FILES
+
+
+def test_what_says_that_it_is_pocket_has_to_have_its_very_files(edit_checker: Edit, device: Device) -> None:
+    forged = Source(edit_checker(raise_thresholds), builtin="pocket")
+    with pytest.raises(ProofFailed, match="is not the file that it should be"):
+        load_checker(forged, device, identify(forged))
 
 
 @pytest.mark.parametrize(
