@@ -227,9 +227,12 @@ class Post:
         self.message_id = self._key = None
 
     async def _go_nearby(self) -> bool:
-        """Go on in the channel of a thread in which nothing can be written. Returns whether there is one."""
+        """Go on in the channel of a thread in which nothing can be written. Returns whether there is one.
+
+        What was asked for in a private thread is for those who are in it.
+        """
         channel = await self._known_channel()
-        if not isinstance(channel, discord.Thread):
+        if not isinstance(channel, discord.Thread) or channel.is_private():
             return False
         if self.message_id is not None:
             self._leave(self.message_id)

@@ -7,7 +7,6 @@ import discord
 from tests.discord.state import Message, State
 from tests.discord.values import (
     EPHEMERAL,
-    PUBLIC_THREAD,
     TEXT_CHANNEL,
     Attachment,
     Channel,
@@ -67,7 +66,7 @@ class Payloads:
     def channel(self, channel: Channel) -> Json:
         """Return a channel."""
         payload: Json = {"id": str(channel.id), "type": channel.kind, "last_message_id": None, "flags": 0}
-        if channel.kind == PUBLIC_THREAD:
+        if channel.parent_id is not None:
             return payload | self._of_thread(channel)
         if channel.kind != TEXT_CHANNEL:
             return payload | {"recipients": []}

@@ -154,9 +154,9 @@ class State:
         self.channels[channel.id] = channel
         return channel
 
-    def new_thread(self, channel: Channel, name: str) -> Channel:
+    def new_thread(self, channel: Channel, name: str, kind: int = PUBLIC_THREAD) -> Channel:
         """Return a new thread of a text channel, which the bot learns of with the first interaction in it."""
-        thread = Channel(self.new_id(), name, channel.guild_id, PUBLIC_THREAD, parent_id=channel.id)
+        thread = Channel(self.new_id(), name, channel.guild_id, kind, parent_id=channel.id)
         self.channels[thread.id] = thread
         return thread
 

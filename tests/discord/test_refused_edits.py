@@ -11,14 +11,15 @@ from tests.discord.errors import Refused, invalid_form
 from tests.discord.interactions import Interaction
 from tests.discord.state import Message
 from tests.discord.test_faults import BY_CHANNEL, BY_TOKEN, held, state_of
+from tests.discord.values import PRIVATE_THREAD, PUBLIC_THREAD
 
 EDITS = (BY_TOKEN, BY_CHANNEL)
 POSTS = "/channels/*/messages"
 
 
-async def held_in_thread(studio: Studio) -> Interaction:
+async def held_in_thread(studio: Studio, kind: int = PUBLIC_THREAD) -> Interaction:
     """Ask in a thread for a picture that is drawn when the worker is released."""
-    thread = studio.discord.state.new_thread(studio.ann.guild.channels[0], "apples")
+    thread = studio.discord.state.new_thread(studio.ann.guild.channels[0], "apples", kind)
     studio.worker.hold()
     asked = await studio.discord.command(studio.ann, "imagine", prompt="a red apple", channel=thread)
     await asked.message.until(lambda it: "Drawing… 0 %" in it.content)
@@ -194,6 +195,19 @@ async def test_pictures_for_a_thread_that_takes_no_messages_come_in_its_channel(
     assert f"<#{asked.channel.id}>" in post.content
     assert f"<@{studio.ann.id}>" in post.content
     assert await state_of(studio, post) is JobState.DELIVERED
+
+
+async def test_what_was_asked_for_in_a_private_thread_never_comes_in_its_channel(studio: Studio) -> None:
+    asked = await held_in_thread(studio, PRIVATE_THREAD)
+    job_id = studio.easel.job_id(asked.message)
+
+    asked.channel.is_archived = asked.channel.is_locked = True
+    await ended(studio, asked)
+
+    assert studio.discord.state.posts(studio.ann.guild.channels[0]) == []
+    generation = await studio.easel.app.store.jobs.get(job_id)
+    assert generation is not None
+    assert generation.state is JobState.FAILED
 
 
 async def test_what_was_posted_in_the_channel_of_a_thread_is_deleted_from_there(studio: Studio) -> None:
