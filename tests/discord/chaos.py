@@ -26,7 +26,7 @@ from tests.discord.worker import POISON_STEPS
 MEMBERS = 6
 MOST_WAITING = 8
 ONE_IN = 12
-"""So many requests are one that is poison."""
+"""One in so many requests is poison."""
 INNOCENT_STEPS = 3
 LIMITS = {"EASEL_LIMITS__PICTURES_PER_DAY": "100000", "EASEL_LIMITS__PICTURES_AT_ONCE": "1000"}
 UNFINISHED_STATES = ", ".join(f"'{state}'" for state in UNFINISHED)
@@ -63,7 +63,8 @@ class Chaos:
         self._members = [discord.state.new_member(guild, discord.state.new_user(name)) for name in names]
         self._discord = discord
         self._data_dir = data_dir
-        self._random = random.Random(seed)
+        # One for each task, so that neither changes what the other does.
+        self._asking, self._killing = random.Random(f"asks {seed}"), random.Random(f"kills {seed}")
         self._jobs = jobs
         self._kills = kills
         self._patience_s = patience_s
@@ -91,8 +92,8 @@ class Chaos:
         while self._count() < self._jobs or self.killed.total() < self._kills:
             await self._until(lambda: self._count("told = 0") < MOST_WAITING)
             number += 1
-            steps = POISON_STEPS if self._random.randrange(ONE_IN) == 0 else INNOCENT_STEPS
-            await self._ask_once(self._random.choice(self._members), f"apple {number}", steps)
+            steps = POISON_STEPS if number % ONE_IN == 0 else INNOCENT_STEPS
+            await self._ask_once(self._asking.choice(self._members), f"apple {number}", steps)
 
     async def _ask_once(self, member: Member, prompt: str, steps: int) -> None:
         """Ask, and wait for the answer, or for the end of the bot that was asked."""
@@ -104,11 +105,15 @@ class Chaos:
 
     async def _kill(self) -> None:
         pace = max(2, 5 * self._jobs // self._kills)
+        victims = ["bot", "worker"] * self._kills
+        del victims[self._kills :]
+        self._killing.shuffle(victims)
         while self.killed.total() < self._kills:
-            await self._pass(self._random.randint(1, pace))
+            await self._pass(self._killing.randint(1, pace))
+            victim = victims[self.killed.total()]
+            if victim == "worker":
+                await self._until(lambda: bool(self.easel.workers))
             await self._until(lambda: not self._would_blame_an_innocent())
-            victims = ("bot", "worker") if self.easel.workers else ("bot",)
-            victim = self._random.choice(victims)
             self.killed[victim] += 1
             if victim == "bot":
                 self.easel.kill()
@@ -117,8 +122,8 @@ class Chaos:
                 self._starts += 1
                 self._discord.state.changes.tell()
             else:
-                with suppress(ProcessLookupError):
-                    os.kill(self._random.choice(self.easel.workers), signal.SIGKILL)
+                with suppress(ProcessLookupError, IndexError):
+                    os.kill(self._killing.choice(self.easel.workers), signal.SIGKILL)
 
     def _would_blame_an_innocent(self) -> bool:
         """Tell whether a kill may be the last death that a job may have: chance must not look like poison."""
