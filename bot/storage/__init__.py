@@ -98,6 +98,10 @@ class Store:
         Keys to interactions that open nothing any more go, too.
         """
         await self.interactions.drop_expired(self._clock())
+        await self.settle_failures()
+
+    async def settle_failures(self) -> None:
+        """Record failures of jobs that are owed, as far as that is possible now, and free what these started from."""
         for generation in await self.jobs.settle():
             await self.drop_inputs(generation)
 
@@ -231,7 +235,7 @@ async def open_store(
     clock_is_right: bool = False,
     patience_s: float = PATIENCE_S,
 ) -> AsyncIterator[Store]:
-    """Open the store in `data_dir`, migrated; close it at the end. No other process can open it meanwhile.
+    """Open the store in `data_dir`, migrated; at the end record what is owed, and close it. No other process can open it meanwhile.
 
     Args:
         data_dir: created if missing.
@@ -251,4 +255,7 @@ async def open_store(
         async with open_database(data_dir, patience_s, clock) as database:
             store = Store(database, GuildPolicy(defaults, previews=previews), data_dir, clock)
             await store.prepare(adopted, clock_is_right=clock_is_right)
-            yield store
+            try:
+                yield store
+            finally:
+                await store.settle_failures()
