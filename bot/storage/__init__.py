@@ -235,7 +235,9 @@ async def open_store(
     clock_is_right: bool = False,
     patience_s: float = PATIENCE_S,
 ) -> AsyncIterator[Store]:
-    """Open the store in `data_dir`, migrated; at the end record what is owed, and close it. No other process can open it meanwhile.
+    """Open the store in `data_dir`, migrated; at the end record what is owed, and close it.
+
+    No other process can open it meanwhile.
 
     Args:
         data_dir: created if missing.

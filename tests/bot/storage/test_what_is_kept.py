@@ -15,7 +15,7 @@ from bot.records import JobState, LogEntry
 from bot.storage import StorageError
 from bot.storage.check import LEFT_BY_A_STOP
 from bot.storage.mark import MARK_NAME, read_mark
-from bot.storage.schema import DATABASE_NAME, migrate
+from bot.storage.schema import DATABASE_NAME, load_migrations, migrate
 from bot.words import BlockedPhrase
 from tests.bot.storage.conftest import DAY_S, GUILD
 
@@ -389,3 +389,24 @@ async def test_a_picture_of_which_is_not_known_when_it_was_made_stays(ledger: Le
     await ledger.pass_days(100)
     assert await ledger.store.forget_pictures(30 * DAY_S) == 0
     assert (await ledger.get(generation)).state is JobState.FINISHED
+
+
+async def test_a_ledger_from_before_there_was_a_clock_in_it_is_not_doubted_however_long_it_was_quiet(
+    ledger: Ledger,
+) -> None:
+    await ledger.close()
+    shutil.rmtree(ledger.data_dir)
+    migrate(ledger.data_dir, load_migrations()[:12])
+    with closing(sqlite3.connect(ledger.data_dir / DATABASE_NAME)) as other, other:
+        other.execute("INSERT INTO recipes VALUES (?, '{}')", ("0" * 64,))
+        other.execute(
+            "INSERT INTO jobs (id, kind, recipe_sha256, guild_id, channel_id, user_id, state, count, accepted_at,"
+            " ended_at, told) VALUES ('old', 'imagine', ?, 1, 2, 3, 'delivered', 1, ?, ?, 1)",
+            ("0" * 64, ledger.clock.now - 3 * DAY_S, ledger.clock.now - 3 * DAY_S),
+        )
+    await ledger.open()
+    assert ledger.store.troubles() == ()
+    await ledger.store.set_commands_hash("the first change")
+    ledger.clock.now += 40 * DAY_S
+    (trouble,) = ledger.store.troubles()
+    assert trouble.about == "clock"
