@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import shutil
 import sqlite3
@@ -230,6 +231,49 @@ async def test_a_mark_that_cannot_be_read_or_written_stops_nothing(
     assert f"{MARK_NAME} cannot be written" in caplog.text
     await ledger.reopen()
     assert ledger.files() == {"one"}
+
+
+async def older_database_put_back(ledger: Ledger, older: Path) -> None:
+    """Stop, put an older database in place of the one that was used, and start with it."""
+    await ledger.close()
+    shutil.copy(older, ledger.data_dir / DATABASE_NAME)
+    await ledger.open(adopt=True)
+
+
+async def test_pictures_that_an_older_database_says_were_removed_move_to_the_quarantine(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    generation = await ledger.finished(["drawn again since"])
+    upload = hashlib.sha256(b"handed in again since").hexdigest()
+    await ledger.store.delete(generation.id)
+    await ledger.close()
+    with closing(sqlite3.connect(ledger.data_dir / DATABASE_NAME)) as other, other:
+        other.execute("INSERT INTO inputs (sha256, forgotten_at) VALUES (?, 1.0)", (upload,))
+    take_database(ledger, tmp_path / "older")
+    await ledger.open()
+    await ledger.finished(["drawn again since"])
+    stray(ledger, upload, "handed in again since", "inputs")
+    await older_database_put_back(ledger, tmp_path / "older")
+    await ledger.store.forget_pictures(30 * DAY_S)
+    assert ledger.files() == set()
+    assert quarantined(ledger) == {"drawn again since", "handed in again since"}
+    told = " ".join(ledger.store.take_news())
+    assert f"2 files that it says were removed moved to {ledger.data_dir / 'quarantine'}" in told
+
+
+async def test_an_adoption_that_cannot_spare_the_files_changes_nothing(ledger: Ledger, tmp_path: Path) -> None:
+    generation = await ledger.finished(["drawn again since"])
+    await ledger.store.delete(generation.id)
+    await ledger.close()
+    take_database(ledger, tmp_path / "older")
+    await ledger.open()
+    await ledger.finished(["drawn again since"])
+    (ledger.data_dir / "quarantine").write_text("a file where the folder should be")
+    with pytest.raises(StorageError, match="cannot be changed"):
+        await older_database_put_back(ledger, tmp_path / "older")
+    with pytest.raises(StorageError, match=ADOPT):
+        await ledger.open()
+    assert ledger.files() == {"drawn again since"}
 
 
 # Files without a row
