@@ -186,10 +186,10 @@ class Store:
             clock_is_right: the owner says so.
         """
         if adopted:
-            self._tell(
-                f"{adopted} Easel goes on with it, as it was told. What servers have decided is what this database "
-                "says: their moderators should look at /admin words list, /admin models list and /admin limits show."
-            )
+            # All of it before the mark says that this is the right database, or none.
+            await self._adopt(adopted)
+        else:
+            await self._database.note()
         if clock_is_right:
             await self.trust_clock()
         try:
@@ -198,6 +198,20 @@ class Store:
             await self.set_strangers_aside()
         except StorageError as error:
             log.error("What a stop has left stays until the next clean-up: %s", error)
+
+    async def _adopt(self, doubt: str) -> None:
+        """Go on with a database that is not the one which was used last, and tell the owner. This sets the mark."""
+        ended = await self.jobs.end_in_hand(self._clock())
+        count = "1 generation" if ended == 1 else f"{ended} generations"
+        lost = (
+            f"{count} that it had still to draw or post ended, and nothing is posted of them: what became of them "
+            "since is not known. Their members can ask again. "
+        )
+        self._tell(
+            f"{doubt} Easel goes on with it, as it was told. {lost if ended else ''}What servers have decided is what "
+            "this database says: their moderators should look at /admin words list, /admin models list and /admin "
+            "limits show."
+        )
 
     def _clock_doubt(self) -> str | None:
         return clock_doubt(self._clock(), self._database.clock_at)

@@ -63,6 +63,11 @@ async def drop_key(transaction: Transaction, job_id: str) -> None:
     await transaction.run("DELETE FROM interactions WHERE job_id = :job", {"job": job_id})
 
 
+async def drop_all(transaction: Transaction) -> None:
+    """Forget every key: nothing is to be said to anybody who holds one."""
+    await transaction.run("DELETE FROM interactions")
+
+
 async def drop_expired(transaction: Transaction, now: float) -> None:
     """Forget the keys that open nothing any more."""
     await transaction.run("DELETE FROM interactions WHERE kept_at < :since", {"since": _since(now)})

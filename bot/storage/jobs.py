@@ -14,12 +14,15 @@ from bot.storage.database import Database, Transaction
 from bot.storage.errors import IllegalMove, PressUnderWay, StorageError
 from bot.storage.guilds import Guilds
 from bot.storage.inputs import insert_inputs
-from bot.storage.interactions import drop_key, insert_key
+from bot.storage.interactions import drop_all, drop_key, insert_key
 from bot.storage.results import insert_results
 from bot.storage.usage import usage_in
 from engine.api import EngineError, Finished, Recipe
 
 Check = Callable[[GuildPolicy, Usage], None]
+
+LEDGER_ADOPTED = "ledger_adopted"
+"""Why a job failed that was in hand in a database which the owner put in place of another."""
 
 log = logging.getLogger(__name__)
 
@@ -232,6 +235,29 @@ class Jobs:
             self._owed[job_id] = replace(owed, is_told=True)
         async with self._database.write() as transaction:
             await _tell(transaction, job_id)
+
+    async def end_in_hand(self, now: float) -> int:
+        """End all that was in hand when an older database was put aside: what became of it since is not known.
+
+        Nobody is told. The messages of deleted jobs stay in hand: taking them away again does no harm.
+
+        Args:
+            now: seconds since the epoch.
+
+        Returns:
+            How many jobs that were.
+        """
+        values = {"now": now, "code": LEDGER_ADOPTED}
+        async with self._database.write() as transaction:
+            await transaction.run(
+                """
+                UPDATE jobs SET state = 'failed', ended_at = COALESCE(ended_at, :now), error_code = :code
+                WHERE told = 0 AND state IN ('accepted', 'running', 'finished')
+                """,
+                values,
+            )
+            await drop_all(transaction)
+            return await transaction.run("UPDATE jobs SET told = 1 WHERE told = 0 AND state <> 'deleted'")
 
     async def deliver(self, job_id: str, message_id: int, attachments: Mapping[int, int]) -> Generation:
         """Record that the result reached its message: finished -> delivered. Raises IllegalMove.

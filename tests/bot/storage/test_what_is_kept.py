@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.records import JobState, LogEntry
+from bot.records import InteractionKey, JobState, LogEntry
 from bot.storage import StorageError
 from bot.storage.check import LEFT_BY_A_STOP
 from bot.storage.mark import MARK_NAME, read_mark
@@ -274,6 +274,71 @@ async def test_an_adoption_that_cannot_spare_the_files_changes_nothing(ledger: L
     with pytest.raises(StorageError, match=ADOPT):
         await ledger.open()
     assert ledger.files() == {"drawn again since"}
+
+
+async def test_nothing_that_an_adopted_older_database_has_in_hand_is_posted_and_the_owner_is_told(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    delivered = await ledger.finished(["before"])
+    await ledger.store.jobs.deliver(delivered.id, 1, {})
+    unfinished = [await ledger.accepted(press="reroll:x:1"), await ledger.running()]
+    finished = await ledger.finished(["deleted since"])
+    cancelled = await ledger.accepted()
+    await ledger.store.jobs.cancel(cancelled.id, ledger.clock.now)
+    withheld = await ledger.finished(["withheld"])
+    await ledger.store.jobs.withhold(withheld.id)
+    await ledger.store.interactions.keep(InteractionKey(1, "secret"), ledger.clock.now)
+    await ledger.close()
+    take_database(ledger, tmp_path / "older")
+    await ledger.open()
+    await ledger.store.jobs.deliver(finished.id, 2, {})
+    await ledger.store.delete(finished.id)
+    await older_database_put_back(ledger, tmp_path / "older")
+    assert await ledger.store.jobs.in_hand() == ()
+    assert await ledger.store.interactions.without_job(ledger.clock.now) == ()
+    ended = [await ledger.get(each) for each in (*unfinished, finished)]
+    assert {(each.state, each.is_told) for each in ended} == {(JobState.FAILED, True)}
+    others = [(await ledger.get(each)).state for each in (delivered, cancelled, withheld)]
+    assert others == [JobState.DELIVERED, JobState.CANCELLED, JobState.WITHHELD]
+    assert (await ledger.store.jobs.usage(GUILD, 1, ledger.clock.now)).active == 0
+    with closing(sqlite3.connect(ledger.data_dir / DATABASE_NAME)) as other:
+        codes = dict(other.execute("SELECT id, error_code FROM jobs WHERE error_code IS NOT NULL"))
+    assert codes == {each.id: "ledger_adopted" for each in ended}
+    (told,) = ledger.store.take_news()
+    assert "5 generations that it had still to draw or post ended, and nothing is posted of them" in told
+    await ledger.accepted(press="reroll:x:1")
+
+
+async def test_a_message_that_its_member_wanted_gone_still_goes_after_an_adoption(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    generation = await ledger.finished(["secret"])
+    await ledger.store.jobs.deliver(generation.id, 1, {})
+    await ledger.store.delete(generation.id)
+    await ledger.close()
+    take_database(ledger, tmp_path / "older")
+    await ledger.open()
+    await ledger.store.jobs.tell(generation.id)
+    await older_database_put_back(ledger, tmp_path / "older")
+    assert [each.state for each in await ledger.store.jobs.in_hand()] == [JobState.DELETED]
+
+
+async def test_an_adoption_that_cannot_end_what_was_in_hand_is_none(ledger: Ledger, tmp_path: Path) -> None:
+    generation = await ledger.accepted()
+    await ledger.close()
+    with closing(sqlite3.connect(ledger.data_dir / DATABASE_NAME)) as other:
+        other.execute("CREATE TRIGGER refuses BEFORE UPDATE ON jobs BEGIN SELECT RAISE(ABORT, 'not now'); END")
+    take_database(ledger, tmp_path / "older")
+    await ledger.open()
+    await ledger.accepted()
+    with pytest.raises(StorageError, match="not now"):
+        await older_database_put_back(ledger, tmp_path / "older")
+    with closing(sqlite3.connect(ledger.data_dir / DATABASE_NAME)) as other:
+        other.execute("DROP TRIGGER refuses")
+    with pytest.raises(StorageError, match=ADOPT):
+        await ledger.open()
+    await ledger.open(adopt=True)
+    assert (await ledger.get(generation)).state is JobState.FAILED
 
 
 # Files without a row
