@@ -37,10 +37,12 @@ class Interactions:
                 await drop_expired(transaction, now)
 
     async def without_job(self, now: float) -> tuple[InteractionKey, ...]:
-        """Return the keys that no job has, oldest first; all that are past their time are dropped."""
-        async with self._database.write() as transaction:
-            await drop_expired(transaction, now)
-            rows = await transaction.all("SELECT id, token FROM interactions WHERE job_id IS NULL ORDER BY id")
+        """Return the keys that no job has and that still open something, oldest first."""
+        async with self._database.read() as transaction:
+            rows = await transaction.all(
+                "SELECT id, token FROM interactions WHERE job_id IS NULL AND kept_at >= :since ORDER BY id",
+                {"since": _since(now)},
+            )
         return tuple(InteractionKey(row["id"], row["token"]) for row in rows)
 
 
