@@ -96,13 +96,15 @@ class Jobs:
     async def get(self, job_id: str) -> Generation | None:
         """Return the job and its results, or None."""
         async with self._database.read() as transaction:
-            return await _find(transaction, job_id)
+            generation = await _find(transaction, job_id)
+        return generation and self._with_owed(generation)
 
     async def in_hand(self) -> tuple[Generation, ...]:
         """Return the jobs whose message does not say yet how they ended, oldest first."""
         async with self._database.read() as transaction:
             found = await transaction.all("SELECT id FROM jobs WHERE told = 0 ORDER BY accepted_at, rowid")
-            return tuple([await _load(transaction, row["id"]) for row in found])
+            generations = [self._with_owed(await _load(transaction, row["id"])) for row in found]
+        return tuple(generation for generation in generations if not generation.is_told)
 
     async def start(self, job_id: str) -> Generation:
         """Record that a worker began: accepted -> running, one attempt more. Raises IllegalMove."""
@@ -166,7 +168,13 @@ class Jobs:
                 raise
             log.error("That job %s failed (%s) is recorded later: %s", job_id, error, why)
             self._owed[job_id] = _Owed(error, now)
-            return replace(generation, state=JobState.FAILED, error=error)
+            return self._with_owed(generation)
+
+    def _with_owed(self, generation: Generation) -> Generation:
+        owed = self._owed.get(generation.id)
+        if owed is None or generation.state not in UNFINISHED:
+            return generation
+        return replace(generation, state=JobState.FAILED, error=owed.error, is_told=owed.is_told)
 
     async def settle(self) -> tuple[Generation, ...]:
         """Record failures that are owed, as far as that is possible now. Returns these jobs."""

@@ -273,6 +273,17 @@ async def test_a_failure_that_is_recorded_later_is_as_told_as_its_message_is(led
     assert (failed.state, failed.is_told) == (JobState.FAILED, is_told)
 
 
+async def test_a_job_whose_failure_is_owed_is_not_taken_up_again_by_this_process(ledger: Ledger) -> None:
+    generation = await ledger.running()
+    with no_failure_recorded(ledger):
+        await ledger.store.jobs.fail(generation.id, GenerationFailed("boom"), 0.0)
+        untold = await ledger.store.jobs.in_hand()
+        await ledger.store.jobs.tell(generation.id)
+        told, kept = await ledger.store.jobs.in_hand(), await ledger.get(generation)
+    assert [(each.id, each.state) for each in untold] == [(generation.id, JobState.FAILED)]
+    assert (told, kept.state, kept.is_told) == ((), JobState.FAILED, True)
+
+
 async def test_a_failure_that_is_owed_is_recorded_at_a_stop(ledger: Ledger) -> None:
     generation = await ledger.running()
     with no_failure_recorded(ledger):
