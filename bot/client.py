@@ -23,7 +23,7 @@ from bot.cogs.quota import Quota
 from bot.cogs.recipes import Recipes
 from bot.delivery import Delivery
 from bot.notices import OwnerNotices
-from bot.storage import Store
+from bot.storage import StorageError, Store
 from bot.usecases import Usecases
 from bot.views import BUTTONS, GenerationButtons, sent_off
 
@@ -114,5 +114,8 @@ class EaselBot(commands.AutoShardedBot):
         if commands_hash == await self._store.commands_hash():
             return
         await self.tree.sync()
-        await self._store.set_commands_hash(commands_hash)
         log.info("Discord was told of the commands")
+        try:
+            await self._store.set_commands_hash(commands_hash)
+        except StorageError as error:
+            log.warning("The next start tells Discord of the commands again: %s", error)

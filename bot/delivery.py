@@ -89,8 +89,11 @@ class Delivery:
 
     async def resume(self) -> None:
         """Take up what an earlier process left: follow and deliver jobs, tell how others ended."""
-        for key in await self._usecases.answering.left():
-            self._in_task(f"interaction {key.id}", self._end_unaccepted(key))
+        try:
+            for key in await self._usecases.answering.left():
+                self._in_task(f"interaction {key.id}", self._end_unaccepted(key))
+        except StorageError as error:
+            log.warning("Interactions without a job are left to the next start: %s", error)
         for generation in await self._usecases.draw.in_hand():
             self._carry_in_task(generation, Post(self._client, generation))
 

@@ -98,6 +98,10 @@ class Store:
         Keys to interactions that open nothing any more go, too.
         """
         await self.interactions.drop_expired(self._clock())
+        await self.settle_failures()
+
+    async def settle_failures(self) -> None:
+        """Record failures of jobs that are owed, as far as that is possible now, and free what these started from."""
         for generation in await self.jobs.settle():
             await self.drop_inputs(generation)
 
@@ -182,10 +186,10 @@ class Store:
             clock_is_right: the owner says so.
         """
         if adopted:
-            self._tell(
-                f"{adopted} Easel goes on with it, as it was told. What servers have decided is what this database "
-                "says: their moderators should look at /admin words list, /admin models list and /admin limits show."
-            )
+            # All of it before the mark says that this is the right database, or none.
+            await self._adopt(adopted)
+        else:
+            await self._database.note()
         if clock_is_right:
             await self.trust_clock()
         try:
@@ -194,6 +198,20 @@ class Store:
             await self.set_strangers_aside()
         except StorageError as error:
             log.error("What a stop has left stays until the next clean-up: %s", error)
+
+    async def _adopt(self, doubt: str) -> None:
+        """Go on with a database that is not the one which was used last, and tell the owner. This sets the mark."""
+        ended = await self.jobs.end_in_hand(self._clock())
+        count = "1 generation" if ended == 1 else f"{ended} generations"
+        lost = (
+            f"{count} that it had still to draw or post ended, and nothing is posted of them: what became of them "
+            "since is not known. Their members can ask again. "
+        )
+        self._tell(
+            f"{doubt} Easel goes on with it, as it was told. {lost if ended else ''}What servers have decided is what "
+            "this database says: their moderators should look at /admin words list, /admin models list and /admin "
+            "limits show."
+        )
 
     def _clock_doubt(self) -> str | None:
         return clock_doubt(self._clock(), self._database.clock_at)
@@ -231,7 +249,9 @@ async def open_store(
     clock_is_right: bool = False,
     patience_s: float = PATIENCE_S,
 ) -> AsyncIterator[Store]:
-    """Open the store in `data_dir`, migrated; close it at the end. No other process can open it meanwhile.
+    """Open the store in `data_dir`, migrated; at the end record what is owed, and close it.
+
+    No other process can open it meanwhile.
 
     Args:
         data_dir: created if missing.
@@ -251,4 +271,7 @@ async def open_store(
         async with open_database(data_dir, patience_s, clock) as database:
             store = Store(database, GuildPolicy(defaults, previews=previews), data_dir, clock)
             await store.prepare(adopted, clock_is_right=clock_is_right)
-            yield store
+            try:
+                yield store
+            finally:
+                await store.settle_failures()

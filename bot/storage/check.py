@@ -32,11 +32,13 @@ class _Known:
         mark: where it is; None if it is older than marks.
         has_jobs: whether it holds any.
         names: of all files that it ever knew.
+        forgotten: those of them that it says were removed, as `folder/name`.
     """
 
     mark: Mark | None
     has_jobs: bool
     names: frozenset[str]
+    forgotten: frozenset[str]
 
 
 def check_ledger(data_dir: Path, *, adopt: bool = False) -> str | None:
@@ -53,12 +55,12 @@ def check_ledger(data_dir: Path, *, adopt: bool = False) -> str | None:
         LedgerDoubted: it is missing, empty, older than the files, or another one.
         StorageError: it is damaged or locked.
     """
-    doubt = _doubt(data_dir)
+    known = _read(data_dir / DATABASE_NAME)
+    doubt = _doubt(data_dir, known)
     if doubt is None:
         return None
     if adopt:
-        _spare_the_log(data_dir)
-        return doubt
+        return doubt + _spare_what_is_left(data_dir, known)
     copies = kept_copies(data_dir)
     last = f"; the last copy from before a migration is {copies[-1]}" if copies else ""
     raise LedgerDoubted(
@@ -69,27 +71,41 @@ def check_ledger(data_dir: Path, *, adopt: bool = False) -> str | None:
     )
 
 
-def _spare_the_log(data_dir: Path) -> None:
-    """Keep what is left of a database that is gone: SQLite would throw its write-ahead log away."""
+def _spare_what_is_left(data_dir: Path, known: _Known | None) -> str:
+    """Move to the quarantine what would be removed because this database is trusted in place of the right one.
+
+    That is the write-ahead log of a database that is gone, which SQLite would throw away, and files that are there
+    although this database says that they were removed: they may have come again since.
+
+    Returns:
+        A sentence on the files; empty if there are none.
+    """
     path = data_dir / DATABASE_NAME
-    if path.exists() and path.stat().st_size:
-        return
+    is_there = path.exists() and path.stat().st_size
+    logs = [] if is_there else [path.with_name(f"{path.name}{ending}") for ending in BESIDE]
+    files = [
+        file
+        for name in (FOLDER_NAME, INPUTS_FOLDER_NAME)
+        for file in files_in(data_dir / name)
+        if known and f"{name}/{file.name}" in known.forgotten
+    ]
     try:
-        for ending in BESIDE:
-            left = path.with_name(f"{path.name}{ending}")
-            if left.exists():
-                set_aside(data_dir, left)
+        for left in (*(log for log in logs if log.exists()), *files):
+            set_aside(data_dir, left)
     except OSError as error:
         raise StorageError(
             f"The folder {data_dir} cannot be changed ({error.strerror}). Check its permissions and free disk space."
         ) from error
+    if not files:
+        return ""
+    count = "1 file that it says was removed" if len(files) == 1 else f"{len(files)} files that it says were removed"
+    return f" {count} moved to {data_dir / QUARANTINE_FOLDER_NAME}."
 
 
-def _doubt(data_dir: Path) -> str | None:
+def _doubt(data_dir: Path, known: _Known | None) -> str | None:
     path = data_dir / DATABASE_NAME
     mark = read_mark(data_dir)
     files = {path.name for name in (FOLDER_NAME, INPUTS_FOLDER_NAME) for path in files_in(data_dir / name)}
-    known = _read(path)
     if known is None:
         traces = _traces(data_dir, len(files))
         what = "empty" if path.exists() else "missing"
@@ -143,8 +159,10 @@ def _read(path: Path) -> _Known | None:
         mark = None
         if "ledger" in tables:
             mark = next((Mark(*row) for row in connection.execute("SELECT id, changes FROM ledger")), None)
-        names = {row[0] for row in connection.execute("SELECT file_sha256 FROM files")}
+        rows = [(FOLDER_NAME, *row) for row in connection.execute("SELECT file_sha256, forgotten_at FROM files")]
         if "inputs" in tables:
-            names |= {row[0] for row in connection.execute("SELECT sha256 FROM inputs")}
+            found = connection.execute("SELECT sha256, forgotten_at FROM inputs")
+            rows += [(INPUTS_FOLDER_NAME, *row) for row in found]
         has_jobs = connection.execute("SELECT EXISTS (SELECT 1 FROM jobs)").fetchone()[0]
-    return _Known(mark, bool(has_jobs), frozenset(names))
+    forgotten = frozenset(f"{folder}/{name}" for folder, name, at in rows if at is not None)
+    return _Known(mark, bool(has_jobs), frozenset(name for _, name, _ in rows), forgotten)

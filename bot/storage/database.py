@@ -138,7 +138,7 @@ class Database:
 async def open_database(
     data_dir: Path, busy_timeout_s: float = PATIENCE_S, clock: Callable[[], float] = time.time
 ) -> AsyncIterator[Database]:
-    """Migrate and open the database in `data_dir`; close it at the end.
+    """Migrate and open the database in `data_dir`; close it at the end. Its mark is the caller's, see `Database.note`.
 
     Args:
         data_dir: created if missing.
@@ -159,7 +159,6 @@ async def open_database(
             # A job must survive a power cut once its member was told of it.
             await connection.execute("PRAGMA synchronous = FULL")
         database = Database(path, connection, clock)
-        await database.note()
         yield database
     finally:
         await connection.close()

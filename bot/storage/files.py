@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import partial
 from itertools import count
 from pathlib import Path
+from typing import ParamSpec
 
 from bot.storage.errors import CannotSave
 
 QUARANTINE_FOLDER_NAME = "quarantine"
 UNFINISHED_FOLDER_NAME = "unfinished"
+
+P = ParamSpec("P")
+
+log = logging.getLogger(__name__)
 
 
 def files_in(folder: Path) -> set[Path]:
@@ -71,7 +78,7 @@ class Files:
         """
         try:
             with self._faults():
-                await asyncio.to_thread(self._write_all, contents, written)
+                await _to_its_end(self._write_all, contents, written)
         except CannotSave as error:
             self.trouble = str(error)
             raise
@@ -80,18 +87,18 @@ class Files:
     async def remove(self, paths: Iterable[Path]) -> None:
         """Remove files. Raises CannotSave."""
         with self._faults():
-            await asyncio.to_thread(_remove_all, tuple(paths))
+            await _to_its_end(_remove_all, tuple(paths))
 
     async def set_aside(self, paths: Iterable[Path]) -> None:
         """Move files to the quarantine, where nothing is ever removed or written over. Raises CannotSave."""
         with self._faults():
             for path in paths:
-                await asyncio.to_thread(set_aside, self._data_dir, path)
+                await _to_its_end(set_aside, self._data_dir, path)
 
     async def remove_unfinished(self) -> None:
         """Remove what a stop left of files that were being written; they have no names yet. Raises CannotSave."""
         with self._faults():
-            await asyncio.to_thread(_remove_all, tuple((self._folder / UNFINISHED_FOLDER_NAME).glob("*")))
+            await _to_its_end(_remove_all, tuple((self._folder / UNFINISHED_FOLDER_NAME).glob("*")))
 
     def _write_all(self, contents: Mapping[str, bytes], written: set[Path]) -> None:
         for sha256, data in contents.items():
@@ -130,6 +137,20 @@ class Files:
                 f"The folder {self._folder} cannot be changed ({error.strerror}). "
                 "Check its permissions and for free disk space."
             ) from error
+
+
+async def _to_its_end(function: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+    """Change files in a thread. Whoever is cancelled meanwhile learns of it afterwards: a thread cannot be stopped."""
+    work = asyncio.get_running_loop().run_in_executor(None, partial(function, *args, **kwargs))
+    try:
+        await asyncio.shield(work)
+    except asyncio.CancelledError:
+        while not work.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([work])
+        if error := work.exception():
+            log.warning("What was cancelled could not be done either: %s", error)
+        raise
 
 
 def _remove_all(paths: Iterable[Path]) -> None:

@@ -37,10 +37,12 @@ class Interactions:
                 await drop_expired(transaction, now)
 
     async def without_job(self, now: float) -> tuple[InteractionKey, ...]:
-        """Return the keys that no job has, oldest first; all that are past their time are dropped."""
-        async with self._database.write() as transaction:
-            await drop_expired(transaction, now)
-            rows = await transaction.all("SELECT id, token FROM interactions WHERE job_id IS NULL ORDER BY id")
+        """Return the keys that no job has and that still open something, oldest first."""
+        async with self._database.read() as transaction:
+            rows = await transaction.all(
+                "SELECT id, token FROM interactions WHERE job_id IS NULL AND kept_at >= :since ORDER BY id",
+                {"since": _since(now)},
+            )
         return tuple(InteractionKey(row["id"], row["token"]) for row in rows)
 
 
@@ -61,6 +63,11 @@ async def insert_key(transaction: Transaction, job_id: str, key: InteractionKey 
 async def drop_key(transaction: Transaction, job_id: str) -> None:
     """Forget the key to a message that will not be written any more."""
     await transaction.run("DELETE FROM interactions WHERE job_id = :job", {"job": job_id})
+
+
+async def drop_all(transaction: Transaction) -> None:
+    """Forget every key: nothing is to be said to anybody who holds one."""
+    await transaction.run("DELETE FROM interactions")
 
 
 async def drop_expired(transaction: Transaction, now: float) -> None:

@@ -14,12 +14,15 @@ from bot.storage.database import Database, Transaction
 from bot.storage.errors import IllegalMove, PressUnderWay, StorageError
 from bot.storage.guilds import Guilds
 from bot.storage.inputs import insert_inputs
-from bot.storage.interactions import drop_key, insert_key
+from bot.storage.interactions import drop_all, drop_key, insert_key
 from bot.storage.results import insert_results
 from bot.storage.usage import usage_in
 from engine.api import EngineError, Finished, Recipe
 
 Check = Callable[[GuildPolicy, Usage], None]
+
+LEDGER_ADOPTED = "ledger_adopted"
+"""Why a job failed that was in hand in a database which the owner put in place of another."""
 
 log = logging.getLogger(__name__)
 
@@ -46,13 +49,22 @@ class NewJob:
     uploads: Mapping[str, bytes] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class _Owed:
+    """A failure that is not recorded yet: why, when (seconds since the epoch), and whether its message says so."""
+
+    error: EngineError
+    ended_at: float
+    is_told: bool = False
+
+
 class Jobs:
     """The ledger of jobs. It also owes: failures that could not be recorded yet, because the disk was full, say."""
 
     def __init__(self, database: Database, guilds: Guilds) -> None:
         self._database = database
         self._guilds = guilds
-        self._owed: dict[str, tuple[EngineError, float]] = {}
+        self._owed: dict[str, _Owed] = {}
 
     async def accept(self, jobs: Sequence[NewJob], check: Check) -> tuple[Generation, ...]:
         """Record jobs as accepted, unless `check` raises on the guild's policy and the member's usage of this moment.
@@ -84,13 +96,15 @@ class Jobs:
     async def get(self, job_id: str) -> Generation | None:
         """Return the job and its results, or None."""
         async with self._database.read() as transaction:
-            return await _find(transaction, job_id)
+            generation = await _find(transaction, job_id)
+        return generation and self._with_owed(generation)
 
     async def in_hand(self) -> tuple[Generation, ...]:
         """Return the jobs whose message does not say yet how they ended, oldest first."""
         async with self._database.read() as transaction:
             found = await transaction.all("SELECT id FROM jobs WHERE told = 0 ORDER BY accepted_at, rowid")
-            return tuple([await _load(transaction, row["id"]) for row in found])
+            generations = [self._with_owed(await _load(transaction, row["id"])) for row in found]
+        return tuple(generation for generation in generations if not generation.is_told)
 
     async def start(self, job_id: str) -> Generation:
         """Record that a worker began: accepted -> running, one attempt more. Raises IllegalMove."""
@@ -145,7 +159,7 @@ class Jobs:
             StorageError: it cannot even be read.
         """
         try:
-            return await self._record_failure(job_id, error, now)
+            return await self._record_failure(job_id, _Owed(error, now))
         except IllegalMove:
             raise
         except StorageError as why:
@@ -153,15 +167,21 @@ class Jobs:
             if generation is None:
                 raise
             log.error("That job %s failed (%s) is recorded later: %s", job_id, error, why)
-            self._owed[job_id] = error, now
-            return replace(generation, state=JobState.FAILED, error=error)
+            self._owed[job_id] = _Owed(error, now)
+            return self._with_owed(generation)
+
+    def _with_owed(self, generation: Generation) -> Generation:
+        owed = self._owed.get(generation.id)
+        if owed is None or generation.state not in UNFINISHED:
+            return generation
+        return replace(generation, state=JobState.FAILED, error=owed.error, is_told=owed.is_told)
 
     async def settle(self) -> tuple[Generation, ...]:
         """Record failures that are owed, as far as that is possible now. Returns these jobs."""
         settled = []
-        for job_id, (error, now) in tuple(self._owed.items()):
+        for job_id, owed in tuple(self._owed.items()):
             try:
-                settled.append(await self._record_failure(job_id, error, now))
+                settled.append(await self._record_failure(job_id, owed))
             except IllegalMove:
                 pass  # it was cancelled or deleted since
             except StorageError as why:
@@ -170,11 +190,13 @@ class Jobs:
             self._owed.pop(job_id, None)
         return tuple(settled)
 
-    async def _record_failure(self, job_id: str, error: EngineError, now: float) -> Generation:
+    async def _record_failure(self, job_id: str, owed: _Owed) -> Generation:
         async with self._database.write() as transaction:
-            code, data = rows.error_to_columns(error)
-            columns = {"ended_at": now, "error_code": code, "error_json": data}
+            code, data = rows.error_to_columns(owed.error)
+            columns = {"ended_at": owed.ended_at, "error_code": code, "error_json": data}
             await _move(transaction, job_id, JobState.FAILED, only_from=UNFINISHED, **columns)
+            if owed.is_told:
+                await _tell(transaction, job_id)
             return await _load(transaction, job_id)
 
     async def give_up_delivery(self, job_id: str, error_code: str) -> Generation:
@@ -213,10 +235,37 @@ class Jobs:
             )
 
     async def tell(self, job_id: str) -> None:
-        """Record that the job's message says how it ended, or that nobody can be told."""
+        """Record that the job's message says how it ended, or that nobody can be told.
+
+        That is recorded with its end at the earliest: a job that is not over stays in hand, whatever its message says.
+        """
+        if owed := self._owed.get(job_id):
+            self._owed[job_id] = replace(owed, is_told=True)
         async with self._database.write() as transaction:
-            await transaction.run("UPDATE jobs SET told = 1 WHERE id = :id", {"id": job_id})
-            await drop_key(transaction, job_id)
+            await _tell(transaction, job_id)
+
+    async def end_in_hand(self, now: float) -> int:
+        """End all that was in hand when an older database was put aside: what became of it since is not known.
+
+        Nobody is told. The messages of deleted jobs stay in hand: taking them away again does no harm.
+
+        Args:
+            now: seconds since the epoch.
+
+        Returns:
+            How many jobs that were.
+        """
+        values = {"now": now, "code": LEDGER_ADOPTED}
+        async with self._database.write() as transaction:
+            await transaction.run(
+                """
+                UPDATE jobs SET state = 'failed', ended_at = COALESCE(ended_at, :now), error_code = :code
+                WHERE told = 0 AND state IN ('accepted', 'running', 'finished')
+                """,
+                values,
+            )
+            await drop_all(transaction)
+            return await transaction.run("UPDATE jobs SET told = 1 WHERE told = 0 AND state <> 'deleted'")
 
     async def deliver(self, job_id: str, message_id: int, attachments: Mapping[int, int]) -> Generation:
         """Record that the result reached its message: finished -> delivered. Raises IllegalMove.
@@ -241,6 +290,14 @@ class Jobs:
                 "UPDATE jobs SET ended_at = COALESCE(ended_at, :now) WHERE id = :id", {"now": now, "id": job_id}
             )
             return await _load(transaction, job_id)
+
+
+async def _tell(transaction: Transaction, job_id: str) -> None:
+    told = await transaction.run(
+        "UPDATE jobs SET told = 1 WHERE id = :id AND state NOT IN ('accepted', 'running')", {"id": job_id}
+    )
+    if told:
+        await drop_key(transaction, job_id)
 
 
 async def _refuse_same_press(transaction: Transaction, press: str | None) -> None:

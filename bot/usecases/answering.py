@@ -24,5 +24,5 @@ class Answering:
         await self._store.interactions.drop(key.id)
 
     async def left(self) -> tuple[InteractionKey, ...]:
-        """Return what an earlier process answered and did not come back to; what is too old for it is forgotten."""
+        """Return what an earlier process answered and did not come back to, if it is not too old for it."""
         return await self._store.interactions.without_job(self._clock())

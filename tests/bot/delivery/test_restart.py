@@ -215,6 +215,43 @@ async def test_no_state_is_left_behind_that_a_second_restart_would_deliver_again
     assert await world.usecases.draw.in_hand() == ()
 
 
+@pytest.mark.parametrize("patience_s", [0.01])
+async def test_a_bot_starts_while_the_ledger_cannot_be_written(world: World) -> None:
+    message = await world.drawn()
+    forget_delivery(world, await world.generation(message))
+    with closing(sqlite3.connect(world.data_dir / DATABASE_NAME, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        world.faults_are_expected = True  # what became of the message cannot be recorded yet
+        await world.restart()
+        await settled(world, world.generation_id(message))
+
+    assert [post.id for post in world.posts()] == [message.id]
+    assert message.attachments
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "ALTER TABLE interactions RENAME COLUMN kept_at TO kept",
+        "CREATE TRIGGER refuses BEFORE INSERT ON bot_state BEGIN SELECT RAISE(ABORT, 'not now'); END",
+    ],
+    ids=["interactions", "commands"],
+)
+async def test_a_bot_starts_although_the_ledger_refuses_what_can_wait_for_the_next_start(
+    world: World, fault: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    generation = await accepted(world)
+    with closing(sqlite3.connect(world.data_dir / DATABASE_NAME)) as connection, connection:
+        connection.execute("DELETE FROM bot_state")
+        connection.execute(fault)
+
+    await world.restart()
+    await settled(world, generation)
+
+    assert (await reload(world, generation)).state is JobState.DELIVERED
+    assert "the next start" in caplog.text.lower()
+
+
 async def accepted(world: World) -> Generation:
     """Accept a job as a bot does that dies before it can answer."""
     place = Place(world.guild.id, world.channel.id)

@@ -35,12 +35,19 @@ async def test_what_was_answered_and_not_accepted_is_left_for_the_next_start(tmp
         assert await left(store, 1001.0) == [(1, "first secret")]
 
 
-async def test_a_key_goes_when_its_time_is_over(tmp_path: Path) -> None:
+async def test_a_key_whose_time_is_over_is_not_left(tmp_path: Path) -> None:
     async with open_store(tmp_path, LIMITS) as store:
         await store.interactions.keep(FIRST, 1000.0)
         assert await left(store, 1000.0 + TOKEN_LIFE_S) == [(1, "first secret")]
         assert await left(store, 1001.0 + TOKEN_LIFE_S) == []
-        assert rows(tmp_path) == 0
+
+
+async def test_what_is_left_can_be_asked_for_while_nothing_can_be_written(tmp_path: Path) -> None:
+    async with open_store(tmp_path, LIMITS, patience_s=0.0) as store:
+        await store.interactions.keep(FIRST, 1000.0)
+        with closing(sqlite3.connect(tmp_path / DATABASE_NAME, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            assert await left(store, 1001.0) == [(1, "first secret")]
 
 
 async def test_a_key_goes_though_nobody_asks_for_anything_any_more(tmp_path: Path) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -236,3 +237,66 @@ async def test_in_hand_is_what_a_restart_takes_up_oldest_first(ledger: Ledger) -
     await ledger.reopen()
     found = [generation.id for generation in await ledger.store.jobs.in_hand()]
     assert found == [early.id, late.id, running.id, finished.id, untold.id]
+
+
+@contextmanager
+def no_failure_recorded(ledger: Ledger) -> Iterator[None]:
+    """Have the database refuse every failure of a job, and nothing else."""
+    with closing(sqlite3.connect(ledger.data_dir / DATABASE_NAME)) as other:
+        other.execute(
+            "CREATE TRIGGER refuses BEFORE UPDATE OF state ON jobs WHEN NEW.state = 'failed' "
+            "BEGIN SELECT RAISE(ABORT, 'not now'); END"
+        )
+        yield
+        other.execute("DROP TRIGGER refuses")
+
+
+async def test_a_job_whose_failure_is_told_but_not_recorded_is_in_hand_after_a_stop(ledger: Ledger) -> None:
+    generation = await ledger.running()
+    with no_failure_recorded(ledger):
+        await ledger.store.jobs.fail(generation.id, GenerationFailed("boom"), 0.0)
+        await ledger.store.jobs.tell(generation.id)
+        await ledger.close()
+    await ledger.open()
+    assert [each.id for each in await ledger.store.jobs.in_hand()] == [generation.id]
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+async def test_a_failure_that_is_recorded_later_is_as_told_as_its_message_is(ledger: Ledger, is_told: bool) -> None:
+    generation = await ledger.running()
+    with no_failure_recorded(ledger):
+        await ledger.store.jobs.fail(generation.id, GenerationFailed("boom"), 0.0)
+        if is_told:
+            await ledger.store.jobs.tell(generation.id)
+    await ledger.store.settle()
+    failed = await ledger.get(generation)
+    assert (failed.state, failed.is_told) == (JobState.FAILED, is_told)
+
+
+async def test_a_job_whose_failure_is_owed_is_not_taken_up_again_by_this_process(ledger: Ledger) -> None:
+    generation = await ledger.running()
+    with no_failure_recorded(ledger):
+        await ledger.store.jobs.fail(generation.id, GenerationFailed("boom"), 0.0)
+        untold = await ledger.store.jobs.in_hand()
+        await ledger.store.jobs.tell(generation.id)
+        told, kept = await ledger.store.jobs.in_hand(), await ledger.get(generation)
+    assert [(each.id, each.state) for each in untold] == [(generation.id, JobState.FAILED)]
+    assert (told, kept.state, kept.is_told) == ((), JobState.FAILED, True)
+
+
+async def test_a_failure_that_is_owed_is_recorded_at_a_stop(ledger: Ledger) -> None:
+    generation = await ledger.running()
+    with no_failure_recorded(ledger):
+        await ledger.store.jobs.fail(generation.id, GenerationFailed("boom"), 0.0)
+        await ledger.store.jobs.tell(generation.id)
+    await ledger.reopen()
+    failed = await ledger.get(generation)
+    assert (failed.state, failed.is_told) == (JobState.FAILED, True)
+    assert (await ledger.store.jobs.usage(generation.place.guild_id, 1, ledger.clock.now)).active == 0
+
+
+@pytest.mark.parametrize("running", [True, False])
+async def test_a_job_that_is_not_over_cannot_be_told(ledger: Ledger, running: bool) -> None:
+    generation = await (ledger.running() if running else ledger.accepted())
+    await ledger.store.jobs.tell(generation.id)
+    assert [each.id for each in await ledger.store.jobs.in_hand()] == [generation.id]

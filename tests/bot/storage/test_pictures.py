@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import sqlite3
@@ -157,3 +158,21 @@ async def test_a_folder_that_cannot_be_written_fails_with_what_to_do_and_no_row(
     assert (await ledger.get(generation)).state is JobState.RUNNING
     os.unlink(ledger.data_dir / "pictures")
     assert (await ledger.store.finish(generation.id, ledger.result(["one"]))).state is JobState.FINISHED
+
+
+@pytest.mark.parametrize("times", [1, 2])
+async def test_pictures_whose_writing_is_cancelled_leave_no_file_however_far_it_was(ledger: Ledger, times: int) -> None:
+    generation = await ledger.running(images=2)
+    ledger.file("one").parent.mkdir(parents=True)
+    os.mkfifo(ledger.file("one"))  # the writer stops where it looks what is there, until somebody fills it
+    finishing = asyncio.create_task(ledger.store.finish(generation.id, ledger.result(["one", "two"])))
+    filling = await asyncio.to_thread(os.open, ledger.file("one"), os.O_WRONLY)
+    for _ in range(times):
+        finishing.cancel()
+        await ledger.get(generation)  # the cancelled one has had its turn at the ledger
+    os.close(filling)
+    with pytest.raises(asyncio.CancelledError):
+        await finishing
+    await asyncio.get_running_loop().shutdown_default_executor()
+    assert not ledger.file("two").exists()
+    assert (await ledger.get(generation)).state is JobState.RUNNING

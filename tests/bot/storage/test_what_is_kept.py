@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import shutil
 import sqlite3
@@ -11,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.records import JobState, LogEntry
+from bot.records import InteractionKey, JobState, LogEntry
 from bot.storage import StorageError
 from bot.storage.check import LEFT_BY_A_STOP
 from bot.storage.mark import MARK_NAME, read_mark
-from bot.storage.schema import DATABASE_NAME, migrate
+from bot.storage.schema import DATABASE_NAME, load_migrations, migrate
 from bot.words import BlockedPhrase
 from tests.bot.storage.conftest import DAY_S, GUILD
 
@@ -232,6 +233,114 @@ async def test_a_mark_that_cannot_be_read_or_written_stops_nothing(
     assert ledger.files() == {"one"}
 
 
+async def older_database_put_back(ledger: Ledger, older: Path) -> None:
+    """Stop, put an older database in place of the one that was used, and start with it."""
+    await ledger.close()
+    shutil.copy(older, ledger.data_dir / DATABASE_NAME)
+    await ledger.open(adopt=True)
+
+
+async def test_pictures_that_an_older_database_says_were_removed_move_to_the_quarantine(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    generation = await ledger.finished(["drawn again since"])
+    upload = hashlib.sha256(b"handed in again since").hexdigest()
+    await ledger.store.delete(generation.id)
+    await ledger.close()
+    with closing(sqlite3.connect(ledger.data_dir / DATABASE_NAME)) as other, other:
+        other.execute("INSERT INTO inputs (sha256, forgotten_at) VALUES (?, 1.0)", (upload,))
+    take_database(ledger, tmp_path / "older")
+    await ledger.open()
+    await ledger.finished(["drawn again since"])
+    stray(ledger, upload, "handed in again since", "inputs")
+    await older_database_put_back(ledger, tmp_path / "older")
+    await ledger.store.forget_pictures(30 * DAY_S)
+    assert ledger.files() == set()
+    assert quarantined(ledger) == {"drawn again since", "handed in again since"}
+    told = " ".join(ledger.store.take_news())
+    assert f"2 files that it says were removed moved to {ledger.data_dir / 'quarantine'}" in told
+
+
+async def test_an_adoption_that_cannot_spare_the_files_changes_nothing(ledger: Ledger, tmp_path: Path) -> None:
+    generation = await ledger.finished(["drawn again since"])
+    await ledger.store.delete(generation.id)
+    await ledger.close()
+    take_database(ledger, tmp_path / "older")
+    await ledger.open()
+    await ledger.finished(["drawn again since"])
+    (ledger.data_dir / "quarantine").write_text("a file where the folder should be")
+    with pytest.raises(StorageError, match="cannot be changed"):
+        await older_database_put_back(ledger, tmp_path / "older")
+    with pytest.raises(StorageError, match=ADOPT):
+        await ledger.open()
+    assert ledger.files() == {"drawn again since"}
+
+
+async def test_nothing_that_an_adopted_older_database_has_in_hand_is_posted_and_the_owner_is_told(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    delivered = await ledger.finished(["before"])
+    await ledger.store.jobs.deliver(delivered.id, 1, {})
+    unfinished = [await ledger.accepted(press="reroll:x:1"), await ledger.running()]
+    finished = await ledger.finished(["deleted since"])
+    cancelled = await ledger.accepted()
+    await ledger.store.jobs.cancel(cancelled.id, ledger.clock.now)
+    withheld = await ledger.finished(["withheld"])
+    await ledger.store.jobs.withhold(withheld.id)
+    await ledger.store.interactions.keep(InteractionKey(1, "secret"), ledger.clock.now)
+    await ledger.close()
+    take_database(ledger, tmp_path / "older")
+    await ledger.open()
+    await ledger.store.jobs.deliver(finished.id, 2, {})
+    await ledger.store.delete(finished.id)
+    await older_database_put_back(ledger, tmp_path / "older")
+    assert await ledger.store.jobs.in_hand() == ()
+    assert await ledger.store.interactions.without_job(ledger.clock.now) == ()
+    ended = [await ledger.get(each) for each in (*unfinished, finished)]
+    assert {(each.state, each.is_told) for each in ended} == {(JobState.FAILED, True)}
+    others = [(await ledger.get(each)).state for each in (delivered, cancelled, withheld)]
+    assert others == [JobState.DELIVERED, JobState.CANCELLED, JobState.WITHHELD]
+    assert (await ledger.store.jobs.usage(GUILD, 1, ledger.clock.now)).active == 0
+    with closing(sqlite3.connect(ledger.data_dir / DATABASE_NAME)) as other:
+        codes = dict(other.execute("SELECT id, error_code FROM jobs WHERE error_code IS NOT NULL"))
+    assert codes == {each.id: "ledger_adopted" for each in ended}
+    (told,) = ledger.store.take_news()
+    assert "5 generations that it had still to draw or post ended, and nothing is posted of them" in told
+    await ledger.accepted(press="reroll:x:1")
+
+
+async def test_a_message_that_its_member_wanted_gone_still_goes_after_an_adoption(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    generation = await ledger.finished(["secret"])
+    await ledger.store.jobs.deliver(generation.id, 1, {})
+    await ledger.store.delete(generation.id)
+    await ledger.close()
+    take_database(ledger, tmp_path / "older")
+    await ledger.open()
+    await ledger.store.jobs.tell(generation.id)
+    await older_database_put_back(ledger, tmp_path / "older")
+    assert [each.state for each in await ledger.store.jobs.in_hand()] == [JobState.DELETED]
+
+
+async def test_an_adoption_that_cannot_end_what_was_in_hand_is_none(ledger: Ledger, tmp_path: Path) -> None:
+    generation = await ledger.accepted()
+    await ledger.close()
+    with closing(sqlite3.connect(ledger.data_dir / DATABASE_NAME)) as other:
+        other.execute("CREATE TRIGGER refuses BEFORE UPDATE ON jobs BEGIN SELECT RAISE(ABORT, 'not now'); END")
+    take_database(ledger, tmp_path / "older")
+    await ledger.open()
+    await ledger.accepted()
+    with pytest.raises(StorageError, match="not now"):
+        await older_database_put_back(ledger, tmp_path / "older")
+    with closing(sqlite3.connect(ledger.data_dir / DATABASE_NAME)) as other:
+        other.execute("DROP TRIGGER refuses")
+    with pytest.raises(StorageError, match=ADOPT):
+        await ledger.open()
+    await ledger.open(adopt=True)
+    assert (await ledger.get(generation)).state is JobState.FAILED
+
+
 # Files without a row
 
 
@@ -389,3 +498,24 @@ async def test_a_picture_of_which_is_not_known_when_it_was_made_stays(ledger: Le
     await ledger.pass_days(100)
     assert await ledger.store.forget_pictures(30 * DAY_S) == 0
     assert (await ledger.get(generation)).state is JobState.FINISHED
+
+
+async def test_a_ledger_from_before_there_was_a_clock_in_it_is_not_doubted_however_long_it_was_quiet(
+    ledger: Ledger,
+) -> None:
+    await ledger.close()
+    shutil.rmtree(ledger.data_dir)
+    migrate(ledger.data_dir, load_migrations()[:12])
+    with closing(sqlite3.connect(ledger.data_dir / DATABASE_NAME)) as other, other:
+        other.execute("INSERT INTO recipes VALUES (?, '{}')", ("0" * 64,))
+        other.execute(
+            "INSERT INTO jobs (id, kind, recipe_sha256, guild_id, channel_id, user_id, state, count, accepted_at,"
+            " ended_at, told) VALUES ('old', 'imagine', ?, 1, 2, 3, 'delivered', 1, ?, ?, 1)",
+            ("0" * 64, ledger.clock.now - 3 * DAY_S, ledger.clock.now - 3 * DAY_S),
+        )
+    await ledger.open()
+    assert ledger.store.troubles() == ()
+    await ledger.store.set_commands_hash("the first change")
+    ledger.clock.now += 40 * DAY_S
+    (trouble,) = ledger.store.troubles()
+    assert trouble.about == "clock"
