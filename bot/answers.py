@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from enum import Enum
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, Protocol, TypeVar, cast
 
 import discord
@@ -118,8 +118,7 @@ class Answer:
     async def withdraw(self) -> None:
         """Take away what stands in for an answer that all were to see."""
         async with self._turn:
-            if self._stage is _Stage.PUT_OFF:
-                await self._take_back()
+            if self._stage is _Stage.PUT_OFF and await self._take_back():
                 self._stage = _Stage.GIVEN
 
     async def tell(
@@ -147,14 +146,17 @@ class Answer:
 
         async with self._turn:
             is_put_off = self._stage is _Stage.PUT_OFF
-            if is_put_off and self._late is Late.PUBLIC:
-                await self._take_back()
+            all_see = is_put_off and self._late is Late.PUBLIC and not await self._take_back()
             is_its_own = self._stage is _Stage.NONE or (is_put_off and self._late is Late.PRIVATE)
             try:
-                await self._give(send, rewrite if is_its_own else follow)
-            except NOT_TAKEN as error:
+                if all_see:  # what followed would be for all to see too
+                    await send()
+                else:
+                    await self._give(send, rewrite if is_its_own else follow)
+                self._stage = _Stage.GIVEN
+            except (*NOT_TAKEN, discord.InteractionResponded) as error:
                 log.warning("A reply to interaction %s was lost: %s", interaction.id, error)
-            self._stage = _Stage.GIVEN
+                self._stage = _Stage.PUT_OFF if all_see else _Stage.GIVEN
 
     async def put_off(self) -> None:
         """Say in time that there will be an answer, or why there is none."""
@@ -245,11 +247,27 @@ class Answer:
         assert problem is not None
         raise problem
 
-    async def _take_back(self) -> None:
-        try:
-            await self._interaction.delete_original_response()
-        except NOT_TAKEN as error:
-            log.info("What stood in for an answer to interaction %s stays: %s", self._interaction.id, error)
+    async def _take_back(self) -> bool:
+        """Delete what stands in for an answer, or have it say that there is nothing to see.
+
+        Discord puts the next message in the place of one that says that the bot is thinking, whoever may read that.
+
+        Returns whether a message that follows is one of its own.
+        """
+        interaction = self._interaction
+        ways: tuple[Callable[[], Awaitable[object]], ...] = (
+            interaction.delete_original_response,
+            partial(interaction.edit_original_response, content=texts.TOLD_ALONE, allowed_mentions=NO_MENTIONS),
+        )
+        for way in ways:
+            try:
+                await way()
+            except NOT_TAKEN as error:
+                log.info("What stood in for an answer to interaction %s stays: %s", interaction.id, error)
+                if remedy_for(error) is not Remedy.REPLACE:
+                    continue
+            return True
+        return False
 
 
 class Handling:
