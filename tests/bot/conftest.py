@@ -140,13 +140,13 @@ class House:
     during_wait: Callable[[], Awaitable[None]] = nothing
 
     def new_bot(self) -> EaselBot:
-        """Return a bot whose delivery never really sleeps, and whose clock is the test's."""
+        """Return a bot whose delivery never really sleeps, whose clock is the test's, and that is never late."""
 
         async def sleep(seconds: float) -> None:
             self.slept.append(seconds)
             await self.during_sleep()
 
-        return EaselBot(self.usecases, self.store, clock=self.clock, sleep=sleep)
+        return EaselBot(self.usecases, self.store, clock=self.clock, sleep=sleep, first_answer_s=lambda: PATIENCE_S)
 
 
 class World:

@@ -53,7 +53,9 @@ async def read_recipe(studio: Studio, message: Message) -> Interaction:
 
 async def build(studio: Studio, message: Message) -> Interaction:
     """Send off the form of the prompt builder."""
+    was_late, studio.easel.is_late = studio.easel.is_late, False  # which the form itself is not
     asked = await studio.discord.command(studio.ann, "build")
+    studio.easel.is_late = was_late
     assert asked.form is not None
     fields = [each["component"]["custom_id"] for each in asked.form["components"]]
     return await studio.discord.submit(asked, {fields[0]: "a built apple"})
