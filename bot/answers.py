@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import suppress
+from collections.abc import Awaitable, Callable
 from enum import Enum
-from functools import wraps
+from functools import partial
 from typing import Any, Protocol, TypeVar, cast
 
 import discord
@@ -20,12 +19,8 @@ from bot.storage.errors import StorageError
 
 log = logging.getLogger(__name__)
 
-# Discord waits three seconds for the first answer.
-FIRST_ANSWER_S = 1.5
-
 T = TypeVar("T")
 Interaction = discord.Interaction[Any]
-Choices = list[app_commands.Choice[str]]
 LATE = "late"
 """Where a command says in its extras what stands in for a late answer; PRIVATE if it does not."""
 
@@ -55,15 +50,16 @@ class Answer:
 
     Args:
         interaction: what is answered.
-        late: what stands in for the answer FIRST_ANSWER_S from now, if there is none by then.
+        late: what stands in for the answer if there is none in time.
+        in_time_s: how many seconds from now that is.
     """
 
-    def __init__(self, interaction: Interaction, late: Late) -> None:
+    def __init__(self, interaction: Interaction, late: Late, in_time_s: float) -> None:
         self._interaction = interaction
         self._late = late
         self._stage = _Stage.NONE
         self._turn = asyncio.Lock()
-        self._timer = asyncio.get_running_loop().call_later(FIRST_ANSWER_S, self._time_is_up)
+        self._timer = asyncio.get_running_loop().call_later(in_time_s, self._time_is_up)
         self._putting_off: asyncio.Task[None] | None = None
 
     async def post(self, card: Card, view: discord.ui.View, name: str) -> int:
@@ -118,8 +114,7 @@ class Answer:
     async def withdraw(self) -> None:
         """Take away what stands in for an answer that all were to see."""
         async with self._turn:
-            if self._stage is _Stage.PUT_OFF:
-                await self._take_back()
+            if self._stage is _Stage.PUT_OFF and await self._take_back():
                 self._stage = _Stage.GIVEN
 
     async def tell(
@@ -147,14 +142,17 @@ class Answer:
 
         async with self._turn:
             is_put_off = self._stage is _Stage.PUT_OFF
-            if is_put_off and self._late is Late.PUBLIC:
-                await self._take_back()
+            all_see = is_put_off and self._late is Late.PUBLIC and not await self._take_back()
             is_its_own = self._stage is _Stage.NONE or (is_put_off and self._late is Late.PRIVATE)
             try:
-                await self._give(send, rewrite if is_its_own else follow)
-            except NOT_TAKEN as error:
+                if all_see:  # what followed would be for all to see too
+                    await send()
+                else:
+                    await self._give(send, rewrite if is_its_own else follow)
+                self._stage = _Stage.GIVEN
+            except (*NOT_TAKEN, discord.InteractionResponded) as error:
                 log.warning("A reply to interaction %s was lost: %s", interaction.id, error)
-            self._stage = _Stage.GIVEN
+                self._stage = _Stage.PUT_OFF if all_see else _Stage.GIVEN
 
     async def put_off(self) -> None:
         """Say in time that there will be an answer, or why there is none."""
@@ -245,17 +243,38 @@ class Answer:
         assert problem is not None
         raise problem
 
-    async def _take_back(self) -> None:
-        try:
-            await self._interaction.delete_original_response()
-        except NOT_TAKEN as error:
-            log.info("What stood in for an answer to interaction %s stays: %s", self._interaction.id, error)
+    async def _take_back(self) -> bool:
+        """Delete what stands in for an answer, or have it say that there is nothing to see.
+
+        Discord puts the next message in the place of one that says that the bot is thinking, whoever may read that.
+
+        Returns whether a message that follows is one of its own.
+        """
+        interaction = self._interaction
+        ways: tuple[Callable[[], Awaitable[object]], ...] = (
+            interaction.delete_original_response,
+            partial(interaction.edit_original_response, content=texts.TOLD_ALONE, allowed_mentions=NO_MENTIONS),
+        )
+        for way in ways:
+            try:
+                await way()
+            except NOT_TAKEN as error:
+                log.info("What stood in for an answer to interaction %s stays: %s", interaction.id, error)
+                if remedy_for(error) is not Remedy.REPLACE:
+                    continue
+            return True
+        return False
 
 
 class Handling:
-    """The tasks that handle interactions, which discord.py starts and does not end."""
+    """The tasks that handle interactions, which discord.py starts and does not end.
 
-    def __init__(self) -> None:
+    Args:
+        first_answer_s: says how many seconds the first answer to an interaction may take that comes now.
+    """
+
+    def __init__(self, first_answer_s: Callable[[], float]) -> None:
+        self.first_answer_s = first_answer_s
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def add(self, task: asyncio.Task[Any]) -> None:
@@ -275,11 +294,17 @@ class _Client(Protocol):
     handling: Handling
 
 
+def handling_of(interaction: Interaction) -> Handling:
+    """Return the client's part in handling an interaction."""
+    return cast(_Client, interaction.client).handling
+
+
 def watch(interaction: Interaction, late: Late) -> Answer:
     """Begin to watch over the answer to an interaction that has just come, in the task that handles it."""
+    handling = handling_of(interaction)
     if (task := asyncio.current_task()) is not None:
-        cast(_Client, interaction.client).handling.add(task)
-    answer = interaction.extras[_KEY] = Answer(interaction, late)
+        handling.add(task)
+    answer = interaction.extras[_KEY] = Answer(interaction, late, handling.first_answer_s())
     return answer
 
 
@@ -302,29 +327,3 @@ async def answer_error(interaction: Interaction, error: BaseException) -> None:
         reference = replies.log_fault(f"interaction {interaction.id}", error)
         sentence = sentence or texts.something_went_wrong(reference)
     await tell(interaction, sentence)
-
-
-Offer = Callable[[Any, Interaction, str], Coroutine[Any, Any, Choices]]
-
-
-def offered_in_time(offer: Offer) -> Offer:
-    """Make an autocomplete offer nothing if it is late or fails; members may type what they like."""
-
-    @wraps(offer)
-    async def offer_in_time(cog: Any, interaction: Interaction, current: str) -> Choices:
-        offering = asyncio.create_task(offer(cog, interaction, current))
-        # It is not cancelled: what it waits for cannot be hurried.
-        offering.add_done_callback(_fault_of)
-        await asyncio.wait([offering], timeout=FIRST_ANSWER_S)
-        return offering.result() if offering.done() and _fault_of(offering) is None else []
-
-    return offer_in_time
-
-
-def _fault_of(offering: asyncio.Task[Choices]) -> BaseException | None:
-    with suppress(asyncio.CancelledError):
-        if error := offering.exception():
-            log.warning("Nothing could be offered: %s", error)
-            return error
-        return None
-    return asyncio.CancelledError()

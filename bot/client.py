@@ -29,6 +29,9 @@ from bot.views import BUTTONS, GenerationButtons, sent_off
 
 log = logging.getLogger(__name__)
 
+# Discord waits three seconds for the first answer.
+FIRST_ANSWER_S = 1.5
+
 
 class Tree(app_commands.CommandTree["EaselBot"]):
     """The commands; whatever one raises is answered by `bot.replies`."""
@@ -61,6 +64,7 @@ class EaselBot(commands.AutoShardedBot):
         store: remembers which commands Discord has been told of.
         clock: seconds that pass while work is done; spaces the progress edits.
         sleep: waits between attempts to deliver, in seconds.
+        first_answer_s: says how many seconds the first answer to an interaction may take that comes now.
     """
 
     def __init__(
@@ -70,6 +74,7 @@ class EaselBot(commands.AutoShardedBot):
         *,
         clock: Callable[[], float] = time.perf_counter,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        first_answer_s: Callable[[], float] = lambda: FIRST_ANSWER_S,
     ) -> None:
         super().__init__(
             command_prefix=commands.when_mentioned,
@@ -83,7 +88,7 @@ class EaselBot(commands.AutoShardedBot):
         )
         self.usecases = usecases
         self.delivery = Delivery(self, usecases, GenerationButtons(), clock, sleep)
-        self.handling = Handling()
+        self.handling = Handling(first_answer_s)
         self._notices = OwnerNotices(self, usecases.watch)
         self._store = store
 

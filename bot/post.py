@@ -164,8 +164,12 @@ class Post:
         return hook_of(self._client, self._key)
 
     async def _edit(self, message_id: int, card: Card, view: discord.ui.View | None) -> discord.Message:
-        """Rewrite the message by whichever way is open: the token may do more than the bot, and the bot for longer."""
-        ways = [self._channel.get_partial_message(message_id).edit]
+        """Rewrite the message by whichever way is open: the token may do more than the bot, and the bot for longer.
+
+        The token knows nothing of a message that was sent through the channel.
+        """
+        by_channel = self._channel.get_partial_message(message_id).edit
+        ways = [by_channel]
         if hook := self._hook():
             ways.insert(len(ways) if self._token_is_slow else 0, partial(hook.edit_message, message_id))
         problems: list[BaseException] = []
@@ -174,11 +178,13 @@ class Post:
                 return await edit(content=card.text, view=view, allowed_mentions=NO_MENTIONS, **self._attachments(card))
             except NOT_TAKEN as error:
                 remedy = remedy_for(error)
-                if remedy not in (Remedy.AGAIN, Remedy.CHANNEL, Remedy.ELSEWHERE):
+                is_strange = remedy is Remedy.REPLACE and edit is not by_channel
+                if remedy not in (Remedy.AGAIN, Remedy.CHANNEL, Remedy.ELSEWHERE) and not is_strange:
                     raise
                 log.info("The message of %s was not written in one of two ways: %s", self.name, error)
                 self._token_is_slow |= remedy is Remedy.AGAIN
-                problems.append(error)
+                # What the channel says of it counts for more.
+                problems.insert(0 if is_strange else len(problems), error)
         raise next((each for each in problems if remedy_for(each) is Remedy.AGAIN), problems[-1])
 
     async def _send(self, card: Card, view: discord.ui.View | None) -> discord.Message:

@@ -10,6 +10,7 @@ from discord.ext import commands
 
 from bot import answers
 from bot.checks import member_of, moderator_of
+from bot.offers import offered_in_time
 from bot.options import offer
 from bot.policy import LIMIT_NAMES
 from bot.texts import admin as texts
@@ -70,7 +71,7 @@ class Admin(commands.GroupCog, name="admin", description=texts.ADMIN):
     @allow.autocomplete("model")
     @deny.autocomplete("model")
     @set_default.autocomplete("model")
-    @answers.offered_in_time
+    @offered_in_time
     async def offer_models(self, interaction: Interaction, current: str) -> Choices:
         """Offer every model of the catalogue, to moderators only."""
         member = member_of(interaction)
@@ -168,7 +169,7 @@ class Admin(commands.GroupCog, name="admin", description=texts.ADMIN):
         )
 
     @allow_words.autocomplete("words")
-    @answers.offered_in_time
+    @offered_in_time
     async def offer_words(self, interaction: Interaction, current: str) -> Choices:
         """Offer what is blocked, to moderators only."""
         member = member_of(interaction)

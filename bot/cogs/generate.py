@@ -11,8 +11,9 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot import texts
-from bot.answers import LATE, Late, answer_to, offered_in_time
+from bot.answers import LATE, Late, answer_to
 from bot.checks import member_of
+from bot.offers import offered_in_time
 from bot.options import offer, offer_loras, read_ask
 from bot.texts import inputs as input_texts
 from bot.texts import loras as lora_texts

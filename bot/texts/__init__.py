@@ -213,6 +213,7 @@ def too_many_variations(limit: int) -> str:
 
 SERVER_ONLY = "This works in servers only. Please use it in a server where I am a member."
 NOT_IN_TIME = "This takes longer than Discord lets me think. Nothing was changed; please try it again in a moment."
+TOLD_ALONE = "There is nothing to see here. If you asked for this, look for my answer below, which only you can see."
 COMMAND_CHANGED = "This command has changed. Please restart Discord and try again."
 CANNOT_SAVE = (
     "My disk is full or cannot be written, so I cannot take anything on. Nothing was changed, and the bot's owner "

@@ -44,17 +44,25 @@ class Attempts:
         self._clock = clock
         self._wait = wait
         self._refusals = 0
+        self._is_taken_up = False
 
-    async def take_up(self, generation_id: str) -> Generation:
+    async def take_up(self, generation_id: str, *, is_owed: bool = False) -> Generation:
         """Return the job, ready to be submitted. One that is running is what a bot left that was killed, or crashed.
+
+        Args:
+            is_owed: it was this process that left it, which could not put it back.
 
         Raises:
             UnknownGeneration: there is no such job.
         """
         generation = await find_generation(self._store, generation_id)
-        if generation.state is not JobState.RUNNING:
-            return generation
-        return await self._after_death(generation, generation.attempts)
+        if generation.state is JobState.RUNNING:
+            if is_owed:
+                generation = await self._store.jobs.put_back(generation_id)
+            else:
+                generation = await self._after_death(generation, generation.attempts)
+        self._is_taken_up = True
+        return generation
 
     async def start(self, generation: Generation) -> Generation:
         """Record that a worker began. Returns the job; one that was cancelled or deleted meanwhile is over."""
@@ -88,23 +96,36 @@ class Attempts:
             # Cancelled or deleted meanwhile; the ledger knows.
             return await find_generation(self._store, generation.id)
 
-    async def put_back(self, generation_id: str) -> None:
-        """Let a job wait that was running when it ceased to be followed: stopping the bot is no attempt."""
+    async def put_back(self, generation_id: str) -> bool:
+        """Let a job wait that was running when it ceased to be followed: stopping the bot is no attempt.
+
+        Returns whether that is recorded, or there is nothing to record: a job that was not taken up stays as it was.
+        """
+        if not self._is_taken_up:
+            return True
         try:
             await self._store.jobs.put_back(generation_id)
         except IllegalMove:
             pass  # it is over
         except StorageError as error:
-            log.error("The next start will count this stop as an attempt at job %s: %s", generation_id, error)
+            log.error("Job %s is put back later; a start before that counts an attempt: %s", generation_id, error)
+            return False
+        return True
 
     async def _finish(self, generation: Generation, result: Finished) -> Generation:
-        try:
-            return await self._store.finish(generation.id, result)
-        except (IllegalMove, DatabaseBusy):
-            raise
-        except StorageError as error:
-            log.error("The pictures of %s were drawn but not kept: %s", generation.id, error)
-            return await self._store.jobs.fail(generation.id, NotKept(), self._clock())
+        pause_s = BACK_OFF_S
+        while True:
+            try:
+                return await self._store.finish(generation.id, result)
+            except IllegalMove:
+                raise
+            except DatabaseBusy as error:
+                log.warning("The pictures of %s wait for the ledger: %s", generation.id, error)
+            except StorageError as error:
+                log.error("The pictures of %s were drawn but not kept: %s", generation.id, error)
+                return await self._store.jobs.fail(generation.id, NotKept(), self._clock())
+            await self._wait(pause_s)
+            pause_s = min(2 * pause_s, MAX_BUSY_WAIT_S)
 
     async def _after_death(self, generation: Generation, deaths: int) -> Generation:
         """Have the job drawn once more, alone; or end it, if it was alone with two deaths."""

@@ -102,6 +102,7 @@ class Draw:
         self._clock = clock
         self._sleep = sleep
         self._live: dict[str, Job | None] = {}
+        self._owed: set[str] = set()  # jobs that the ledger takes for running, because they could not be put back
         # Jobs that nobody follows any more and the engine has not let go of; it alone keeps them.
         self._leaving: WeakValueDictionary[str, Job] = WeakValueDictionary()
 
@@ -123,7 +124,8 @@ class Draw:
         self._live[generation_id] = None
         attempts = Attempts(self._store, self._clock, self._wait)
         try:
-            generation = await attempts.take_up(generation_id)
+            generation = await attempts.take_up(generation_id, is_owed=generation_id in self._owed)
+            self._owed.discard(generation_id)
             while generation.state in UNFINISHED:
                 outcome: Event = Cancelled()
                 async for event in self._events(generation, max_file_bytes):
@@ -140,7 +142,8 @@ class Draw:
         except CannotSave as error:
             generation = await self._end_unrecorded(generation_id, error)
         except BaseException:
-            await attempts.put_back(generation_id)
+            if not await attempts.put_back(generation_id):
+                self._owed.add(generation_id)
             raise
         finally:
             self.stop(generation_id)

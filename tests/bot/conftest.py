@@ -137,15 +137,16 @@ class House:
     clock: Clock = field(default_factory=Clock)
     slept: list[float] = field(default_factory=list)
     during_sleep: Callable[[], Awaitable[None]] = nothing
+    during_wait: Callable[[], Awaitable[None]] = nothing
 
     def new_bot(self) -> EaselBot:
-        """Return a bot whose delivery never really sleeps, and whose clock is the test's."""
+        """Return a bot whose delivery never really sleeps, whose clock is the test's, and that is never late."""
 
         async def sleep(seconds: float) -> None:
             self.slept.append(seconds)
             await self.during_sleep()
 
-        return EaselBot(self.usecases, self.store, clock=self.clock, sleep=sleep)
+        return EaselBot(self.usecases, self.store, clock=self.clock, sleep=sleep, first_answer_s=lambda: PATIENCE_S)
 
 
 class World:
@@ -175,6 +176,10 @@ class World:
     def during_sleep(self, happens: Callable[[], Awaitable[None]]) -> None:
         """Say what happens while the delivery waits to try again."""
         self._house.during_sleep = happens
+
+    def during_wait(self, happens: Callable[[], Awaitable[None]]) -> None:
+        """Say what happens while a job that is drawn waits to go on."""
+        self._house.during_wait = happens
 
     @property
     def bot(self) -> EaselBot:
@@ -301,9 +306,11 @@ async def open_house(data_dir: Path, park: Parking, models: Catalog, patience_s:
 
         async def sleep(seconds: float) -> None:
             await asyncio.sleep(0)
+            await house.during_wait()
 
         ailing = AilingEngine(engine)
-        yield House(data_dir, store, build(store, ailing, styles=STYLES, park=park, sleep=sleep), worker, ailing)
+        house = House(data_dir, store, build(store, ailing, styles=STYLES, park=park, sleep=sleep), worker, ailing)
+        yield house
 
 
 @asynccontextmanager

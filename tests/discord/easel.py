@@ -23,6 +23,8 @@ from tests.discord.server import TOKEN, FakeDiscord
 from tests.discord.state import PATIENCE_S, Message
 from tests.discord.values import Member, Version
 
+NEVER_S = 10 * PATIENCE_S
+
 
 class Clock:
     """A clock that moves on each time it is read, by so much that every progress is worth an edit."""
@@ -42,10 +44,14 @@ class Easel:
         data_dir: outlives every stop.
         discord: what it connects to.
         executors: the engine's workers; None for those of the settings, which draw.
+
+    Attributes:
+        is_late: whether no first answer comes in time from now on; else each does, however long it takes.
     """
 
     def __init__(self, data_dir: Path, discord: FakeDiscord, executors: Sequence[Executor] | None) -> None:
         self.slept: list[float] = []
+        self.is_late = False
         self.app: App
         self.bot: EaselBot
         self.data_dir = data_dir
@@ -59,8 +65,14 @@ class Easel:
         self.app = await self._open.enter_async_context(
             open_app(settings, sleep=self._sleep, executors=self._executors)
         )
-        # As App.build_bot makes it, but for the two things that would let time pass.
-        self.bot = EaselBot(self.app.usecases, self.app.store, clock=Clock(), sleep=self._sleep)
+        # As App.build_bot makes it, but for the three things that would let time pass.
+        self.bot = EaselBot(
+            self.app.usecases,
+            self.app.store,
+            clock=Clock(),
+            sleep=self._sleep,
+            first_answer_s=lambda: 0.0 if self.is_late else NEVER_S,
+        )
         before = self._discord.gateway.identified
         running = asyncio.create_task(self._run())
         self._open.push_async_callback(_ended, running)
@@ -152,14 +164,19 @@ class Studio:
 
 @asynccontextmanager
 async def locked(studio: Studio) -> AsyncIterator[None]:
-    """Hold the database inside the block, as another program does that writes: the bot can read, but not write."""
+    """Hold the database inside the block, as another program does that writes: the bot can read, but not write.
+
+    No first answer comes in time meanwhile.
+    """
     path = studio.easel.data_dir / DATABASE_NAME
     connection = sqlite3.connect(path, timeout=PATIENCE_S, isolation_level=None, check_same_thread=False)
     try:
         # In a thread: the bot may be within a transaction of its own, which ends in this loop.
         await asyncio.to_thread(connection.execute, "BEGIN IMMEDIATE")
+        studio.easel.is_late = True
         yield
     finally:
+        studio.easel.is_late = False
         connection.close()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -52,7 +53,9 @@ async def read_recipe(studio: Studio, message: Message) -> Interaction:
 
 async def build(studio: Studio, message: Message) -> Interaction:
     """Send off the form of the prompt builder."""
+    was_late, studio.easel.is_late = studio.easel.is_late, False  # which the form itself is not
     asked = await studio.discord.command(studio.ann, "build")
+    studio.easel.is_late = was_late
     assert asked.form is not None
     fields = [each["component"]["custom_id"] for each in asked.form["components"]]
     return await studio.discord.submit(asked, {fields[0]: "a built apple"})
@@ -130,6 +133,59 @@ async def test_a_refusal_takes_the_answer_away_that_came_first_and_tells_the_mem
     assert asked.whispers == [word_texts.refused("frog")]
     assert asked.message.is_deleted
     assert studio.discord.state.posts() == []
+
+
+ALONE = {"a refusal": "a frog", "an offer": "a {red, blue} apple"}
+
+
+async def asked_late(studio: Studio, prompt: str) -> Interaction:
+    """Ask as Ann for something that the member alone is answered, after all saw that the bot thinks."""
+    await studio.discord.command(studio.moderator, "admin words block", words="frog")
+    async with stuck(studio):
+        asked = await studio.discord.command(studio.ann, "imagine", prompt=prompt)
+        assert asked.message.reader is None
+        handling = [task for task in asyncio.all_tasks() if task.get_name() == "CommandTree-invoker"]
+    await asyncio.wait(handling)
+    return asked
+
+
+@pytest.mark.parametrize("trouble", ["fail", "drop"])
+@pytest.mark.parametrize("prompt", ALONE.values(), ids=ALONE)
+async def test_what_is_for_one_member_is_not_shown_to_all_where_the_first_answer_cannot_be_deleted(
+    studio: Studio, prompt: str, trouble: str
+) -> None:
+    status = {"status": 503} if trouble == "fail" else {}
+    getattr(studio.discord, trouble)("DELETE", "/webhooks/*", times=None, **status)
+
+    asked = await asked_late(studio, prompt)
+
+    (told,) = asked.followups
+    assert told.reader is studio.ann.user
+    assert asked.message.content == texts.TOLD_ALONE
+
+
+@pytest.mark.parametrize("prompt", ALONE.values(), ids=ALONE)
+async def test_what_is_for_one_member_is_not_said_where_the_first_answer_cannot_be_changed_at_all(
+    studio: Studio, prompt: str
+) -> None:
+    for method in ("DELETE", "PATCH"):
+        studio.discord.fail(method, "/webhooks/*/@original", 503, times=None)
+
+    asked = await asked_late(studio, prompt)
+
+    assert asked.followups == []
+    assert [version.content for version in asked.message.history] == [""]
+
+
+async def test_a_refusal_after_a_picture_was_looked_at_is_not_shown_to_all(studio: Studio) -> None:
+    studio.discord.fail("DELETE", "/webhooks/*", 503, times=None)
+    async with locked(studio):
+        asked = await studio.discord.command(studio.ann, "imagine", prompt="an apple", image=b"no picture")
+        assert asked.message.reader is None
+    await asked.until(lambda it: bool(it.whispers))
+
+    assert asked.whispers == [input_texts.INPUT_UNREADABLE]
+    assert asked.message.content == texts.TOLD_ALONE
 
 
 async def test_a_cancel_that_has_to_wait_is_answered_and_done(studio: Studio) -> None:

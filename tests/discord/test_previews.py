@@ -237,3 +237,22 @@ def test_a_version_shows_a_picture_if_it_is_attached_or_linked_to() -> None:
     assert not Version("words").shows_a_picture
     assert Version(embeds=({"image": picture},)).shows_a_picture
     assert Version(components=({"type": 12, "items": [{"media": picture}]},)).shows_a_picture
+
+
+async def test_a_message_that_the_token_knows_nothing_of_loses_its_preview_at_a_restart_and_gets_its_pictures(
+    studio: Studio,
+) -> None:
+    studio.discord.drop("POST", "/interactions/*", times=2)
+    studio.worker.hold(at_step=STEP_AFTER_A_PREVIEW)
+    await studio.discord.command(studio.ann, "imagine", prompt="a red apple", steps=20, is_patient=False)
+    await studio.discord.state.changes.until(lambda: any(post.pictures for post in studio.discord.state.posts()))
+    (message,) = studio.discord.state.posts()
+
+    studio.worker.hold()
+    await studio.easel.restart()
+    await message.until(lambda it: not it.pictures and not it.is_deleted)
+    studio.worker.release()
+    await studio.easel.over(message)
+
+    assert message.pictures
+    assert studio.discord.state.posts() == [message]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import Awaitable, Callable
 from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -12,9 +13,13 @@ from simcord.http import router
 
 from bot import texts
 from bot.delivery import RETRY_AFTER_S
-from bot.records import Generation, JobState
+from bot.records import Generation, JobState, Place
+from bot.storage import DatabaseBusy
 from bot.storage.schema import DATABASE_NAME
 from bot.texts import refusals as refusal_texts
+from bot.usecases.imagine import Ask
+from engine.api import WorkerReplaced
+from engine.executors.fake import Plan
 
 if TYPE_CHECKING:
     from simcord.results import InteractionResult
@@ -129,24 +134,69 @@ async def test_a_job_whose_start_cannot_be_recorded_is_given_up_and_counts_no_mo
     assert await world.usecases.draw.in_hand() == ()
 
 
-@pytest.mark.parametrize("patience_s", [0.01])
-async def test_a_job_waits_for_a_ledger_that_another_program_holds_for_long(world: World) -> None:
-    world.faults_are_expected = True  # that an attempt did not count cannot be recorded either
-    _, generation = await held_job(world)
+async def other_program(world: World) -> Callable[[], Awaitable[None]]:
+    """Hold the ledger as another program does that writes, and return what lets it go."""
     other = sqlite3.connect(world.data_dir / DATABASE_NAME, isolation_level=None, check_same_thread=False)
+    await asyncio.to_thread(other.execute, "BEGIN IMMEDIATE")
 
     async def let_go() -> None:
         other.close()
 
-    world.during_sleep(let_go)
-    await asyncio.to_thread(other.execute, "BEGIN IMMEDIATE")
+    return let_go
+
+
+def drawings(world: World) -> list[tuple[int, bool]]:
+    """Return which attempt each drawing so far was, and whether it was drawn alone."""
+    return [(request.attempt, request.alone) for request in world.worker.requests]
+
+
+@pytest.mark.parametrize("patience_s", [0.01])
+async def test_a_job_waits_for_a_ledger_that_another_program_holds_for_long(world: World) -> None:
+    _, generation = await held_job(world)
+    world.during_wait(await other_program(world))
+
     world.worker.release()
     await world.over(generation.id)
 
     (post,) = world.posts()
+    ended = await reload(world, generation)
     assert post.attachments
+    assert (ended.state, ended.attempts) == (JobState.DELIVERED, 1)
+    assert drawings(world) == [(1, False)]
+    assert world.slept == []
+
+
+@pytest.mark.parametrize("patience_s", [0.01])
+async def test_a_job_that_could_not_be_put_back_is_no_suspect(world: World) -> None:
+    world.faults_are_expected = True  # that an attempt did not count cannot be recorded at once
+    fault = WorkerReplaced("fake-0")
+    world.worker.plan = lambda request: Plan(fail=fault if len(world.worker.requests) == 1 else None)
+    _, generation = await held_job(world)
+    world.during_sleep(await other_program(world))
+
+    world.worker.release()
+    await world.over(generation.id)
+
+    ended = await reload(world, generation)
+    assert (ended.state, ended.attempts) == (JobState.DELIVERED, 1)
+    assert drawings(world) == [(1, False), (1, False)]
     assert world.slept == [RETRY_AFTER_S[0]]
-    assert (await reload(world, generation)).state is JobState.DELIVERED
+
+
+@pytest.mark.parametrize("patience_s", [0.01])
+async def test_a_job_that_a_crash_left_counts_it_though_the_ledger_could_not_be_written_at_first(world: World) -> None:
+    place = Place(world.guild.id, world.channel.id)
+    generation = await world.usecases.imagine.accept(world.member(world.ann), place, Ask("an apple"))
+    await world.store.jobs.start(generation.id)
+    let_go = await other_program(world)
+
+    with pytest.raises(DatabaseBusy):
+        await anext(world.usecases.draw.follow(generation.id))
+    await let_go()
+    await world.restart()
+    await world.over(generation.id)
+
+    assert drawings(world) == [(2, True)]
 
 
 async def test_pictures_whose_delivery_cannot_be_recorded_stay_on_their_message(world: World) -> None:
