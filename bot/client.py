@@ -102,6 +102,14 @@ class EaselBot(commands.AutoShardedBot):
         await self.delivery.resume()
         self._notices.start()
 
+    async def on_ready(self) -> None:
+        """Go on with what could not be delivered while Discord was away."""
+        await self.delivery.take_up_left()
+
+    async def on_resumed(self) -> None:
+        """Go on with what could not be delivered while Discord was away."""
+        await self.delivery.take_up_left()
+
     async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
         """Take our forms that were filled in; discord.py forgets at a restart which it has opened."""
         if interaction.type is discord.InteractionType.modal_submit:

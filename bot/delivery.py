@@ -69,6 +69,7 @@ class Delivery:
         self._clock = clock
         self._sleep = sleep
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._left: set[str] = set()  # jobs in hand that were tried for long enough
         self._is_closed = False
 
     async def begin(self, interaction: discord.Interaction, generation: Generation, *, one_more: bool = False) -> None:
@@ -96,6 +97,18 @@ class Delivery:
             log.warning("Interactions without a job are left to the next start: %s", error)
         for generation in await self._usecases.draw.in_hand():
             self._carry_in_task(generation, Post(self._client, generation))
+
+    async def take_up_left(self) -> None:
+        """Take up what this process left in hand: Discord was away for longer than a delivery tries."""
+        try:
+            left = await self._usecases.draw.in_hand()
+        except StorageError as error:
+            log.warning("What is left to deliver waits for the next connection: %s", error)
+            return
+        unfinished, self._left = self._left, set()
+        for generation in left:
+            if generation.id in unfinished:  # others may be about to be answered
+                self.take_up(generation)
 
     def take_up(self, generation: Generation) -> bool:
         """Follow a job whose message does not say how it ended, if nobody does. Returns whether somebody follows it."""
@@ -171,6 +184,7 @@ class Delivery:
             await self._put_words(post, card)
         except StorageError as error:
             log.warning("Job %s is left to the next start: %s", generation.id, error)
+            self._left.add(generation.id)
             await self._try_to_show(post, card)
 
     async def _follow(self, generation: Generation, post: Post) -> Generation:
@@ -265,6 +279,7 @@ class Delivery:
                 return
             if wait_s is not None:
                 await self._sleep(wait_s)
+        self._left.add(post.name)
 
     async def _note_place(self, post: Post) -> None:
         """Write down where a message is that was not there before."""
@@ -278,11 +293,12 @@ class Delivery:
             await record
         except StorageError as error:
             log.error("What became of the message of %s is not recorded: %s", name, error)
+            self._left.add(name)
 
     async def _put(self, post: Post, pack: Callable[[], Awaitable[Packed]]) -> discord.Message | None:
         """Put the last card on the message, trying again for a while; None if Discord would not have it.
 
-        What is not on the message stays in hand in the ledger, so the next start puts it there.
+        What is not on the message stays in hand in the ledger, so the next connection or start puts it there.
 
         Args:
             post: where the message is.
@@ -303,4 +319,5 @@ class Delivery:
                 log.warning("The message of %s was not written: %s", post.name, error)
                 if wait_s is not None:
                     await self._sleep(wait_s)
+        self._left.add(post.name)
         return None

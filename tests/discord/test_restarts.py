@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import pytest
+
+from bot.delivery import RETRY_AFTER_S
 from tests.discord.easel import Studio
+from tests.discord.test_faults import BY_CHANNEL, held
 
 
 async def test_a_request_accepted_before_a_stop_is_delivered_after_it_in_the_same_message(studio: Studio) -> None:
@@ -68,3 +72,38 @@ async def test_a_session_that_cannot_be_resumed_is_begun_anew_and_the_job_goes_o
     assert (await studio.finished(asked)).pictures
     assert (await studio.drawn("a green apple")).pictures
     assert len(studio.worker.requests) == 2
+
+
+@pytest.mark.parametrize("may_resume", [True, False])
+async def test_pictures_of_a_long_outage_are_delivered_when_discord_is_back(studio: Studio, may_resume: bool) -> None:
+    asked = await held(studio)
+    job_id = studio.easel.job_id(asked.message)
+    studio.discord.interactions.expire_all()
+    studio.discord.fail("PATCH", BY_CHANNEL, 503, times=None)
+    studio.worker.release()
+    await studio.easel.bot.delivery.wait(job_id)
+    assert studio.easel.slept == list(RETRY_AFTER_S)
+    assert not asked.message.pictures
+
+    studio.discord.lift_all()
+    studio.discord.gateway.drop(may_resume=may_resume)
+
+    await asked.message.until(lambda it: bool(it.pictures))
+    await studio.easel.bot.delivery.wait(job_id)
+    assert studio.discord.state.posts() == [asked.message]
+
+
+async def test_a_job_that_is_accepted_while_the_bot_connects_again_has_one_message(studio: Studio) -> None:
+    given = studio.discord.hold_request("POST", "/interactions/*")
+    asked = await studio.discord.command(studio.ann, "imagine", prompt="a red apple", is_patient=False)
+    await given.until_met()
+
+    studio.discord.gateway.drop()
+    await studio.discord.gateway.until(lambda it: it.resumed == 1)
+    beside = await studio.drawn("a green apple")
+    given.lift()
+    await asked.until(lambda it: it.answer is not None)
+    message = await studio.finished(asked)
+
+    assert message.pictures
+    assert studio.discord.state.posts() == [beside, message]
