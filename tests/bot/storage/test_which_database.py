@@ -1,9 +1,8 @@
-"""Nothing is removed that the ledger does not know to be past its time, whatever becomes of the ledger or the clock."""
+"""A start goes on with the database that belongs beside the files, and with no other unless the owner says so."""
 
 from __future__ import annotations
 
 import hashlib
-import logging
 import shutil
 import sqlite3
 from contextlib import closing
@@ -16,25 +15,15 @@ from bot.records import InteractionKey, JobState, LogEntry
 from bot.storage import StorageError
 from bot.storage.check import LEFT_BY_A_STOP
 from bot.storage.mark import MARK_NAME, read_mark
-from bot.storage.schema import DATABASE_NAME, load_migrations, migrate
+from bot.storage.schema import DATABASE_NAME, migrate
 from bot.words import BlockedPhrase
 from tests.bot.storage.conftest import DAY_S, GUILD
+from tests.bot.storage.strays import quarantined, stray
 
 if TYPE_CHECKING:
     from tests.bot.storage.conftest import Ledger
 
 ADOPT = "easel run --adopt-empty-ledger"
-
-
-def stray(ledger: Ledger, name: str, text: str, folder: str = "pictures") -> Path:
-    path = ledger.data_dir / folder / name[:2] / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    return path
-
-
-def quarantined(ledger: Ledger) -> set[str]:
-    return {path.read_text() for path in (ledger.data_dir / "quarantine").rglob("*") if path.is_file()}
 
 
 def take_database(ledger: Ledger, to: Path) -> None:
@@ -44,9 +33,6 @@ def take_database(ledger: Ledger, to: Path) -> None:
 async def block(ledger: Ledger, *phrases: str) -> None:
     entry = LogEntry(ledger.clock.now, 1, "block words", ", ".join(phrases))
     await ledger.store.guilds.block_words(GUILD, [BlockedPhrase(each) for each in phrases], entry, lambda policy: None)
-
-
-# The database
 
 
 async def test_a_missing_database_beside_pictures_stops_the_start_and_leaves_every_file(ledger: Ledger) -> None:
@@ -339,183 +325,3 @@ async def test_an_adoption_that_cannot_end_what_was_in_hand_is_none(ledger: Ledg
         await ledger.open()
     await ledger.open(adopt=True)
     assert (await ledger.get(generation)).state is JobState.FAILED
-
-
-# Files without a row
-
-
-async def test_files_without_a_row_move_to_the_quarantine_and_are_told(
-    ledger: Ledger, caplog: pytest.LogCaptureFixture
-) -> None:
-    await ledger.finished(["one"])
-    stray(ledger, "0" * 64, "left by a stop")
-    stray(ledger, "half-written", "half")
-    stray(ledger, "a-start", "handed in", "inputs")
-    with caplog.at_level(logging.WARNING):
-        await ledger.reopen()
-    assert ledger.files() == {"one"}
-    assert quarantined(ledger) == {"left by a stop", "half", "handed in"}
-    (told,) = ledger.store.take_news()
-    assert "3 files that no record knows moved to" in told
-    assert told in caplog.text
-
-
-async def test_files_without_a_row_are_found_while_the_bot_runs_too(ledger: Ledger) -> None:
-    stray(ledger, "0" * 64, "found later")
-    assert await ledger.store.forget_pictures(30 * DAY_S) == 0
-    assert quarantined(ledger) == {"found later"}
-    assert len(ledger.store.take_news()) == 1
-
-
-async def test_nothing_in_the_quarantine_is_written_over(ledger: Ledger) -> None:
-    for text in ("first", "second", "third"):
-        stray(ledger, "same-name", text)
-        await ledger.reopen()
-    assert quarantined(ledger) == {"first", "second", "third"}
-
-
-async def test_the_quarantine_is_closed_to_others(ledger: Ledger) -> None:
-    stray(ledger, "a-stray", "private")
-    await ledger.reopen()
-    folders = [ledger.data_dir / "quarantine", *(ledger.data_dir / "quarantine").glob("*")]
-    assert {folder.stat().st_mode & 0o777 for folder in folders} == {0o700}
-
-
-async def test_what_was_deleted_goes_again_when_it_comes_back_with_restored_files(ledger: Ledger) -> None:
-    generation = await ledger.finished(["secret"])
-    await ledger.store.delete(generation.id)
-    ledger.file("secret").write_text("secret")
-    await ledger.reopen()
-    assert ledger.files() == quarantined(ledger) == set()
-
-
-async def test_a_write_that_a_stop_broke_off_leaves_nothing(ledger: Ledger) -> None:
-    await ledger.finished(["one"])
-    (ledger.data_dir / "pictures" / "unfinished" / "tmp123").write_text("hal")
-    await ledger.reopen()
-    assert not list((ledger.data_dir / "pictures" / "unfinished").iterdir())
-    assert ledger.store.take_news() == ()
-
-
-async def test_a_picture_that_is_not_recorded_does_not_take_one_with_it_that_was_there(ledger: Ledger) -> None:
-    stray(ledger, ledger.file("same").name, "same")
-    generation = await ledger.running()
-    await ledger.store.jobs.cancel(generation.id, 0.0)
-    with pytest.raises(StorageError):
-        await ledger.store.finish(generation.id, ledger.result(["same"]))
-    assert ledger.files() == {"same"}
-
-
-# The clock
-
-
-async def test_a_clock_that_is_40_days_ahead_at_a_start_removes_nothing_until_the_owner_says_so(
-    ledger: Ledger,
-) -> None:
-    await ledger.finished(["one"])
-    ledger.clock.now += 40 * DAY_S
-    await ledger.reopen()
-    assert await ledger.store.forget_pictures(30 * DAY_S) == 0
-    assert ledger.files() == {"one"}
-    (trouble,) = ledger.store.troubles()
-    assert "days after the newest record" in trouble.sentence
-    assert "easel run --clock-is-right" in trouble.sentence
-    await ledger.reopen(clock_is_right=True)
-    assert ledger.store.troubles() == ()
-    assert await ledger.store.forget_pictures(30 * DAY_S) == 1
-
-
-async def test_a_clock_that_jumps_ahead_while_the_bot_runs_removes_nothing_whatever_is_drawn_with_it(
-    ledger: Ledger,
-) -> None:
-    await ledger.finished(["one"])
-    ledger.clock.now += 40 * DAY_S
-    await ledger.finished(["two"])
-    for _ in range(3):
-        assert await ledger.store.forget_pictures(30 * DAY_S) == 0
-    await ledger.reopen()
-    assert await ledger.store.forget_pictures(30 * DAY_S) == 0
-    assert ledger.files() == {"one", "two"}
-
-
-async def test_a_clock_that_is_set_right_again_is_trusted_again(ledger: Ledger) -> None:
-    await ledger.finished(["one"])
-    ledger.clock.now += 40 * DAY_S
-    await ledger.finished(["two"])
-    ledger.clock.now -= 40 * DAY_S - 3600
-    assert ledger.store.troubles() == ()
-    await ledger.pass_days(31)
-    assert await ledger.store.forget_pictures(30 * DAY_S) == 1
-    assert ledger.files() == {"two"}
-
-
-async def test_a_clock_that_is_behind_the_newest_record_removes_nothing(ledger: Ledger) -> None:
-    old = await ledger.finished(["one"])
-    await ledger.pass_days(40)
-    ledger.clock.now -= 5 * DAY_S
-    assert await ledger.store.forget_pictures(30 * DAY_S) == 0
-    (trouble,) = ledger.store.troubles()
-    assert "which is before the newest record" in trouble.sentence
-    assert await ledger.store.pictures.read(old.id, 0) is not None
-
-
-async def test_a_picture_made_by_a_clock_that_was_far_behind_is_as_young_as_it_is(ledger: Ledger) -> None:
-    await ledger.pass_days(3)
-    right = ledger.clock.now
-    ledger.clock.now = 0.0
-    await ledger.finished(["made in 1970"])
-    ledger.clock.now = right
-    await ledger.pass_days(29)
-    assert await ledger.store.forget_pictures(30 * DAY_S) == 0
-    await ledger.pass_days(2)
-    assert await ledger.store.forget_pictures(30 * DAY_S) == 1
-
-
-async def test_what_was_deleted_goes_whatever_the_clock_says(ledger: Ledger) -> None:
-    generation = await ledger.finished(["one"])
-    await ledger.store.jobs.delete(generation.id, ledger.clock.now)  # the bot stops before the file goes
-    ledger.clock.now += 40 * DAY_S
-    await ledger.reopen()
-    assert await ledger.store.forget_pictures(30 * DAY_S) == 1
-
-
-async def test_requests_from_a_clock_ahead_stop_counting_for_every_day_once_the_owner_says_what_is_right(
-    ledger: Ledger,
-) -> None:
-    right = ledger.clock.now
-    ledger.clock.now += 40 * DAY_S
-    await ledger.accepted(2)
-    ledger.clock.now = right
-    await ledger.reopen(clock_is_right=True)
-    ledger.clock.now += DAY_S
-    assert (await ledger.store.jobs.usage(GUILD, 1, ledger.clock.now)).today == 0
-
-
-async def test_a_picture_of_which_is_not_known_when_it_was_made_stays(ledger: Ledger) -> None:
-    generation = await ledger.finished(["one"])
-    with closing(sqlite3.connect(ledger.data_dir / DATABASE_NAME)) as other, other:
-        other.execute("UPDATE jobs SET ended_at = NULL")
-    await ledger.pass_days(100)
-    assert await ledger.store.forget_pictures(30 * DAY_S) == 0
-    assert (await ledger.get(generation)).state is JobState.FINISHED
-
-
-async def test_a_ledger_from_before_there_was_a_clock_in_it_is_not_doubted_however_long_it_was_quiet(
-    ledger: Ledger,
-) -> None:
-    await ledger.close()
-    shutil.rmtree(ledger.data_dir)
-    migrate(ledger.data_dir, load_migrations()[:12])
-    with closing(sqlite3.connect(ledger.data_dir / DATABASE_NAME)) as other, other:
-        other.execute("INSERT INTO recipes VALUES (?, '{}')", ("0" * 64,))
-        other.execute(
-            "INSERT INTO jobs (id, kind, recipe_sha256, guild_id, channel_id, user_id, state, count, accepted_at,"
-            " ended_at, told) VALUES ('old', 'imagine', ?, 1, 2, 3, 'delivered', 1, ?, ?, 1)",
-            ("0" * 64, ledger.clock.now - 3 * DAY_S, ledger.clock.now - 3 * DAY_S),
-        )
-    await ledger.open()
-    assert ledger.store.troubles() == ()
-    await ledger.store.set_commands_hash("the first change")
-    ledger.clock.now += 40 * DAY_S
-    (trouble,) = ledger.store.troubles()
-    assert trouble.about == "clock"
