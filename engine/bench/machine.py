@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.api import EngineClient, Failed, Finished, GenerationRequest, ImageResult, Started
-from engine.children import child_environment
+from engine.children import child_environment, kill
 from engine.executors.port import Executor, WorkerGone
 from engine.executors.process import ProcessExecutor
 from engine.service import open_engine
@@ -260,8 +260,7 @@ async def open_ceiling(machine: Machine, seconds: float) -> AsyncIterator[Callab
     try:
         yield measure
     finally:
-        process.kill()
-        await process.wait()
+        await kill(process)
 
 
 def write_model(shape: str, folder: Path, half: bool) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from engine.api import SafetyUnavailable
-from engine.children import child_environment
+from engine.children import child_environment, kill
 from engine.executors.port import WorkerGone
 from engine.settings import WorkerSpec
 from engine.wire import LENGTH, MAX_FRAME_BYTES, FromWorker, Ready, Stop, ToWorker, Unfit, decode_from_worker, frame
@@ -139,9 +139,7 @@ class ProcessExecutor:
                     process.terminate()
                 await _ends_within(process, TERMINATE_GRACE_S)
         finally:
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+            await kill(process)
             _, open_still = await asyncio.wait(leftovers, timeout=TERMINATE_GRACE_S)
             for task in open_still:
                 task.cancel()

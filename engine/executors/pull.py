@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from engine.catalog import Catalog
-from engine.children import child_environment
+from engine.children import child_environment, kill
 from engine.executors.port import PullFailed
 from engine.hub import missing, sources_of
 
@@ -69,7 +69,5 @@ class ProcessPuller:
                 said = (await words).decode(errors="replace").strip().splitlines()
                 raise PullFailed(said[-1].removeprefix(f"{model}: ").rstrip(".") if said else "the pull ended early")
         finally:
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+            await kill(process)
             await words

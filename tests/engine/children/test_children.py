@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from collections.abc import Awaitable, Callable
@@ -13,6 +14,7 @@ import pytest
 from engine.__main__ import main
 from engine.bench.machine import BenchError, Machine, open_ceiling, open_contender, write_model
 from engine.catalog import load_catalog
+from engine.children import kill
 from engine.devices import find_devices
 from engine.executors.port import PullFailed, WorkerGone
 from engine.executors.process import ProcessExecutor
@@ -117,3 +119,15 @@ def test_the_tool_that_counts_cards_does_not_have_it_either(tmp_path: Path, monk
     environment = (tmp_path / "record").read_text()
     assert "PATH=" in environment
     assert TOKEN not in environment
+
+
+@pytest.mark.parametrize(("command", "code"), [("true", 0), ("false", 1), ("cat", -9)])
+async def test_a_child_is_gone_once_it_was_killed_even_if_it_had_ended_by_itself(command: str, code: int) -> None:
+    child = await asyncio.create_subprocess_exec(command, stdin=asyncio.subprocess.PIPE)
+    if command != "cat":
+        await child.wait()
+
+    await kill(child)
+    await kill(child)
+
+    assert child.returncode == code
