@@ -78,7 +78,20 @@ ROOMS = {
     ),
     "safety": Room(("engine/worker/safety",), (), ("tests/engine/worker/safety",)),
 }
-# What the slow tests load, besides our own.
+# What all tests load besides our own, and what the slow ones do.
+_LIGHT = (
+    "hypothesis",
+    "pytest",
+    "pytest_asyncio.plugin",
+    "simcord",
+    "discord.app_commands",
+    "discord.ext.commands",
+    "aiosqlite",
+    "msgspec",
+    "numpy",
+    "PIL.Image",
+    "pydantic_settings",
+)
 _HEAVY = (
     "torch",
     "onnxruntime",
@@ -352,7 +365,7 @@ def main() -> None:
 
 
 def _try_all(wanted: Sequence[tuple[Mutant, Room]]) -> int:
-    _import_once("hypothesis", "pytest")
+    _import_once(*_LIGHT)
     hypothesis = sys.modules["hypothesis"]
     hypothesis.settings.register_profile(_FEW, max_examples=15, derandomize=True, deadline=None)
     before, counts = _tried_before(), {"quick": 0, "slow": 0, "time": 0, "nothing": 0}
