@@ -19,7 +19,7 @@ from bot import app
 from bot.sandbox import LagOptions, SandboxUnavailable, run_lag, run_sandbox
 from bot.settings import Settings, SettingsError, load_settings
 from bot.storage import StorageError, check_ledger, held_folder, migrate
-from bot.styles import StylesError, load_styles
+from bot.style_files import StylesError, load_styles
 from engine.__main__ import main as engine_main
 from engine.catalog import CatalogError, load_catalog
 from engine.command_line import DONE, INTERRUPTED, WRONG_INPUT, Parser, above_zero, whole_from_one

@@ -16,10 +16,10 @@ import discord
 from pydantic import ValidationError
 
 from bot.client import EaselBot
-from bot.rejections import NOT_TAKEN
+from bot.interactions.rejections import NOT_TAKEN
 from bot.settings import Settings, SettingsError
 from bot.storage import StorageError, Store, open_store
-from bot.styles import load_styles
+from bot.style_files import load_styles
 from bot.usecases import Park, Usecases, build, unparked
 from engine.api import EngineClient
 from engine.executors.port import Executor

@@ -14,15 +14,16 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot import replies
-from bot.answers import LATE, Handling, Late, answer_error, watch
 from bot.cogs.admin import Admin
 from bot.cogs.generate import Generate
 from bot.cogs.help import Help
 from bot.cogs.quota import Quota
 from bot.cogs.recipes import Recipes
-from bot.delivery import Delivery
-from bot.notices import OwnerNotices
+from bot.delivery.owner_alerts import OwnerNotices
+from bot.delivery.tracker import Delivery
+from bot.interactions import sending
+from bot.interactions.answers import Late
+from bot.interactions.handling import LATE, Handling, answer_error, watch
 from bot.storage import StorageError, Store
 from bot.usecases import Usecases
 from bot.views import BUTTONS, GenerationButtons, sent_off
@@ -34,7 +35,7 @@ FIRST_ANSWER_S = 1.5
 
 
 class Tree(app_commands.CommandTree["EaselBot"]):
-    """The commands; whatever one raises is answered by `bot.replies`."""
+    """The commands; whatever one raises is answered by `bot.interactions.handling`."""
 
     async def on_error(self, interaction: discord.Interaction, error: app_commands.AppCommandError) -> None:
         """Answer the member."""
@@ -84,7 +85,7 @@ class EaselBot(commands.AutoShardedBot):
             member_cache_flags=discord.MemberCacheFlags.none(),
             max_messages=None,
             chunk_guilds_at_startup=False,
-            allowed_mentions=replies.NO_MENTIONS,
+            allowed_mentions=sending.NO_MENTIONS,
         )
         self.usecases = usecases
         self.delivery = Delivery(self, usecases, GenerationButtons(), clock, sleep)

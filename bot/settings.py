@@ -17,7 +17,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from bot.policy import LIMIT_RANGES, Limits
+from bot.domain.policy import LIMIT_RANGES, Limits
 from engine.folders import CONFIG_VARIABLE, DATA_VARIABLE, absolute, find_config_dir, find_data_dir
 
 PREFIX = "EASEL_"
@@ -40,7 +40,7 @@ def _limit(name: str) -> Any:
 
 
 class LimitSettings(BaseModel):
-    """The `[limits]` table; see `bot.policy.Limits`."""
+    """The `[limits]` table; see `bot.domain.policy.Limits`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

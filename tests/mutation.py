@@ -60,11 +60,11 @@ class Room:
 ROOMS = {
     "floor": Room(
         ("engine/prompt_floor", "engine/api/folding.py", "engine/api/vocabulary.py"),
-        ("tests/engine/prompt_floor", "tests/engine/api/test_folding.py", "tests/bot/words"),
+        ("tests/engine/prompt_floor", "tests/engine/api/test_folding.py", "tests/bot/domain/test_blocked_words.py"),
     ),
     "words": Room(
-        ("bot/words.py", "bot/policy.py"),
-        ("tests/bot/words", "tests/bot/policy", "tests/bot/usecases/test_admin.py"),
+        ("bot/domain/blocked_words.py", "bot/domain/policy.py"),
+        ("tests/bot/domain", "tests/bot/usecases/test_admin.py"),
         ("tests/bot/cogs/test_words.py",),
     ),
     "delivery": Room(

@@ -8,11 +8,11 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot import answers
-from bot.checks import member_of, moderator_of
-from bot.offers import offered_in_time
-from bot.options import offer
-from bot.policy import LIMIT_NAMES
+from bot.domain.policy import LIMIT_NAMES
+from bot.interactions import handling
+from bot.interactions.autocomplete import offered_in_time
+from bot.interactions.identity import member_of, moderator_of
+from bot.interactions.options import offer
 from bot.texts import admin as texts
 from bot.texts import words as word_texts
 from bot.usecases import Usecases
@@ -45,28 +45,28 @@ class Admin(commands.GroupCog, name="admin", description=texts.ADMIN):
     async def list_models(self, interaction: Interaction) -> None:
         """Show every model and whether members may use it."""
         member = moderator_of(interaction)
-        await answers.tell(interaction, texts.models(await self._admin.models(member.guild_id)))
+        await handling.tell(interaction, texts.models(await self._admin.models(member.guild_id)))
 
     @models.command(name="allow", description=texts.ADMIN_MODELS_ALLOW)
     @app_commands.describe(model=texts.ADMIN_MODEL)
     async def allow(self, interaction: Interaction, model: str) -> None:
         """Let members use a model."""
         await self._admin.allow(moderator_of(interaction), model)
-        await answers.tell(interaction, texts.model_allowed(model))
+        await handling.tell(interaction, texts.model_allowed(model))
 
     @models.command(name="deny", description=texts.ADMIN_MODELS_DENY)
     @app_commands.describe(model=texts.ADMIN_MODEL)
     async def deny(self, interaction: Interaction, model: str) -> None:
         """Withdraw a model."""
         await self._admin.deny(moderator_of(interaction), model)
-        await answers.tell(interaction, texts.model_withdrawn(model))
+        await handling.tell(interaction, texts.model_withdrawn(model))
 
     @models.command(name="default", description=texts.ADMIN_MODELS_DEFAULT)
     @app_commands.describe(model=texts.ADMIN_MODEL)
     async def set_default(self, interaction: Interaction, model: str) -> None:
         """Choose the model used when a member names none."""
         await self._admin.set_default(moderator_of(interaction), model)
-        await answers.tell(interaction, texts.model_default(model))
+        await handling.tell(interaction, texts.model_default(model))
 
     @allow.autocomplete("model")
     @deny.autocomplete("model")
@@ -84,7 +84,7 @@ class Admin(commands.GroupCog, name="admin", description=texts.ADMIN):
     async def show_limits(self, interaction: Interaction) -> None:
         """Show the limits for everyone and for each role."""
         member = moderator_of(interaction)
-        await answers.tell(interaction, texts.policy(await self._admin.policy(member.guild_id)))
+        await handling.tell(interaction, texts.policy(await self._admin.policy(member.guild_id)))
 
     @limits.command(name="set", description=texts.ADMIN_LIMITS_SET)
     @app_commands.describe(role=texts.ADMIN_LIMITS_ROLE, **texts.LIMIT_OPTIONS)
@@ -105,45 +105,45 @@ class Admin(commands.GroupCog, name="admin", description=texts.ADMIN):
         if not changes:
             raise WrongValue("limits", "", texts.NO_LIMIT_GIVEN)
         policy = await self._admin.set_limits(member, changes, role.id if role else None)
-        await answers.tell(interaction, texts.policy(policy))
+        await handling.tell(interaction, texts.policy(policy))
 
     @limits.command(name="clear", description=texts.ADMIN_LIMITS_CLEAR)
     @app_commands.describe(role=texts.ADMIN_LIMITS_CLEAR_ROLE)
     async def clear_limits(self, interaction: Interaction, role: discord.Role) -> None:
         """Drop a role's own limits."""
         await self._admin.clear_role_limits(moderator_of(interaction), role.id)
-        await answers.tell(interaction, texts.role_limits_cleared(role.id))
+        await handling.tell(interaction, texts.role_limits_cleared(role.id))
 
     @negative.command(name="set", description=texts.ADMIN_NEGATIVE_SET)
     @app_commands.describe(words=texts.ADMIN_NEGATIVE_WORDS)
     async def set_negative_prompt(self, interaction: Interaction, words: str) -> None:
         """Choose what is added to every new request's negative prompt."""
         chosen = await self._admin.set_negative_prompt(moderator_of(interaction), words)
-        await answers.tell(interaction, texts.negative(chosen))
+        await handling.tell(interaction, texts.negative(chosen))
 
     @negative.command(name="clear", description=texts.ADMIN_NEGATIVE_CLEAR)
     async def clear_negative_prompt(self, interaction: Interaction) -> None:
         """Add nothing any more."""
         await self._admin.clear_negative_prompt(moderator_of(interaction))
-        await answers.tell(interaction, texts.NEGATIVE_NONE)
+        await handling.tell(interaction, texts.NEGATIVE_NONE)
 
     @negative.command(name="show", description=texts.ADMIN_NEGATIVE_SHOW)
     async def show_negative_prompt(self, interaction: Interaction) -> None:
         """Show what is added."""
         policy = await self._admin.policy(moderator_of(interaction).guild_id)
-        await answers.tell(interaction, texts.negative(policy.negative_prompt))
+        await handling.tell(interaction, texts.negative(policy.negative_prompt))
 
     @previews.command(name="on", description=texts.ADMIN_PREVIEWS_ON)
     async def show_previews(self, interaction: Interaction) -> None:
         """Show pictures before they are finished."""
         await self._admin.set_previews(moderator_of(interaction), True)
-        await answers.tell(interaction, texts.PREVIEWS_ON)
+        await handling.tell(interaction, texts.PREVIEWS_ON)
 
     @previews.command(name="off", description=texts.ADMIN_PREVIEWS_OFF)
     async def hide_previews(self, interaction: Interaction) -> None:
         """Show pictures when they are finished."""
         await self._admin.set_previews(moderator_of(interaction), False)
-        await answers.tell(interaction, texts.PREVIEWS_OFF)
+        await handling.tell(interaction, texts.PREVIEWS_OFF)
 
     @words.command(name="block", description=word_texts.ADMIN_WORDS_BLOCK)
     @app_commands.describe(words=word_texts.ADMIN_WORDS_TO_BLOCK, match=word_texts.ADMIN_WORDS_MATCH)
@@ -151,20 +151,20 @@ class Admin(commands.GroupCog, name="admin", description=texts.ADMIN):
     async def block_words(self, interaction: Interaction, words: str, match: str = word_texts.WITH_FORMS) -> None:
         """Refuse requests with phrases in the prompt."""
         phrases = await self._admin.block_words(moderator_of(interaction), words, match == word_texts.WITH_FORMS)
-        await answers.tell(interaction, word_texts.blocked(phrases))
+        await handling.tell(interaction, word_texts.blocked(phrases))
 
     @words.command(name="allow", description=word_texts.ADMIN_WORDS_ALLOW)
     @app_commands.describe(words=word_texts.ADMIN_WORDS_BLOCKED)
     async def allow_words(self, interaction: Interaction, words: str) -> None:
         """Refuse phrases no longer."""
         phrases = await self._admin.allow_words(moderator_of(interaction), words)
-        await answers.tell(interaction, word_texts.allowed(phrases))
+        await handling.tell(interaction, word_texts.allowed(phrases))
 
     @words.command(name="test", description=word_texts.ADMIN_WORDS_TEST)
     @app_commands.describe(prompt=word_texts.ADMIN_WORDS_PROMPT)
     async def test_words(self, interaction: Interaction, prompt: str) -> None:
         """Say whether a prompt would be refused for its words."""
-        await answers.tell(
+        await handling.tell(
             interaction, word_texts.tested(await self._admin.test_words(moderator_of(interaction), prompt))
         )
 
@@ -182,7 +182,7 @@ class Admin(commands.GroupCog, name="admin", description=texts.ADMIN):
     async def list_words(self, interaction: Interaction) -> None:
         """Show what is blocked."""
         policy = await self._admin.policy(moderator_of(interaction).guild_id)
-        await answers.tell(interaction, word_texts.listing(policy.blocked_words))
+        await handling.tell(interaction, word_texts.listing(policy.blocked_words))
 
     @channels.command(name="age_restricted_only", description=texts.ADMIN_CHANNELS_AGE_RESTRICTED)
     @app_commands.describe(only=texts.ADMIN_CHANNELS_ONLY)
@@ -190,10 +190,10 @@ class Admin(commands.GroupCog, name="admin", description=texts.ADMIN):
     async def set_age_restricted_only(self, interaction: Interaction, only: str) -> None:
         """Choose in which channels pictures are drawn and shown."""
         await self._admin.set_age_restricted_only(moderator_of(interaction), only == texts.ON)
-        await answers.tell(interaction, texts.AGE_RESTRICTED_ONLY if only == texts.ON else texts.ALL_CHANNELS)
+        await handling.tell(interaction, texts.AGE_RESTRICTED_ONLY if only == texts.ON else texts.ALL_CHANNELS)
 
     @app_commands.command(name="log", description=texts.ADMIN_LOG)
     async def show_log(self, interaction: Interaction) -> None:
         """Show the last changes."""
         entries = await self._admin.log(moderator_of(interaction), LOG_LENGTH)
-        await answers.tell(interaction, texts.log(entries) if entries else texts.LOG_EMPTY)
+        await handling.tell(interaction, texts.log(entries) if entries else texts.LOG_EMPTY)

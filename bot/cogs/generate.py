@@ -10,15 +10,16 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot import texts
-from bot.answers import LATE, Late, answer_to
-from bot.checks import member_of
-from bot.offers import offered_in_time
-from bot.options import offer, offer_loras, read_ask
+from bot.interactions.answers import Late
+from bot.interactions.autocomplete import offered_in_time
+from bot.interactions.handling import LATE, answer_to
+from bot.interactions.identity import member_of
+from bot.interactions.options import offer, offer_loras, read_ask
+from bot.interactions.uploads import answered_first, check_uploads, fetch_start
+from bot.texts import imagine as imagine_texts
 from bot.texts import inputs as input_texts
 from bot.texts import loras as lora_texts
 from bot.texts import prompts as prompt_texts
-from bot.uploads import answered_first, check_uploads, fetch_start
 from bot.usecases import Usecases
 from bot.views.asking import draw
 from bot.views.builder import build_form
@@ -33,18 +34,18 @@ class Generate(commands.Cog):
         self._usecases = usecases
 
     # Discord is given no ranges: it would refuse in words of its own, without saying what this server allows.
-    @app_commands.command(name="imagine", description=texts.IMAGINE, extras={LATE: Late.PUBLIC})
+    @app_commands.command(name="imagine", description=imagine_texts.IMAGINE, extras={LATE: Late.PUBLIC})
     @app_commands.describe(
-        prompt=texts.IMAGINE_PROMPT,
-        negative_prompt=texts.IMAGINE_NEGATIVE,
-        model=texts.IMAGINE_MODEL,
-        size=texts.IMAGINE_SIZE,
-        steps=texts.IMAGINE_STEPS,
-        guidance=texts.IMAGINE_GUIDANCE,
-        scheduler=texts.IMAGINE_SCHEDULER,
-        seed=texts.IMAGINE_SEED,
-        count=texts.IMAGINE_COUNT,
-        preset=texts.IMAGINE_PRESET,
+        prompt=imagine_texts.IMAGINE_PROMPT,
+        negative_prompt=imagine_texts.IMAGINE_NEGATIVE,
+        model=imagine_texts.IMAGINE_MODEL,
+        size=imagine_texts.IMAGINE_SIZE,
+        steps=imagine_texts.IMAGINE_STEPS,
+        guidance=imagine_texts.IMAGINE_GUIDANCE,
+        scheduler=imagine_texts.IMAGINE_SCHEDULER,
+        seed=imagine_texts.IMAGINE_SEED,
+        count=imagine_texts.IMAGINE_COUNT,
+        preset=imagine_texts.IMAGINE_PRESET,
         style=prompt_texts.IMAGINE_STYLE,
         lora=lora_texts.LORA,
         clip_skip=lora_texts.CLIP_SKIP,
@@ -54,7 +55,7 @@ class Generate(commands.Cog):
         mask=input_texts.MASK,
     )
     @app_commands.choices(
-        preset=[app_commands.Choice(name=name, value=value) for value, name in texts.IMAGINE_PRESETS.items()],
+        preset=[app_commands.Choice(name=name, value=value) for value, name in imagine_texts.IMAGINE_PRESETS.items()],
         fit=[app_commands.Choice(name=name, value=value) for value, name in input_texts.FITS.items()],
     )
     @app_commands.guild_only()

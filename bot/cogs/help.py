@@ -8,8 +8,8 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.answers import answer_to
-from bot.checks import member_of
+from bot.interactions.handling import answer_to
+from bot.interactions.identity import member_of
 from bot.texts import help as texts
 from bot.usecases import Usecases
 from bot.views.builder import build_view

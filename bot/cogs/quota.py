@@ -8,8 +8,9 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot import answers, texts
-from bot.checks import member_of
+from bot.interactions import handling
+from bot.interactions.identity import member_of
+from bot.texts import quota as quota_texts
 from bot.usecases import Usecases
 
 
@@ -19,9 +20,9 @@ class Quota(commands.Cog):
     def __init__(self, usecases: Usecases) -> None:
         self._usecases = usecases
 
-    @app_commands.command(name="quota", description=texts.QUOTA)
+    @app_commands.command(name="quota", description=quota_texts.QUOTA)
     @app_commands.guild_only()
     async def quota(self, interaction: discord.Interaction[Any]) -> None:
         """Show limits and usage."""
         limits, usage = await self._usecases.quota.of(member_of(interaction))
-        await answers.tell(interaction, texts.quota(limits, usage))
+        await handling.tell(interaction, quota_texts.quota(limits, usage))

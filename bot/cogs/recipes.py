@@ -9,13 +9,13 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot import replies
-from bot import texts as common_texts
-from bot.answers import answer_to
-from bot.checks import member_of
-from bot.policy import Member, Refusal
+from bot.domain.policy import Member, Refusal
+from bot.interactions.handling import answer_to
+from bot.interactions.identity import member_of
+from bot.interactions.uploads import fetch
+from bot.texts import errors
+from bot.texts import generation as generation_texts
 from bot.texts import recipes as texts
-from bot.uploads import fetch
 from bot.usecases import Usecases
 from bot.usecases.recipes import Found, read_file
 from bot.usecases.refusals import NoPicture, NoRecipe
@@ -66,7 +66,7 @@ class Recipes(commands.Cog):
     ) -> None:
         generation = await self._usecases.rework.find(member, generation_id)
         indexes = range(len(generation.recipe.images)) if index is None else [index]
-        text = common_texts.result(generation, indexes, [])
+        text = generation_texts.result(generation, indexes, [])
         view = run_view(Run(generation_id, index))
         await answer_to(interaction).tell(text, view=view)
 
@@ -75,7 +75,7 @@ class Recipes(commands.Cog):
         try:
             plan = await self._usecases.recipes.plan(member, parameters)
         except (Refusal, EngineError) as error:
-            reason = replies.sentence_for(error)
+            reason = errors.sentence_for(error)
             assert reason is not None
             await answer_to(interaction).tell(texts.found(parameters, [texts.cannot_run(reason)]))
             return

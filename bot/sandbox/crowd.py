@@ -12,7 +12,7 @@ from typing import Any
 
 import discord
 
-from bot import texts
+from bot.texts import buttons as button_texts
 
 MEMBERS = 8
 PROMPTS = ("a red apple", "a blue house", "a green tree", "a yellow star", "a cat", "a slice of pizza")
@@ -116,5 +116,5 @@ class Crowd:
         if event != "MESSAGE_UPDATE" or not payload.get("attachments"):
             return
         labels = [button["label"] for row in payload.get("components", ()) for button in row["components"]]
-        if texts.REROLL in labels:
-            self.pictures += max(1, sum(texts.show(number) in labels for number in range(1, 5)))
+        if button_texts.REROLL in labels:
+            self.pictures += max(1, sum(button_texts.show(number) in labels for number in range(1, 5)))

@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from bot.policy import GuildPolicy, Limits
-from bot.records import Generation, JobState
+from bot.domain.policy import GuildPolicy, Limits
+from bot.domain.records import Generation, JobState
 from bot.storage.check import check_ledger
 from bot.storage.database import PATIENCE_S, Database, open_database
 from bot.storage.errors import CannotSave, DatabaseBusy, IllegalMove, PressUnderWay, StorageError

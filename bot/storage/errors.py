@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bot.records import JobState
+from bot.domain.records import JobState
 
 
 class StorageError(Exception):

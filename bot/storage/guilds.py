@@ -7,10 +7,10 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-from bot.policy import GuildPolicy
-from bot.records import LogEntry
+from bot.domain.blocked_words import BlockedPhrase
+from bot.domain.policy import GuildPolicy
+from bot.domain.records import LogEntry
 from bot.storage.database import Database, Transaction
-from bot.words import BlockedPhrase
 
 EVERYBODY = 0  # role_id of the limits that hold for every member
 

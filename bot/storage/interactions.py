@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.records import InteractionKey
+from bot.domain.records import InteractionKey
 from bot.storage.database import Database, Transaction
 
 TOKEN_LIFE_S = 15 * 60

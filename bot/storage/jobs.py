@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bot.policy import GuildPolicy, Usage
-from bot.records import MOVES, UNFINISHED, Generation, JobState, Kind, Place
+from bot.domain.policy import GuildPolicy, Usage
+from bot.domain.records import MOVES, UNFINISHED, Generation, JobState, Kind, Place
 from bot.storage import rows
 from bot.storage.database import Database, Transaction
 from bot.storage.errors import IllegalMove, PressUnderWay, StorageError

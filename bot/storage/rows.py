@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from bot.records import Generation, InteractionKey, JobState, Kind, PictureRecord, Place
+from bot.domain.records import Generation, InteractionKey, JobState, Kind, PictureRecord, Place
 from bot.storage.database import Row
 from engine.api import (
     EngineError,

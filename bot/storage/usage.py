@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.policy import Usage
+from bot.domain.policy import Usage
 from bot.storage.database import Transaction
 
 DAY_S = 86_400

@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import fields
 
-from bot.policy import GuildPolicy, Limits
-from bot.quoting import inert
-from bot.records import LogEntry
-from bot.texts import MESSAGE_LENGTH, WORD_LENGTH, moment
+from bot.domain.policy import GuildPolicy, Limits
+from bot.domain.records import LogEntry
+from bot.texts.phrases import MESSAGE_LENGTH, WORD_LENGTH, moment
+from bot.texts.sanitize import inert
 from bot.usecases.admin import ModelStanding
 
 _ROLE = re.compile(r"^role (\d+)")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from bot.quoting import inert
-from bot.styles import Style
-from bot.texts import MESSAGE_LENGTH, choices, words
+from bot.domain.styles import Style
+from bot.texts import words
+from bot.texts.phrases import MESSAGE_LENGTH, choices
+from bot.texts.sanitize import inert
 from engine.api import ModelInfo
 
 HELP = "How to draw: prompts, styles, settings, and what to do when it goes wrong"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from bot.texts import number
-from bot.usecases.hints import Hint, Rule
+from bot.domain.hints import Hint, Rule
+from bot.texts.phrases import number
 
 _WORDS: Mapping[Rule, Callable[[Hint], str]] = MappingProxyType(
     {

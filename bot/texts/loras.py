@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.quoting import inert
-from bot.texts import WORD_LENGTH, choices
+from bot.texts.phrases import WORD_LENGTH, choices
+from bot.texts.sanitize import inert
 from engine.api import MAX_LORA_WEIGHT, MAX_LORAS, Lora
 
 LORA = "LoRAs that change the model: ink, or ink:0.8 for less of it; several with commas"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.quoting import inert
-from bot.texts import MESSAGE_LENGTH
+from bot.texts.phrases import MESSAGE_LENGTH
+from bot.texts.sanitize import inert
 
 SENTENCE_LENGTH = 600
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.quoting import inert
-from bot.texts import WORD_LENGTH, choices
+from bot.texts.phrases import WORD_LENGTH, choices
+from bot.texts.sanitize import inert
 
 IMAGINE_STYLE = "A look: its words go around yours, and you see them with the picture"
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot import texts
-from bot.quoting import inert
+from bot.texts import generation as generation_texts
+from bot.texts import phrases
+from bot.texts.sanitize import inert
 from bot.usecases.recipes import Change
 from engine.api import Parameters
 
@@ -26,14 +27,14 @@ VALUE_LENGTH = 100
 
 def found(parameters: Parameters, remarks: Sequence[str]) -> str:
     """Return what a picture's file says, and what to know before it is drawn again."""
-    lines = [inert(parameters.prompt, texts.PROMPT_LENGTH) or "No prompt"]
-    if without := inert(parameters.negative_prompt, texts.NEGATIVE_LENGTH):
+    lines = [inert(parameters.prompt, generation_texts.PROMPT_LENGTH) or "No prompt"]
+    if without := inert(parameters.negative_prompt, generation_texts.NEGATIVE_LENGTH):
         lines.append(f"Without: {without}")
     if known := settings(parameters):
         lines.append(f"-# {known}")
     if parameters.seed:
-        lines.append(f"-# {texts.seeds([parameters.seed])}")
-    return "\n".join([*lines, *remarks])[: texts.MESSAGE_LENGTH]
+        lines.append(f"-# {generation_texts.seeds([parameters.seed])}")
+    return "\n".join([*lines, *remarks])[: phrases.MESSAGE_LENGTH]
 
 
 def settings(parameters: Parameters) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.quoting import inert
-from bot.texts import WORD_LENGTH, choices, duration, moment, number, pictures
+from bot.texts.phrases import WORD_LENGTH, choices, duration, moment, number, pictures
+from bot.texts.sanitize import inert
 
 # What is wrong with a request
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from bot.quoting import inert
-from bot.texts import MESSAGE_LENGTH, pictures
 from bot.texts.hints import hint
+from bot.texts.phrases import MESSAGE_LENGTH, pictures
+from bot.texts.sanitize import inert
 from bot.usecases.series import Offer
 
 PROMPT_LENGTH = 60

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.quoting import inert
+from bot.texts.sanitize import inert
 from engine.api import Recipe
 
 NAME_LENGTH = 100

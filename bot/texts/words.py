@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import accumulate, takewhile
 
-from bot.policy import LONGEST_PHRASE
-from bot.quoting import inert
-from bot.texts import MESSAGE_LENGTH, WORD_LENGTH
-from bot.words import BlockedPhrase, examples_of
+from bot.domain.blocked_words import BlockedPhrase, examples_of
+from bot.domain.policy import LONGEST_PHRASE
+from bot.texts.phrases import MESSAGE_LENGTH, WORD_LENGTH
+from bot.texts.sanitize import inert
 
 ADMIN_WORDS = "Which words are not drawn here"
 ADMIN_WORDS_BLOCK = "Refuse requests whose prompt has words or phrases in it"

@@ -7,14 +7,14 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from bot.domain.ids import new_id, random_seed
+from bot.domain.styles import Style
 from bot.storage import Store
-from bot.styles import Style
 from bot.usecases.admin import Admin
 from bot.usecases.admission import Admission
 from bot.usecases.answering import Answering
 from bot.usecases.deliver import Deliver
 from bot.usecases.draw import Draw, Park, unparked
-from bot.usecases.ids import new_id, random_seed
 from bot.usecases.imagine import Imagine
 from bot.usecases.quota import Quota
 from bot.usecases.recipes import Recipes

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bot.policy import (
+from bot.domain.blocked_words import BlockedPhrase, find_phrase, find_same, has_words, read_phrases
+from bot.domain.policy import (
     LIMIT_NAMES,
     LIMIT_RANGES,
     LONGEST_PHRASE,
@@ -15,12 +16,11 @@ from bot.policy import (
     check_model,
     check_more_phrases,
 )
-from bot.records import LogEntry
+from bot.domain.prompts import check_typed, joined
+from bot.domain.records import LogEntry
 from bot.storage import Store
 from bot.usecases.lookup import find_model
-from bot.usecases.prompts import check_typed, joined
 from bot.usecases.refusals import NotAllowed, NotBlocked, WrongValue
-from bot.words import BlockedPhrase, find_phrase, find_same, has_words, read_phrases
 from engine.api import EngineClient, ModelInfo, parse_prompt, storable
 
 MAX_LOG_ENTRIES = 100

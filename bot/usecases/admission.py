@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from bot.policy import (
+from bot.domain.ids import new_id
+from bot.domain.policy import (
     GuildPolicy,
     Limits,
     Member,
@@ -17,9 +18,8 @@ from bot.policy import (
     check_words,
     limits_for,
 )
-from bot.records import Generation, Kind, Place
+from bot.domain.records import Generation, Kind, Place
 from bot.storage import NewJob, PressUnderWay, Store
-from bot.usecases.ids import new_id
 from bot.usecases.lookup import find_model
 from bot.usecases.refusals import AlreadyUnderWay
 from engine.api import EngineClient, Recipe

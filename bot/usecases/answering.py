@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bot.records import InteractionKey
+from bot.domain.records import InteractionKey
 from bot.storage import Store
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 
-from bot.records import UNFINISHED, Generation, JobState
+from bot.domain.records import UNFINISHED, Generation, JobState
 from bot.storage import DatabaseBusy, IllegalMove, StorageError, Store
 from bot.usecases.lookup import find_generation
 from engine.api import (

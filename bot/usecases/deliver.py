@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
-from bot.policy import Member, Refusal, check_channel, check_model, check_words
-from bot.records import Generation, JobState
+from bot.domain.hints import Hint, hint_for
+from bot.domain.policy import Member, Refusal, check_channel, check_model, check_words
+from bot.domain.records import Generation, JobState
 from bot.storage import IllegalMove, StorageError, Store
 from bot.usecases.draw import Draw
-from bot.usecases.hints import Hint, hint_for
 from bot.usecases.lookup import allowed_picture, check_owner, find_for, find_generation
 from bot.usecases.refusals import GenerationDeleted, NoSuchPicture
 from engine.api import EngineClient, Fault, ReviewedImage, Verdict

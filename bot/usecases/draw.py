@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 from weakref import WeakValueDictionary
 
-from bot.policy import Member
-from bot.records import UNFINISHED, Generation
+from bot.domain.policy import Member
+from bot.domain.records import UNFINISHED, Generation
 from bot.storage import CannotSave, IllegalMove, Store
 from bot.usecases.attempts import Attempts
 from bot.usecases.lookup import check_owner, find_for, find_generation

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from bot.policy import GuildPolicy, Limits, Member, check_model, choose_model, limits_for
-from bot.records import Generation, Kind, Place
+from bot.domain.loras import with_loras, with_trigger_words
+from bot.domain.policy import GuildPolicy, Limits, Member, check_model, choose_model, limits_for
+from bot.domain.presets import Preset, preset_scheduler, preset_size, preset_steps
+from bot.domain.prompts import check_typed, whole_negative_prompt
+from bot.domain.records import Generation, Kind, Place
+from bot.domain.styles import Style, find_style
 from bot.storage import Store
-from bot.styles import Style, find_style
 from bot.usecases.admission import Admission, Origin
 from bot.usecases.lookup import find_model
-from bot.usecases.loras import with_loras, with_trigger_words
-from bot.usecases.presets import Preset, preset_scheduler, preset_size, preset_steps
-from bot.usecases.prompts import check_typed, whole_negative_prompt
 from bot.usecases.refusals import UnknownStyle
 from bot.usecases.starts import Start
 from engine.api import (

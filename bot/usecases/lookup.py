@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bot.policy import Member
-from bot.records import Generation, JobState, PictureRecord
+from bot.domain.policy import Member
+from bot.domain.records import Generation, JobState, PictureRecord
 from bot.storage import Store
 from bot.usecases.refusals import GenerationDeleted, NoSuchPicture, NotAllowed, UnknownGeneration
 from engine.api import ModelInfo, Recipe, UnknownModel, Verdict

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bot.policy import Limits, Member, Usage, limits_for
+from bot.domain.policy import Limits, Member, Usage, limits_for
 from bot.storage import Store
 
 

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from bot.policy import GuildPolicy, Limits, Member, choose_model, limits_for
-from bot.records import Generation, Kind, Place
+from bot.domain.policy import GuildPolicy, Limits, Member, choose_model, limits_for
+from bot.domain.prompts import whole_negative_prompt
+from bot.domain.records import Generation, Kind, Place
 from bot.storage import Store
 from bot.usecases.admission import Admission, Origin
 from bot.usecases.imagine import Ask, build_recipe
-from bot.usecases.prompts import whole_negative_prompt
 from bot.usecases.refusals import NoRecipe
 from engine.api import (
     EngineClient,

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
-from bot.policy import Member
-from bot.records import Generation, Kind, Place
+from bot.domain.policy import Member
+from bot.domain.prompts import check_typed
+from bot.domain.records import Generation, Kind, Place
 from bot.storage import Store
 from bot.usecases.admission import Admission, Origin
 from bot.usecases.imagine import prompt_for
 from bot.usecases.lookup import drawn_recipe, find_for, find_model, kept_file
-from bot.usecases.prompts import check_typed
 from bot.usecases.starts import check_strength
 from engine.api import (
     PARSER_VERSION,

@@ -1,10 +1,10 @@
-"""What a use case refuses besides the policy. Each class is data; `bot.replies` words it."""
+"""What a use case refuses besides the policy. Each class is data; `bot.texts.errors` words it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.policy import Refusal
+from bot.domain.policy import Refusal
 
 
 @dataclass(eq=False)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from bot.policy import Member, limits_for
-from bot.records import Generation, Kind, Place
+from bot.domain.policy import Member, limits_for
+from bot.domain.records import Generation, Kind, Place
 from bot.storage import Store
 from bot.usecases.admission import Admission, Origin
 from bot.usecases.lookup import allowed_picture, drawn_recipe, find_for, find_model, kept_file

@@ -6,12 +6,12 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from bot.policy import Member
-from bot.records import Generation, Kind, Place
+from bot.domain.hints import Hint, hint_for
+from bot.domain.policy import Member
+from bot.domain.prompts import check_typed
+from bot.domain.records import Generation, Kind, Place
 from bot.usecases.admission import Admission, Origin
-from bot.usecases.hints import Hint, hint_for
 from bot.usecases.imagine import Ask, Imagine
-from bot.usecases.prompts import check_typed
 from bot.usecases.refusals import AlreadyUnderWay, OfferOver, PictureInSeries
 from engine.api import EngineClient, expand_permutations
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import discord
 
-from bot.records import Generation
+from bot.domain.records import Generation
 from bot.views.builder import Build
 from bot.views.forms import sent_off
 from bot.views.outpaint import Pan, ZoomOut
@@ -38,7 +38,7 @@ BUTTONS: tuple[type[discord.ui.DynamicItem[Any]], ...] = (
 
 
 class GenerationButtons:
-    """Builds the buttons under a generation's message, for `bot.delivery`."""
+    """Builds the buttons under a generation's message, for `bot.delivery.tracker`."""
 
     def waiting(self, generation: Generation) -> discord.ui.View:
         """Return what may be pressed while the job is not over."""

@@ -6,8 +6,8 @@ from typing import Any
 
 import discord
 
-from bot.answers import answer_to
-from bot.checks import member_of, place_of
+from bot.interactions.handling import answer_to
+from bot.interactions.identity import member_of, place_of
 from bot.texts import series as texts
 from bot.usecases.imagine import Ask
 from bot.views.press import Host

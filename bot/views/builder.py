@@ -8,10 +8,11 @@ from typing import Any, Self
 
 import discord
 
-from bot.answers import Late, answer_to
+from bot.domain.prompts import Parts
+from bot.interactions.answers import Late
+from bot.interactions.handling import answer_to
 from bot.texts import prompts as texts
 from bot.usecases.imagine import Ask
-from bot.usecases.prompts import Parts
 from bot.views.asking import draw
 from bot.views.press import Button, Host, pressed
 

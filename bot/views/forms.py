@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import discord
 
-from bot import answers
+from bot.interactions import answers, handling
 from bot.texts import inputs as texts
 from bot.views.builder import BUILD_FORM, take_build
 from bot.views.press import Host
@@ -27,15 +27,15 @@ async def sent_off(interaction: discord.Interaction[Any], host: Host) -> None:
     data = cast(Mapping[str, Any], interaction.data)
     if not data["custom_id"].startswith("easel:"):
         return
-    answers.watch(interaction, answers.Late.PUBLIC)
+    handling.watch(interaction, answers.Late.PUBLIC)
     try:
         for form, take in _FORMS:
             if match := form.fullmatch(data["custom_id"]):
                 await take(interaction, host, match, dict(_answers(data["components"])))
                 return
-        await answers.tell(interaction, texts.FORM_UNREADABLE)
+        await handling.tell(interaction, texts.FORM_UNREADABLE)
     except Exception as error:
-        await answers.answer_error(interaction, error)
+        await handling.answer_error(interaction, error)
 
 
 def _answers(components: list[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:

@@ -7,8 +7,8 @@ from typing import Any, Self, cast
 
 import discord
 
-from bot.answers import Late
-from bot.checks import member_of, place_of
+from bot.interactions.answers import Late
+from bot.interactions.identity import member_of, place_of
 from bot.texts import inputs as texts
 from bot.views.press import GENERATION_ID, INDEX, Button, Host, pressed
 from engine.api import Direction

@@ -8,8 +8,9 @@ from typing import Any, Protocol, TypeVar, cast
 
 import discord
 
-from bot.answers import Late, answer_error, watch
-from bot.delivery import Delivery
+from bot.delivery.tracker import Delivery
+from bot.interactions.answers import Late
+from bot.interactions.handling import answer_error, watch
 from bot.usecases import Usecases
 
 # The form of the ids in the ledger, wide enough for those of years to come.

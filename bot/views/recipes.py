@@ -8,10 +8,10 @@ from typing import Any, Self
 
 import discord
 
-from bot.answers import Late
-from bot.checks import member_of, place_of
+from bot.interactions.answers import Late
+from bot.interactions.identity import member_of, place_of
+from bot.interactions.uploads import fetch
 from bot.texts import recipes as texts
-from bot.uploads import fetch
 from bot.usecases.recipes import Found, read_found
 from bot.usecases.refusals import RecipeGone
 from bot.views.press import GENERATION_ID, INDEX, Button, Host, pressed

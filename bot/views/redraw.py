@@ -8,8 +8,9 @@ from typing import Any, Self
 
 import discord
 
-from bot.answers import Late, answer_to
-from bot.checks import member_of, place_of
+from bot.interactions.answers import Late
+from bot.interactions.handling import answer_to
+from bot.interactions.identity import member_of, place_of
 from bot.texts import inputs as texts
 from bot.usecases.refusals import WrongValue
 from bot.usecases.starts import STRENGTH

@@ -9,11 +9,13 @@ from typing import Any, Literal, Self
 
 import discord
 
-from bot import replies, texts
-from bot.answers import Late, answer_to
-from bot.checks import member_of, place_of
-from bot.records import Generation
-from bot.rejections import NOT_TAKEN, Remedy, remedy_for
+from bot.domain.records import Generation
+from bot.interactions.answers import Late
+from bot.interactions.handling import answer_to
+from bot.interactions.identity import member_of, place_of
+from bot.interactions.rejections import NOT_TAKEN, Remedy, remedy_for
+from bot.texts import buttons as button_texts
+from bot.texts import cards
 from bot.texts import upscaling as upscaling_texts
 from bot.usecases.refusals import GenerationDeleted, PictureTooLarge
 from bot.usecases.rework import STRONG, SUBTLE
@@ -34,7 +36,7 @@ class Show(discord.ui.DynamicItem[Button], template=rf"easel:show:{GENERATION_ID
 
     def __init__(self, generation_id: str, index: int, number: int) -> None:
         super().__init__(
-            Button(label=texts.show(number), custom_id=f"easel:show:{generation_id}:{index}", row=SHOW_ROW)
+            Button(label=button_texts.show(number), custom_id=f"easel:show:{generation_id}:{index}", row=SHOW_ROW)
         )
         self.generation_id = generation_id
         self.index = index
@@ -50,7 +52,7 @@ class Show(discord.ui.DynamicItem[Button], template=rf"easel:show:{GENERATION_ID
     async def callback(self, interaction: discord.Interaction, host: Host) -> None:
         """Post the picture as a reply."""
         generation, image = await host.usecases.deliver.show(member_of(interaction), self.generation_id, self.index)
-        card = replies.picture(generation, self.index, image)
+        card = cards.picture(generation, self.index, image)
         view = picture_view(generation.id, self.index)
         try:
             await answer_to(interaction).post(card, view, f"{generation.id}-{self.index + 1}")
@@ -76,7 +78,7 @@ class Vary(discord.ui.DynamicItem[Button], template=rf"easel:vary:{GENERATION_ID
     ) -> Self:
         """Rebuild the button that was pressed."""
         index = int(match["index"])
-        return cls(match["id"], index, match["strength"], texts.vary(index + 1), VARY_ROW)
+        return cls(match["id"], index, match["strength"], button_texts.vary(index + 1), VARY_ROW)
 
     @pressed(Late.PUBLIC)
     async def callback(self, interaction: discord.Interaction, host: Host) -> None:
@@ -122,7 +124,7 @@ class Reroll(discord.ui.DynamicItem[Button], template=rf"easel:reroll:{GENERATIO
     """Draws the same recipe with new seeds."""
 
     def __init__(self, generation_id: str, row: int = LAST_ROW) -> None:
-        super().__init__(Button(label=texts.REROLL, custom_id=f"easel:reroll:{generation_id}", row=row))
+        super().__init__(Button(label=button_texts.REROLL, custom_id=f"easel:reroll:{generation_id}", row=row))
         self.generation_id = generation_id
 
     @classmethod
@@ -147,7 +149,7 @@ class Delete(discord.ui.DynamicItem[Button], template=rf"easel:delete:{GENERATIO
     def __init__(self, generation_id: str, row: int = LAST_ROW) -> None:
         super().__init__(
             Button(
-                label=texts.DELETE,
+                label=button_texts.DELETE,
                 style=discord.ButtonStyle.danger,
                 custom_id=f"easel:delete:{generation_id}",
                 row=row,
@@ -193,7 +195,7 @@ def result_view(generation: Generation, indexes: Sequence[int]) -> discord.ui.Vi
     for number, index in enumerate(indexes, 1):
         view.add_item(Show(generation.id, index, number))
     for number, index in enumerate(indexes, 1):
-        view.add_item(Vary(generation.id, index, "strong", texts.vary(number), VARY_ROW))
+        view.add_item(Vary(generation.id, index, "strong", button_texts.vary(number), VARY_ROW))
     for number, index in enumerate(indexes, 1):
         view.add_item(Upscale(generation.id, index, GRID_FACTOR, upscaling_texts.larger(number), UPSCALE_ROW))
     view.add_item(Reroll(generation.id))
@@ -204,8 +206,8 @@ def result_view(generation: Generation, indexes: Sequence[int]) -> discord.ui.Vi
 def picture_view(generation_id: str, index: int) -> discord.ui.View:
     """Return what may be pressed under a single picture."""
     view = discord.ui.View(timeout=None)
-    view.add_item(Vary(generation_id, index, "subtle", texts.VARY_SUBTLE, row=0))
-    view.add_item(Vary(generation_id, index, "strong", texts.VARY_STRONG, row=0))
+    view.add_item(Vary(generation_id, index, "subtle", button_texts.VARY_SUBTLE, row=0))
+    view.add_item(Vary(generation_id, index, "strong", button_texts.VARY_STRONG, row=0))
     view.add_item(Reroll(generation_id, row=0))
     view.add_item(Delete(generation_id, row=0))
     for factor, label in upscaling_texts.LARGER.items():

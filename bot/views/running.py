@@ -7,10 +7,12 @@ from typing import Any, Self
 
 import discord
 
-from bot import replies, texts
-from bot.answers import Late, answer_to
-from bot.checks import member_of
-from bot.records import Generation, JobState
+from bot.domain.records import Generation, JobState
+from bot.interactions.answers import Late
+from bot.interactions.handling import answer_to
+from bot.interactions.identity import member_of
+from bot.texts import buttons as button_texts
+from bot.texts import cards
 from bot.usecases.refusals import NotCancellable
 from bot.views.press import GENERATION_ID, Button, Host, pressed
 
@@ -19,7 +21,7 @@ class Cancel(discord.ui.DynamicItem[Button], template=rf"easel:cancel:{GENERATIO
     """Ends a job. Its message is rewritten by whoever follows the job."""
 
     def __init__(self, generation_id: str) -> None:
-        super().__init__(Button(label=texts.CANCEL, custom_id=f"easel:cancel:{generation_id}"))
+        super().__init__(Button(label=button_texts.CANCEL, custom_id=f"easel:cancel:{generation_id}"))
         self.generation_id = generation_id
 
     @classmethod
@@ -53,7 +55,7 @@ async def _is_seen_to(interaction: discord.Interaction, host: Host, generation: 
         generation.state is JobState.DELIVERED and pressed_id == generation.message_id
     ):
         return True
-    card = replies.shown_elsewhere(generation) if generation.state is JobState.DELIVERED else replies.over(generation)
+    card = cards.shown_elsewhere(generation) if generation.state is JobState.DELIVERED else cards.over(generation)
     await answer_to(interaction).rewrite(card.text)
     return False
 

@@ -7,8 +7,9 @@ from typing import Any, Self
 
 import discord
 
-from bot import answers, texts
-from bot.answers import Late
+from bot.interactions import handling
+from bot.interactions.answers import Late
+from bot.texts import buttons as button_texts
 from bot.views.press import Button, Host, pressed
 
 _PICTURE = "show:{0}:[0-9]|vary:{0}:[0-9]:(?:subtle|strong)|upscale:{0}:[0-9]:[24]"
@@ -31,4 +32,4 @@ class Unreadable(discord.ui.DynamicItem[Button], template=rf"easel:(?!(?:{_READA
     @pressed(Late.PRIVATE)
     async def callback(self, interaction: discord.Interaction, host: Host) -> None:
         """Say so."""
-        await answers.tell(interaction, texts.UNREADABLE_BUTTON)
+        await handling.tell(interaction, button_texts.UNREADABLE_BUTTON)

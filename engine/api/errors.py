@@ -32,7 +32,7 @@
         └── DeadlinePassed
 
 Each class has a stable `code`. Its fields travel between processes as plain data (`to_data`, `error_from_data`);
-`str(error)` is a sentence for people, and `bot.replies` words it again for members.
+`str(error)` is a sentence for people, and `bot.texts.cards` words it again for members.
 """
 
 from __future__ import annotations

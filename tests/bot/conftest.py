@@ -18,10 +18,10 @@ from simcord.env import Env
 from simcord.results import InteractionResult, ResponseMessage
 
 from bot.client import EaselBot
-from bot.policy import Limits, Member, Refusal
-from bot.records import Generation
+from bot.domain.policy import Limits, Member, Refusal
+from bot.domain.records import Generation
+from bot.domain.styles import Style
 from bot.storage import Store, open_store
-from bot.styles import Style
 from bot.usecases import Usecases, build
 from engine.api import (
     EngineClient,

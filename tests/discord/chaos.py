@@ -12,8 +12,8 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
-from bot.policy import Limits
-from bot.records import UNFINISHED
+from bot.domain.policy import Limits
+from bot.domain.records import UNFINISHED
 from bot.storage import open_store
 from bot.texts.refusals import ENDS_WORKERS
 from bot.usecases.attempts import MOST_DEATHS

@@ -12,8 +12,8 @@ from typing import Any
 
 from bot.app import App, open_app
 from bot.client import EaselBot
-from bot.policy import Member as BotMember
-from bot.progress import EDIT_EVERY_S
+from bot.delivery.progress import EDIT_EVERY_S
+from bot.domain.policy import Member as BotMember
 from bot.settings import load_settings
 from bot.storage.schema import DATABASE_NAME
 from engine.executors.fake import FakeExecutor

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from bot import texts
-from bot.records import JobState
+from bot.domain.records import JobState
+from bot.texts import generation as generation_texts
 from tests.discord.easel import Studio
 from tests.discord.interactions import Interaction
 from tests.discord.state import Message
@@ -44,7 +44,7 @@ async def test_pictures_that_are_too_large_are_words_without_them(studio: Studio
     studio.worker.release()
     message = await studio.finished(asked)
 
-    assert texts.PICTURE_TOO_LARGE in message.content
+    assert generation_texts.PICTURE_TOO_LARGE in message.content
     assert message.ever_shown == ()
     assert {request.status for request in studio.discord.asked("PATCH", "/webhooks/")} == {200, 413}
 

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from bot import texts
+from bot.texts import buttons as button_texts
+from bot.texts import generation as generation_texts
 from bot.texts import inputs as input_texts
+from bot.texts import trouble as trouble_texts
 from bot.texts import words as word_texts
 from tests.discord.easel import Studio, locked
 from tests.discord.interactions import Answer, Interaction
@@ -161,7 +163,7 @@ async def test_what_is_for_one_member_is_not_shown_to_all_where_the_first_answer
 
     (told,) = asked.followups
     assert told.reader is studio.ann.user
-    assert asked.message.content == texts.TOLD_ALONE
+    assert asked.message.content == trouble_texts.TOLD_ALONE
 
 
 @pytest.mark.parametrize("prompt", ALONE.values(), ids=ALONE)
@@ -185,7 +187,7 @@ async def test_a_refusal_after_a_picture_was_looked_at_is_not_shown_to_all(studi
     await asked.until(lambda it: bool(it.whispers))
 
     assert asked.whispers == [input_texts.INPUT_UNREADABLE]
-    assert asked.message.content == texts.TOLD_ALONE
+    assert asked.message.content == trouble_texts.TOLD_ALONE
 
 
 async def test_a_cancel_that_has_to_wait_is_answered_and_done(studio: Studio) -> None:
@@ -196,7 +198,7 @@ async def test_a_cancel_that_has_to_wait_is_answered_and_done(studio: Studio) ->
     async with locked(studio):
         pressed = await studio.discord.press(studio.ann, asked.message, "Cancel")
         assert pressed.answer is Answer.DEFERRED_UPDATE
-    await asked.message.until(lambda it: texts.CANCELLED in it.content)
+    await asked.message.until(lambda it: generation_texts.CANCELLED in it.content)
 
     assert asked.message.labels == []
 
@@ -211,7 +213,7 @@ async def test_a_refused_cancel_leaves_the_message_it_was_pressed_on(studio: Stu
         assert pressed.answer is Answer.DEFERRED_UPDATE
     await pressed.until(lambda it: bool(it.whispers))
 
-    assert pressed.whispers == [texts.NOT_ALLOWED["cancel"]]
+    assert pressed.whispers == [button_texts.NOT_ALLOWED["cancel"]]
     assert not asked.message.is_deleted
     studio.worker.release()
 
@@ -255,7 +257,7 @@ async def test_a_form_that_cannot_be_opened_in_time_is_a_sentence(studio: Studio
 
     async with stuck(studio):
         pressed = await studio.discord.press(studio.ann, drawn, input_texts.USE_AS_INPUT)
-        assert pressed.whispers == [texts.NOT_IN_TIME]
+        assert pressed.whispers == [trouble_texts.NOT_IN_TIME]
 
     again = await studio.discord.press(studio.ann, drawn, input_texts.USE_AS_INPUT)
     assert again.answer is Answer.FORM

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bot.records import JobState
+from bot.domain.records import JobState
 from bot.storage.schema import DATABASE_NAME
 from engine.api import Fault, GenerationFailed
 from engine.executors.fake import Plan

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bot import texts
-from bot.records import JobState
+from bot.domain.records import JobState
+from bot.texts import buttons as button_texts
+from bot.texts import generation as generation_texts
 from tests.discord.easel import Studio
 from tests.discord.errors import Refused, invalid_form
 from tests.discord.interactions import Interaction
@@ -45,7 +46,7 @@ async def test_pictures_that_are_refused_with_their_buttons_come_without_them(st
 
     assert asked.message.pictures
     assert asked.message.labels == []
-    assert texts.NOT_AS_IT_WAS in asked.message.content
+    assert generation_texts.NOT_AS_IT_WAS in asked.message.content
     assert await state_of(studio, asked.message) is JobState.DELIVERED
 
 
@@ -55,7 +56,7 @@ async def test_pictures_that_are_refused_in_the_plainest_form_too_are_words(stud
     studio.discord.state.refuse(invalid_form("attachments"), lambda version: version.shows_a_picture)
     await ended(studio, asked)
 
-    assert texts.PICTURES_NOT_TAKEN in asked.message.content
+    assert generation_texts.PICTURES_NOT_TAKEN in asked.message.content
     assert asked.message.now.attachments == ()
     assert not waits(asked.message)
 
@@ -67,7 +68,7 @@ async def test_words_that_are_refused_are_others(studio: Studio) -> None:
     studio.discord.state.refuse(blocked, lambda version: "apple" in version.content)
     await ended(studio, asked)
 
-    assert asked.message.content == texts.WORDS_NOT_TAKEN
+    assert asked.message.content == generation_texts.WORDS_NOT_TAKEN
 
 
 @pytest.mark.parametrize(("status", "code"), [(400, 50035), (403, 50005), (400, 30046), (404, 10008)])
@@ -93,7 +94,7 @@ async def test_a_cancelled_request_whose_words_are_refused_does_not_seem_to_wait
     await studio.discord.press(studio.ann, asked.message, "Cancel")
     await ended(studio, asked)
 
-    assert asked.message.content == texts.WORDS_NOT_TAKEN
+    assert asked.message.content == generation_texts.WORDS_NOT_TAKEN
     assert not waits(asked.message)
 
 
@@ -123,7 +124,7 @@ async def test_a_cancel_under_a_message_that_discord_let_nobody_change_makes_it_
     pressed = await studio.discord.press(studio.ann, asked.message, "Cancel")
 
     assert pressed.whispers == []
-    assert texts.NOT_POSTED in asked.message.content
+    assert generation_texts.NOT_POSTED in asked.message.content
     assert not waits(asked.message)
 
 
@@ -152,7 +153,7 @@ async def test_a_late_cancel_leaves_the_pictures_where_they_are(studio: Studio) 
     pressed = await studio.discord.press(studio.ann, asked.message, "Cancel")
     asked.message.history.pop()
 
-    assert pressed.whispers == [texts.NOT_CANCELLABLE]
+    assert pressed.whispers == [button_texts.NOT_CANCELLABLE]
     assert asked.message.now == delivered
 
 
@@ -232,7 +233,7 @@ async def test_what_cannot_be_told_in_a_thread_is_told_in_its_channel(studio: St
     await ended(studio, asked)
 
     (post,) = studio.discord.state.posts(studio.ann.guild.channels[0])
-    assert texts.CANCELLED in post.content
+    assert generation_texts.CANCELLED in post.content
 
 
 async def test_a_channel_that_is_closed_to_the_bot_is_written_by_the_token_once_it_is_heard(studio: Studio) -> None:

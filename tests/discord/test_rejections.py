@@ -5,7 +5,7 @@ from __future__ import annotations
 import discord
 import pytest
 
-from bot.rejections import CODES, NOT_TAKEN, Remedy, remedy_for
+from bot.interactions.rejections import CODES, NOT_TAKEN, Remedy, remedy_for
 from tests.discord.easel import Studio
 from tests.discord.test_rules import channel
 

@@ -4,7 +4,8 @@ from io import BytesIO
 
 from PIL import Image
 
-from bot import texts
+from bot.texts import buttons as button_texts
+from bot.texts import generation as generation_texts
 from tests.discord.easel import Studio
 
 
@@ -45,7 +46,7 @@ async def test_a_cancelled_request_says_so_and_keeps_no_button(studio: Studio) -
     await studio.discord.press(studio.ann, asked.message, "Cancel")
     message = await asked.message.until(lambda it: not it.labels)
 
-    assert texts.CANCELLED in message.content
+    assert generation_texts.CANCELLED in message.content
 
 
 async def test_deleted_pictures_are_gone_and_so_are_their_files(studio: Studio) -> None:
@@ -142,6 +143,6 @@ async def test_a_subcommand_is_for_moderators_alone(studio: Studio) -> None:
     taken = await studio.discord.command(studio.moderator, "admin words block", words="frog")
     asked = await studio.discord.command(studio.ann, "imagine", prompt="a frog")
 
-    assert refused.whispers == [texts.NOT_ALLOWED["moderate"]]
+    assert refused.whispers == [button_texts.NOT_ALLOWED["moderate"]]
     assert taken.whispers != refused.whispers
     assert "frog" in asked.whispers[0]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.delivery import RETRY_AFTER_S
+from bot.delivery.tracker import RETRY_AFTER_S
 from tests.discord.easel import Studio
 from tests.discord.test_faults import BY_CHANNEL, held
 

@@ -15,12 +15,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bot import replies
 from bot.app import App, open_app
-from bot.policy import Member
-from bot.records import Generation, Place
+from bot.domain.policy import Member
+from bot.domain.records import Generation, Place
 from bot.settings import load_settings
 from bot.storage import StorageError
+from bot.texts import cards, errors
 from bot.usecases.draw import Drawing, Ended
 from bot.usecases.imagine import Ask
 from bot.usecases.watch import TroubleBegan
@@ -69,7 +69,7 @@ async def refusal(app: App) -> str | None:
     try:
         generation = await app.usecases.imagine.accept(MEMBER, PLACE, ASK)
     except StorageError as error:
-        return replies.sentence_for(error)
+        return errors.sentence_for(error)
     await follow(app, generation, FakeExecutor(), asyncio.Event())
     return None
 
@@ -92,7 +92,7 @@ async def main(folder: Path, when: str, how: str) -> dict[str, object]:
             notice = app.usecases.watch.look()
             during = {
                 "state": ended.state,
-                "member": replies.ended(ended).text,
+                "member": cards.ended(ended).text,
                 "owner": notice.sentences if isinstance(notice, TroubleBegan) else None,
                 "left": [path.name for path in (folder / "pictures").glob("??/*")],
                 "unfinished": [path.name for path in (folder / "pictures" / "unfinished").glob("*")],

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from bot.app import Assurances, engine_settings, open_app, run, run_until, stop_signals
-from bot.policy import Member
-from bot.records import Place
+from bot.domain.policy import Member
+from bot.domain.records import Place
 from bot.settings import Settings, SettingsError, load_settings
 from bot.storage import StorageError
 from bot.usecases.draw import Ended

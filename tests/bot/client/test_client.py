@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import discord
 import pytest
 
-from bot import texts
 from bot.client import fingerprint
 from bot.storage.schema import DATABASE_NAME
+from bot.texts import trouble as trouble_texts
 
 if TYPE_CHECKING:
     from tests.bot.conftest import World
@@ -85,7 +85,7 @@ async def test_a_fault_nobody_foresaw_is_answered_with_a_reference_that_is_in_th
     sentence = world.refusal(await world.ann.slash(world.channel, "fault"))
 
     reference = sentence.rsplit(maxsplit=1)[-1]
-    assert sentence == texts.something_went_wrong(reference)
+    assert sentence == trouble_texts.something_went_wrong(reference)
     (record,) = (record for record in caplog.records if reference in record.getMessage())
     assert record.exc_info is not None
     assert record.exc_info[0] is ZeroDivisionError
@@ -102,7 +102,7 @@ async def test_trouble_with_the_ledger_is_told_to_the_member_and_logged(
 
     result = await (world.press(world.ann, message, "Reroll") if press else world.imagine())
 
-    assert world.refusal(result) == texts.STORAGE_TROUBLE
+    assert world.refusal(result) == trouble_texts.STORAGE_TROUBLE
     assert any(record.levelno == logging.ERROR and record.exc_info for record in caplog.records)
 
 

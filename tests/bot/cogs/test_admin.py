@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from simcord.backend.errors import SetupError
 
-from bot import texts
-from bot.progress import EDIT_EVERY_S
-from bot.records import JobState
+from bot.delivery.progress import EDIT_EVERY_S
+from bot.domain.records import JobState
 from bot.texts import admin as admin_texts
+from bot.texts import buttons as button_texts
 from bot.texts import refusals as refusal_texts
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ async def test_a_member_whom_discord_lets_through_is_refused_in_code(
 
     result = await world.ann.slash(world.channel, command, **options)
 
-    assert world.refusal(result) == texts.NOT_ALLOWED["moderate"]
+    assert world.refusal(result) == button_texts.NOT_ALLOWED["moderate"]
     policy = await world.usecases.admin.policy(world.guild.id)
     assert policy.denied_models == frozenset()
     assert policy.default_model is None
@@ -77,7 +77,7 @@ async def test_a_member_whom_discord_lets_through_cannot_clear_a_roles_limits(wo
 
     result = await world.ann.slash(world.channel, "admin limits clear", role=world.painters)
 
-    assert world.refusal(result) == texts.NOT_ALLOWED["moderate"]
+    assert world.refusal(result) == button_texts.NOT_ALLOWED["moderate"]
     assert (await world.usecases.admin.policy(world.guild.id)).role_limits
 
 

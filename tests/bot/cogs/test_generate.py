@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from PIL import Image
 
-from bot import texts
-from bot.records import JobState
+from bot.domain.records import JobState
+from bot.texts import phrases
 from bot.texts import refusals as refusal_texts
 
 if TYPE_CHECKING:
@@ -219,5 +219,5 @@ async def test_a_prompt_has_no_effect_in_the_message_that_shows_it(world: World,
 async def test_the_longest_prompt_still_fits_the_message(world: World) -> None:
     message = await world.drawn("*" * 900, negative_prompt="_" * 900, count=4)
 
-    assert len(message.content) <= texts.MESSAGE_LENGTH
+    assert len(message.content) <= phrases.MESSAGE_LENGTH
     assert world.generation_id(message) in message.content

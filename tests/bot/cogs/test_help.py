@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot import texts
 from bot.texts import help as help_texts
+from bot.texts import phrases
 from bot.texts import prompts as prompt_texts
 from engine.api import expand_permutations, parse_prompt
 from engine.catalog.schedulers import SCHEDULERS
@@ -84,7 +84,7 @@ def test_the_models_page_says_what_a_licence_forbids_and_counts_what_has_no_room
 
     assert "Licence: MIT. No harm. Brings out its style: pckt style." in text
     assert re.search(r"… and \d+ more$", text)
-    assert len(text) <= texts.MESSAGE_LENGTH
+    assert len(text) <= phrases.MESSAGE_LENGTH
 
 
 async def test_the_styles_page_lists_the_styles(world: World) -> None:

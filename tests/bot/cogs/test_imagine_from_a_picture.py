@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from PIL import Image
 
-from bot import texts
-from bot.records import JobState
+from bot.domain.records import JobState
+from bot.texts import buttons as button_texts
 from bot.texts import inputs as input_texts
 from bot.texts import refusals as refusal_texts
 from engine.api import MAX_INPUT_BYTES, Fault, InputNotJudged, InputWithheld
@@ -291,7 +291,7 @@ async def test_a_double_click_on_reroll_of_a_picture_from_a_picture_is_one_job(w
     first = await world.press(world.ann, message, "Reroll")
     second = await world.press(world.ann, message, "Reroll")
 
-    assert world.refusal(second) == texts.ALREADY_UNDER_WAY
+    assert world.refusal(second) == button_texts.ALREADY_UNDER_WAY
     world.worker.release()
     await world.delivered(first)
     assert len(world.worker.requests) == 2

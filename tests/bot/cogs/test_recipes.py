@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from bot import texts as common_texts
-from bot.records import JobState, Kind
+from bot.domain.records import JobState, Kind
+from bot.texts import buttons as button_texts
 from bot.texts import inputs as input_texts
 from bot.texts import recipes as texts
 from bot.texts import refusals as refusal_texts
@@ -23,7 +23,7 @@ from engine.encoding import Wrapping, encode_picture
 if TYPE_CHECKING:
     from simcord.results import InteractionResult, ResponseMessage
 
-    from bot.records import Generation
+    from bot.domain.records import Generation
     from tests.bot.conftest import World
 
 FOREIGN = (
@@ -164,7 +164,7 @@ async def test_run_it_pressed_twice_is_one_job(world: World) -> None:
     again = await world.press(world.ann, answer(result), "Run it")
     world.worker.release()
 
-    assert world.refusal(again) == common_texts.ALREADY_UNDER_WAY
+    assert world.refusal(again) == button_texts.ALREADY_UNDER_WAY
 
 
 async def test_where_no_model_is_allowed_the_values_come_without_a_button(world: World) -> None:
@@ -276,4 +276,4 @@ async def test_the_menu_of_deleted_pictures_says_so(world: World) -> None:
 
     refused = await world.press(world.ann, answer(result), "Run it")
 
-    assert world.refusal(refused) == common_texts.GENERATION_DELETED
+    assert world.refusal(refused) == button_texts.GENERATION_DELETED

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot import texts
-from bot.policy import LONGEST_PHRASE, MOST_PHRASES
+from bot.domain.blocked_words import BlockedPhrase
+from bot.domain.policy import LONGEST_PHRASE, MOST_PHRASES
 from bot.texts import words as word_texts
-from bot.words import BlockedPhrase
+from bot.texts.phrases import MESSAGE_LENGTH
 from tests.bot.cogs.test_admin import let_through, moderate
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ def test_a_list_without_room_for_all_counts_the_others() -> None:
 
     listing = word_texts.listing(phrases)
 
-    assert len(listing) <= texts.MESSAGE_LENGTH
+    assert len(listing) <= MESSAGE_LENGTH
     shown = listing.count("x\\*") + listing.count("x ·") + listing.count("x\n")
     assert f"… and {MOST_PHRASES - shown} more" in listing
 
@@ -229,5 +229,5 @@ async def test_one_servers_words_are_not_anothers(world: World) -> None:
 def test_a_confirmation_without_room_for_all_says_so() -> None:
     said = word_texts.blocked([BlockedPhrase("x" * LONGEST_PHRASE + str(number)) for number in range(MOST_PHRASES)])
 
-    assert len(said) <= texts.MESSAGE_LENGTH
+    assert len(said) <= MESSAGE_LENGTH
     assert said.endswith("see /admin words list.")

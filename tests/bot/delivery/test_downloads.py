@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.records import JobState
+from bot.domain.records import JobState
 from bot.storage import open_store
 from bot.usecases import build
 from engine.executors.fake import FakeExecutor

@@ -11,11 +11,11 @@ import aiohttp
 import pytest
 from simcord.http import router
 
-from bot import texts
-from bot.delivery import RETRY_AFTER_S
-from bot.records import Generation, JobState, Place
+from bot.delivery.tracker import RETRY_AFTER_S
+from bot.domain.records import Generation, JobState, Place
 from bot.storage import DatabaseBusy
 from bot.storage.schema import DATABASE_NAME
+from bot.texts import generation as generation_texts
 from bot.texts import refusals as refusal_texts
 from bot.usecases.imagine import Ask
 from engine.api import WorkerReplaced
@@ -266,7 +266,7 @@ async def test_a_file_too_large_for_the_server_leaves_the_words_and_the_buttons(
     world.worker.release()
     await world.delivered(result)
 
-    assert texts.PICTURE_TOO_LARGE in message.content
+    assert generation_texts.PICTURE_TOO_LARGE in message.content
     assert message.attachments == []
     assert "Show 1" in world.labels(message)
     assert world.slept == []

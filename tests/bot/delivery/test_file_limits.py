@@ -9,7 +9,8 @@ import discord
 import pytest
 from PIL import Image
 
-from bot import texts
+from bot.texts import buttons as button_texts
+from bot.texts import generation as generation_texts
 
 if TYPE_CHECKING:
     from tests.bot.conftest import World
@@ -45,8 +46,8 @@ async def test_a_picture_that_is_too_large_comes_in_another_form_and_that_is_sai
 
     (attachment,) = message.attachments
     ending = attachment.filename.rpartition(".")[2]
-    assert ending in texts.SENT_AS
-    assert message.content.endswith(texts.SENT_AS[ending])
+    assert ending in generation_texts.SENT_AS
+    assert message.content.endswith(generation_texts.SENT_AS[ending])
     assert Image.open(BytesIO(world.file(message))).format == {"webp": "WEBP", "jpg": "JPEG"}[ending]
 
 
@@ -60,14 +61,14 @@ async def test_a_single_picture_shown_from_a_grid_says_its_own_form(
 
     assert shown is not None
     assert shown.attachments[0].filename.endswith("-2.jpg")
-    assert texts.SENT_AS["jpg"] in shown.content
+    assert generation_texts.SENT_AS["jpg"] in shown.content
 
 
 async def test_a_picture_that_the_server_no_longer_takes_is_not_shown_and_that_is_said(world: World) -> None:
     grid = await world.drawn(count=2)
     world.env.inject_error("POST", "/interactions/*/callback", status=413, code=40005)
 
-    assert world.refusal(await world.press(world.ann, grid, "Show 1")) == texts.SHOWN_TOO_LARGE
+    assert world.refusal(await world.press(world.ann, grid, "Show 1")) == button_texts.SHOWN_TOO_LARGE
 
 
 async def test_a_job_taken_up_after_a_restart_keeps_to_the_limit_of_its_server(

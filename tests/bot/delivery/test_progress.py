@@ -4,10 +4,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot import replies, texts
-from bot.progress import EDIT_EVERY_S, ProgressCards
-from bot.records import JobState
+from bot.delivery.progress import EDIT_EVERY_S, ProgressCards
+from bot.domain.records import JobState
+from bot.texts import cards
 from bot.texts import faults as fault_texts
+from bot.texts import generation as generation_texts
 from bot.texts import refusals as refusal_texts
 from bot.usecases.draw import Drawing, Waiting
 from engine.api import Fault, GenerationFailed, Preview
@@ -51,7 +52,7 @@ async def test_a_job_whose_model_is_being_downloaded_says_how_far_that_is(world:
     result = await world.imagine("a red apple")
     assert result.response is not None
     generation = await world.generation(result.response)
-    card = replies.waiting(generation, Waiting(1, None, 0.4399))
+    card = cards.waiting(generation, Waiting(1, None, 0.4399))
     assert card.text == "a red apple\nThe model is being downloaded, 43 %"
 
 
@@ -126,7 +127,7 @@ async def test_pictures_that_the_gate_blocked_are_missing_with_one_kind_notice(w
 
     message = await world.drawn(count=4)
 
-    assert texts.blocked(1, 4) in message.content
+    assert generation_texts.blocked(1, 4) in message.content
     assert "1 of 4 pictures was held back by the safety checker" in message.content
     assert len(message.attachments) == 1
 
@@ -136,7 +137,7 @@ async def test_when_all_are_blocked_the_message_says_so_kindly_and_offers_a_rero
 
     message = await world.drawn(count=2)
 
-    assert texts.blocked(2, 2) in message.content
+    assert generation_texts.blocked(2, 2) in message.content
     assert message.attachments == []
     assert world.labels(message) == ["Reroll", "Delete"]
 
@@ -165,7 +166,7 @@ async def test_faults_and_blocks_in_one_request_are_each_told_beside_the_picture
 
     assert len(message.attachments) == 1
     assert message.content.splitlines()[-3:] == [
-        texts.blocked(1, 4),
+        generation_texts.blocked(1, 4),
         fault_texts.missing(Fault.NOT_FINITE, 1, 4),
         fault_texts.missing(Fault.DETECTOR_HUNG, 1, 4),
     ]

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot import texts
-from bot.records import Generation, JobState, Place
+from bot.domain.records import Generation, JobState, Place
 from bot.storage.schema import DATABASE_NAME
+from bot.texts import generation as generation_texts
 from bot.texts import refusals as refusal_texts
 from bot.usecases.imagine import Ask
 
@@ -43,7 +43,7 @@ async def test_a_job_taken_up_can_still_be_cancelled(world: World) -> None:
     await world.press(world.ann, message, "Cancel")
     await world.settled(result)
 
-    assert texts.CANCELLED in message.content
+    assert generation_texts.CANCELLED in message.content
 
 
 async def test_a_job_whose_message_was_never_sent_gets_one_in_its_channel(world: World) -> None:
@@ -118,13 +118,13 @@ async def test_the_end_of_a_job_that_nobody_was_told_of_is_told_by_the_next_star
     world.env.inject_error("PATCH", "*", status=503, times=None)
     await world.usecases.draw.cancel(world.member(world.ann), generation_id)
     await settled(world, generation_id)
-    assert texts.CANCELLED not in message.content
+    assert generation_texts.CANCELLED not in message.content
     world.env.backend.faults.clear()
 
     await world.restart()
     await settled(world, generation_id)
 
-    assert texts.CANCELLED in message.content
+    assert generation_texts.CANCELLED in message.content
     assert world.labels(message) == []
     assert await world.usecases.draw.in_hand() == ()
 

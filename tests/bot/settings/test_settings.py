@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.policy import Limits
+from bot.domain.policy import Limits
 from bot.settings import SettingsError, load_settings
 from engine.folders import find_config_dir
 from engine.settings import EngineSettings, default_models_dir, default_models_file

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.policy import GuildPolicy, Limits, Usage
-from bot.records import Generation, Kind, Place
+from bot.domain.policy import GuildPolicy, Limits, Usage
+from bot.domain.records import Generation, Kind, Place
 from bot.storage import Check, NewJob, Store, open_store
 from engine.api import Facts, Fault, Finished, ImageResult, ImageSeed, Recipe, ReviewedImage, Verdict
 

@@ -7,7 +7,7 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from bot.records import JobState
+from bot.domain.records import JobState
 from bot.storage.schema import DATABASE_NAME, load_migrations, migrate
 from tests.bot.storage.conftest import DAY_S, GUILD
 

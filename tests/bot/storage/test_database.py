@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.policy import Limits
+from bot.domain.policy import Limits
 from bot.storage import StorageError, open_store
 from bot.storage.database import Database, Transaction, open_database
 from bot.storage.schema import DATABASE_NAME

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.policy import Limits
+from bot.domain.policy import Limits
 from bot.storage import StorageError, open_store
 from bot.storage.folder import held_folder
 

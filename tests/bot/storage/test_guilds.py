@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.policy import GuildPolicy, Limits, TooManyPhrases
-from bot.records import LogEntry
+from bot.domain.blocked_words import BlockedPhrase
+from bot.domain.policy import GuildPolicy, Limits, TooManyPhrases
+from bot.domain.records import LogEntry
 from bot.storage import open_store
-from bot.words import BlockedPhrase
 
 if TYPE_CHECKING:
     from tests.bot.storage.conftest import Ledger

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.records import Generation
+from bot.domain.records import Generation
 from bot.storage import NewJob, StorageError
 from engine.api import InitImage, InputWithheld
 

@@ -6,8 +6,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from bot.policy import Limits
-from bot.records import InteractionKey
+from bot.domain.policy import Limits
+from bot.domain.records import InteractionKey
 from bot.storage import Store, open_store
 from bot.storage.interactions import TOKEN_LIFE_S
 from bot.storage.schema import DATABASE_NAME

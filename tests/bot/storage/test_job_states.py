@@ -11,8 +11,8 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.policy import Limits
-from bot.records import MOVES, UNFINISHED, Generation, JobState, Kind, Place
+from bot.domain.policy import Limits
+from bot.domain.records import MOVES, UNFINISHED, Generation, JobState, Kind, Place
 from bot.storage import IllegalMove, NewJob, Store, open_store
 from engine.api import Facts, Finished, GenerationFailed, ImageResult, ImageSeed, Recipe, Verdict
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.policy import GuildPolicy, Usage
-from bot.records import JobState
+from bot.domain.policy import GuildPolicy, Usage
+from bot.domain.records import JobState
 from bot.storage import IllegalMove, PressUnderWay
 from bot.storage.schema import DATABASE_NAME
 from engine.api import (

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.records import JobState
+from bot.domain.records import JobState
 from bot.storage import IllegalMove, StorageError
 from bot.storage.schema import DATABASE_NAME
 from engine.api import Verdict

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.records import InteractionKey, JobState, LogEntry
+from bot.domain.blocked_words import BlockedPhrase
+from bot.domain.records import InteractionKey, JobState, LogEntry
 from bot.storage import StorageError
 from bot.storage.check import LEFT_BY_A_STOP
 from bot.storage.mark import MARK_NAME, read_mark
 from bot.storage.schema import DATABASE_NAME, migrate
-from bot.words import BlockedPhrase
 from tests.bot.storage.conftest import DAY_S, GUILD
 from tests.bot.storage.strays import quarantined, stray
 

@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 
 import pytest
 
-from bot.policy import Limits, Member
-from bot.records import Generation, Place
+from bot.domain.policy import Limits, Member
+from bot.domain.records import Generation, Place
+from bot.domain.styles import Style
 from bot.storage import Store, open_store
-from bot.styles import Style
 from bot.usecases import Usecases, build
 from bot.usecases.draw import Drawing, Ended, Update, Waiting
 from bot.usecases.imagine import Ask

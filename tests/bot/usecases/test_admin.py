@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bot.policy import (
+from bot.domain.policy import (
     LIMIT_RANGES,
     LONGEST_PHRASE,
     MOST_PHRASES,
@@ -18,7 +18,7 @@ from bot.policy import (
     TooManyPhrases,
     WordsBlocked,
 )
-from bot.records import JobState
+from bot.domain.records import JobState
 from bot.usecases import Usecases
 from bot.usecases.refusals import NotAllowed, NotBlocked, WrongValue
 from engine.api import BadPrompt, UnknownModel

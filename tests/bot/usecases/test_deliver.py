@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.policy import ModelDenied
-from bot.records import JobState
+from bot.domain.policy import ModelDenied
+from bot.domain.records import JobState
 from bot.storage import IllegalMove
 from bot.usecases.draw import Drawing
 from bot.usecases.refusals import GenerationDeleted, NoSuchPicture, NotAllowed, UnknownGeneration

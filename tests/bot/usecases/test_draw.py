@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.records import JobState
+from bot.domain.records import JobState
 from bot.usecases.draw import Drawing, Ended, Waiting
 from bot.usecases.refusals import (
     AlreadyUnderWay,

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bot.policy import Limits
+from bot.domain.hints import Hint, Rule, hint_for
+from bot.domain.policy import Limits
+from bot.domain.presets import Preset
 from bot.texts.hints import hint as words
-from bot.usecases.hints import Hint, Rule, hint_for
 from bot.usecases.imagine import Ask, build_recipe
-from bot.usecases.presets import Preset
 from engine.api import InitImage, ModelInfo, Recipe
 from engine.catalog import load_catalog
 

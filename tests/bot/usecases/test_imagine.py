@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bot.policy import (
+from bot.domain.policy import (
     DailyQuotaUsed,
     ModelDenied,
     NoModelAllowed,
@@ -20,7 +20,7 @@ from bot.policy import (
     TooManyAtOnce,
     TooManyPictures,
 )
-from bot.records import JobState, Kind
+from bot.domain.records import JobState, Kind
 from bot.usecases.draw import Drawing, Waiting
 from engine.api import (
     MAX_SEED,

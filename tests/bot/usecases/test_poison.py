@@ -14,8 +14,8 @@ from typing import TypeVar
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.policy import Limits
-from bot.records import Generation, JobState, Kind, Place
+from bot.domain.policy import Limits
+from bot.domain.records import Generation, JobState, Kind, Place
 from bot.storage import NewJob, open_store
 from bot.usecases import build
 from bot.usecases.attempts import MOST_DEATHS

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.styles import Style
-from bot.usecases.prompts import Parts, whole_negative_prompt
+from bot.domain.prompts import Parts, whole_negative_prompt
+from bot.domain.styles import Style
 from bot.usecases.refusals import UnknownStyle
 from engine.api import BadPrompt, Lora, LoraUse
 

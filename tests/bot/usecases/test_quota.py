@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bot.policy import Usage
+from bot.domain.policy import Usage
 from engine.api import Fault
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.policy import ModelDenied
-from bot.records import Kind
+from bot.domain.policy import ModelDenied
+from bot.domain.records import Kind
 from bot.usecases.recipes import Change, Plan, read_found
 from bot.usecases.refusals import AlreadyUnderWay, NoRecipe, NoSuchPicture
 from engine.api import BadInput, ImageSeed, Lora, LoraUse, Parameters

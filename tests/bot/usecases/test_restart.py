@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.policy import Limits
-from bot.records import Generation, JobState
+from bot.domain.policy import Limits
+from bot.domain.records import Generation, JobState
 from bot.storage import open_store
 from bot.usecases.attempts import MOST_DEATHS
 from bot.usecases.draw import Drawing
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 KILLED_WHILE_DRAWING = """
 import asyncio, os, sys
 from pathlib import Path
-from bot.policy import Limits
-from bot.records import Kind, Place
+from bot.domain.policy import Limits
+from bot.domain.records import Kind, Place
 from bot.storage import NewJob, open_store
 from engine.api import ImageSeed, Recipe
 

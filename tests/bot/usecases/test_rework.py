@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.policy import ModelDenied, SizeOverLimit, StepsOverLimit, TooManyAtOnce, TooManyPictures
-from bot.records import Generation, JobState, Kind
+from bot.domain.policy import ModelDenied, SizeOverLimit, StepsOverLimit, TooManyAtOnce, TooManyPictures
+from bot.domain.records import Generation, JobState, Kind
 from bot.usecases.refusals import (
     AlreadyUnderWay,
     GenerationDeleted,

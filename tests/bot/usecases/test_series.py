@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bot.policy import DailyQuotaUsed, Member, Refusal, TooManyAtOnce
+from bot.domain.policy import DailyQuotaUsed, Member, Refusal, TooManyAtOnce
 from bot.usecases.draw import Drawing
 from bot.usecases.imagine import Ask
 from bot.usecases.refusals import AlreadyUnderWay, OfferOver

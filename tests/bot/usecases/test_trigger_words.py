@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.policy import Limits
+from bot.domain.policy import Limits
 from bot.usecases.imagine import Ask, build_recipe
 from engine.catalog import load_catalog
 

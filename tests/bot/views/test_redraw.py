@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot import texts
-from bot.records import Kind
+from bot.domain.records import Kind
+from bot.texts import buttons as button_texts
 from bot.texts import inputs as input_texts
 from bot.texts import refusals as refusal_texts
 from engine.api import ImageSeed, Placement
@@ -118,7 +118,7 @@ async def test_a_form_for_pictures_deleted_meanwhile_says_so(world: World) -> No
     form = await opened(world, copy)
     await world.press(world.ann, shown, "Delete")
 
-    assert world.refusal(await filled(world, form, "a green apple")) == texts.GENERATION_DELETED
+    assert world.refusal(await filled(world, form, "a green apple")) == button_texts.GENERATION_DELETED
     assert [post.id for post in world.posts()] == [message.id, copy.id]
 
 
@@ -140,7 +140,7 @@ async def test_the_same_form_twice_is_one_job_and_another_prompt_is_another(worl
     again = await filled(world, forms[1], "a green apple")
     other = await filled(world, forms[2], "a yellow apple")
 
-    assert world.refusal(again) == texts.ALREADY_UNDER_WAY
+    assert world.refusal(again) == button_texts.ALREADY_UNDER_WAY
     world.worker.release()
     await world.delivered(first)
     await world.delivered(other)
@@ -218,7 +218,7 @@ async def test_a_picture_past_retention_is_not_started_from(world: World, label:
     message = await world.drawn()
     await world.store.forget_pictures(-86_400)
 
-    assert world.refusal(await world.press(world.ann, message, label)) == texts.NO_SUCH_PICTURE
+    assert world.refusal(await world.press(world.ann, message, label)) == button_texts.NO_SUCH_PICTURE
 
 
 @pytest.mark.parametrize("label", AROUND)
@@ -229,7 +229,7 @@ async def test_a_double_click_is_one_job(world: World, label: str) -> None:
     first = await world.press(world.ann, message, label)
     second = await world.press(world.ann, message, label)
 
-    assert world.refusal(second) == texts.ALREADY_UNDER_WAY
+    assert world.refusal(second) == button_texts.ALREADY_UNDER_WAY
     world.worker.release()
     await world.delivered(first)
     assert len(world.posts()) == 2

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot import texts
-from bot.records import JobState, Kind
+from bot.domain.records import JobState, Kind
+from bot.texts import buttons as button_texts
 from bot.usecases.rework import STRONG, SUBTLE
 from engine.executors.fake import Plan
 
@@ -138,7 +138,7 @@ async def test_nobody_else_may_delete(world: World) -> None:
 
     sentence = world.refusal(await world.press(world.ben, message, "Delete"))
 
-    assert sentence == texts.NOT_ALLOWED["delete"]
+    assert sentence == button_texts.NOT_ALLOWED["delete"]
     assert (await world.generation(message)).state is JobState.DELIVERED
     assert [post.id for post in world.posts()] == [message.id]
 
@@ -162,7 +162,7 @@ async def test_delete_takes_away_a_copy_that_outlived_its_generation(world: Worl
 
     sentence = world.refusal(await world.press(world.ben, copy, "Delete"))
 
-    assert sentence == texts.GENERATION_DELETED
+    assert sentence == button_texts.GENERATION_DELETED
     assert world.posts() == []
 
 
@@ -176,7 +176,7 @@ async def test_a_button_that_outlived_its_generation_says_it_was_deleted(world: 
 
     sentence = world.refusal(await world.press(world.ann, shown[1], label))
 
-    assert sentence == texts.GENERATION_DELETED
+    assert sentence == button_texts.GENERATION_DELETED
     assert await world.used_today(world.ann) == 2
 
 
@@ -188,7 +188,7 @@ async def test_a_double_click_makes_one_job(world: World, label: str) -> None:
     first = await world.press(world.ann, parent, label)
     second = await world.press(world.ann, parent, label)
 
-    assert world.refusal(second) == texts.ALREADY_UNDER_WAY
+    assert world.refusal(second) == button_texts.ALREADY_UNDER_WAY
     world.worker.release()
     await world.delivered(first)
     assert len(world.worker.requests) == 2
@@ -240,21 +240,21 @@ async def test_every_button_works_after_a_restart(world: World, label: str) -> N
 
 
 FORGED = [
-    ("easel:reroll:aaaaaaaaaa", texts.UNKNOWN_GENERATION),
-    ("easel:delete:aaaaaaaaaa", texts.UNKNOWN_GENERATION),
-    ("easel:cancel:aaaaaaaaaa", texts.UNKNOWN_GENERATION),
-    ("easel:show:aaaaaaaaaa:0", texts.UNKNOWN_GENERATION),
-    ("easel:vary:aaaaaaaaaa:0:subtle", texts.UNKNOWN_GENERATION),
-    ("easel:vary:aaaaaaaaaa:0:0.99", texts.UNREADABLE_BUTTON),
-    ("easel:upscale:aaaaaaaaaa:0:2", texts.UNKNOWN_GENERATION),
-    ("easel:upscale:aaaaaaaaaa:0:8", texts.UNREADABLE_BUTTON),
-    ("easel:show:aaaaaaaaaa:-1", texts.UNREADABLE_BUTTON),
-    ("easel:input:aaaaaaaaaa:0", texts.UNKNOWN_GENERATION),
-    ("easel:zoom:aaaaaaaaaa:0", texts.UNKNOWN_GENERATION),
-    ("easel:pan:aaaaaaaaaa:0:left", texts.UNKNOWN_GENERATION),
-    ("easel:pan:aaaaaaaaaa:0:out", texts.UNREADABLE_BUTTON),
-    ("easel:reroll:'; DROP TABLE jobs", texts.UNREADABLE_BUTTON),
-    ("easel:remix:aaaaaaaaaa", texts.UNREADABLE_BUTTON),
+    ("easel:reroll:aaaaaaaaaa", button_texts.UNKNOWN_GENERATION),
+    ("easel:delete:aaaaaaaaaa", button_texts.UNKNOWN_GENERATION),
+    ("easel:cancel:aaaaaaaaaa", button_texts.UNKNOWN_GENERATION),
+    ("easel:show:aaaaaaaaaa:0", button_texts.UNKNOWN_GENERATION),
+    ("easel:vary:aaaaaaaaaa:0:subtle", button_texts.UNKNOWN_GENERATION),
+    ("easel:vary:aaaaaaaaaa:0:0.99", button_texts.UNREADABLE_BUTTON),
+    ("easel:upscale:aaaaaaaaaa:0:2", button_texts.UNKNOWN_GENERATION),
+    ("easel:upscale:aaaaaaaaaa:0:8", button_texts.UNREADABLE_BUTTON),
+    ("easel:show:aaaaaaaaaa:-1", button_texts.UNREADABLE_BUTTON),
+    ("easel:input:aaaaaaaaaa:0", button_texts.UNKNOWN_GENERATION),
+    ("easel:zoom:aaaaaaaaaa:0", button_texts.UNKNOWN_GENERATION),
+    ("easel:pan:aaaaaaaaaa:0:left", button_texts.UNKNOWN_GENERATION),
+    ("easel:pan:aaaaaaaaaa:0:out", button_texts.UNREADABLE_BUTTON),
+    ("easel:reroll:'; DROP TABLE jobs", button_texts.UNREADABLE_BUTTON),
+    ("easel:remix:aaaaaaaaaa", button_texts.UNREADABLE_BUTTON),
 ]
 
 
@@ -274,7 +274,7 @@ async def test_a_picture_that_never_was_cannot_be_shown(world: World) -> None:
     custom_id = f"easel:show:{world.generation_id(message)}:3"
     forge(world, message, custom_id)
 
-    assert world.refusal(await world.ann.click(message, custom_id=custom_id)) == texts.NO_SUCH_PICTURE
+    assert world.refusal(await world.ann.click(message, custom_id=custom_id)) == button_texts.NO_SUCH_PICTURE
 
 
 @pytest.mark.parametrize("action", ["reroll", "delete", "show", "vary"])
@@ -291,7 +291,7 @@ async def test_a_generation_of_another_server_is_unknown_here(world: World, acti
 
     result = await stranger.click(foreign, custom_id=custom_id)
 
-    assert world.refusal(result) == texts.UNKNOWN_GENERATION
+    assert world.refusal(result) == button_texts.UNKNOWN_GENERATION
     assert await state(world, generation.id) is JobState.DELIVERED
 
 

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bot import texts
-from bot.records import JobState
+from bot.domain.records import JobState
+from bot.texts import buttons as button_texts
+from bot.texts import generation as generation_texts
 
 if TYPE_CHECKING:
     from tests.bot.conftest import World
@@ -18,7 +19,7 @@ async def test_the_author_cancels_a_job_that_is_being_drawn(world: World) -> Non
     await world.press(world.ann, result.response, "Cancel")
     await world.settled(result)
 
-    assert texts.CANCELLED in result.response.content
+    assert generation_texts.CANCELLED in result.response.content
     assert world.labels(result.response) == []
     assert await state(world, generation.id) is JobState.CANCELLED
 
@@ -31,7 +32,7 @@ async def test_a_moderator_cancels_anyones_job(world: World) -> None:
     await world.press(world.moderator, result.response, "Cancel")
     await world.settled(result)
 
-    assert texts.CANCELLED in result.response.content
+    assert generation_texts.CANCELLED in result.response.content
 
 
 async def test_nobody_else_may_cancel(world: World) -> None:
@@ -41,7 +42,7 @@ async def test_nobody_else_may_cancel(world: World) -> None:
 
     refused = await world.press(world.ben, result.response, "Cancel")
 
-    assert world.refusal(refused) == texts.NOT_ALLOWED["cancel"]
+    assert world.refusal(refused) == button_texts.NOT_ALLOWED["cancel"]
     world.worker.release()
     message = await world.delivered(result)
     assert (await world.generation(message)).state is JobState.DELIVERED
@@ -57,7 +58,7 @@ async def test_a_waiting_job_is_cancelled_without_ever_being_drawn(world: World)
     await world.settled(second)
     world.worker.release()
 
-    assert texts.CANCELLED in second.response.content
+    assert generation_texts.CANCELLED in second.response.content
     assert [request.recipe.prompt for request in world.worker.requests] == ["first"]
 
 
@@ -68,7 +69,7 @@ async def test_cancel_on_a_job_that_is_over_changes_nothing(world: World) -> Non
 
     result = await world.ann.click(message, custom_id=custom_id)
 
-    assert world.refusal(result) == texts.NOT_CANCELLABLE
+    assert world.refusal(result) == button_texts.NOT_CANCELLABLE
 
 
 async def test_the_next_job_is_drawn_after_a_cancelled_one(world: World) -> None:

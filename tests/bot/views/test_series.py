@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bot import texts
-from bot.records import JobState
+from bot.domain.records import JobState
+from bot.texts import phrases
 from bot.texts import refusals as refusal_texts
 from bot.texts import series as series_texts
 
@@ -175,7 +175,7 @@ async def test_the_longest_offer_fits_a_message(world: World) -> None:
 
     offer = await offered(world, "{" + ", ".join("abcdefghijklmnopqrst") + "}" + "*" * 900)
 
-    assert len(offer.content) <= texts.MESSAGE_LENGTH
+    assert len(offer.content) <= phrases.MESSAGE_LENGTH
     assert "20 of the 40" in offer.content
 
 

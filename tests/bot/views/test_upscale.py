@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot import texts
-from bot.records import JobState, Kind
+from bot.domain.records import JobState, Kind
+from bot.texts import buttons as button_texts
 from bot.texts import inputs as input_texts
 from bot.texts import refusals as refusal_texts
 from bot.texts import upscaling
@@ -91,7 +91,7 @@ async def test_a_double_click_makes_one_larger_picture(world: World, count: int,
     first = await world.press(world.ann, parent, label)
     second = await world.press(world.ann, parent, label)
 
-    assert world.refusal(second) == texts.ALREADY_UNDER_WAY
+    assert world.refusal(second) == button_texts.ALREADY_UNDER_WAY
     world.worker.release()
     await world.delivered(first)
     assert len(world.posts()) == 2
@@ -105,14 +105,14 @@ async def test_a_blocked_picture_has_no_upscale_button_and_a_forged_one_is_refus
     custom_id = f"easel:upscale:{world.generation_id(grid)}:0:2"
     components[0]["components"][0]["custom_id"] = custom_id
 
-    assert world.refusal(await world.ann.click(grid, custom_id=custom_id)) == texts.NO_SUCH_PICTURE
+    assert world.refusal(await world.ann.click(grid, custom_id=custom_id)) == button_texts.NO_SUCH_PICTURE
 
 
 async def test_a_picture_past_retention_cannot_be_upscaled_any_more(world: World) -> None:
     parent = await world.drawn(size="96x64", count=2)
     await world.store.forget_pictures(older_than_s=-1.0)
 
-    assert world.refusal(await world.press(world.ann, parent, "Upscale 1")) == texts.NO_SUCH_PICTURE
+    assert world.refusal(await world.press(world.ann, parent, "Upscale 1")) == button_texts.NO_SUCH_PICTURE
 
 
 async def test_varying_what_an_upscaler_made_varies_the_picture_it_was_made_of(world: World) -> None:

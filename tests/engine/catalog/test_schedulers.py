@@ -8,7 +8,7 @@ import diffusers
 import pytest
 import torch
 
-from bot.options import CHOICE_LENGTH, MOST_CHOICES
+from bot.interactions.options import CHOICE_LENGTH, MOST_CHOICES
 from engine.catalog import SCHEDULERS, SchedulerSpec
 from engine.worker.schedulers import build_scheduler
 

@@ -1,0 +1,43 @@
+"""What is offered to a member who types into an option: in time, or nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from functools import wraps
+from typing import Any
+
+from discord import app_commands
+
+from bot.interactions.answers import Interaction
+from bot.interactions.handling import handling_of
+
+log = logging.getLogger(__name__)
+
+Choices = list[app_commands.Choice[str]]
+Offer = Callable[[Any, Interaction, str], Coroutine[Any, Any, Choices]]
+
+
+def offered_in_time(offer: Offer) -> Offer:
+    """Make an autocomplete offer nothing if it is late or fails; members may type what they like."""
+
+    @wraps(offer)
+    async def offer_in_time(cog: Any, interaction: Interaction, current: str) -> Choices:
+        offering = asyncio.create_task(offer(cog, interaction, current))
+        # It is not cancelled: what it waits for cannot be hurried.
+        offering.add_done_callback(_fault_of)
+        await asyncio.wait([offering], timeout=handling_of(interaction).first_answer_s())
+        return offering.result() if offering.done() and _fault_of(offering) is None else []
+
+    return offer_in_time
+
+
+def _fault_of(offering: asyncio.Task[Choices]) -> BaseException | None:
+    with suppress(asyncio.CancelledError):
+        if error := offering.exception():
+            log.warning("Nothing could be offered: %s", error)
+            return error
+        return None
+    return asyncio.CancelledError()
