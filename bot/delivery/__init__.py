@@ -1,1 +1,1 @@
-"""One task for each job: its message from the queue to the pictures, wherever it can be written; and what the owner is told."""
+"""One task for each job, from the queue to its pictures, wherever they can be shown; and what the owner is told."""

@@ -16,10 +16,10 @@ from engine.catalog import CatalogError, load_catalog
 from engine.command_line import whole_from_one
 from engine.settings import MemorySetting
 from engine.wire import Stop
-from engine.worker.channel import Channel, Inbox, open_channel
+from engine.worker.runtime.channel import Channel, Inbox, open_channel
 
 if TYPE_CHECKING:
-    from engine.worker.device import Device
+    from engine.worker.runtime.device import Device
 
 ENVIRONMENT = {
     "OMP_WAIT_POLICY": "PASSIVE",  # a spinning OpenMP thread beside a busy process makes a step up to 50 times slower
@@ -46,9 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.device == "cpu":
         os.nice(YIELDING)  # before there is another thread: a thread has its maker's
     inbox, channel = open_process(options.name)
-    from engine.worker.compiler import CompilerMissing, check_compiler
-    from engine.worker.kept import FILE_NAME, ProofFile
+    from engine.worker.loading.kept import FILE_NAME, ProofFile
     from engine.worker.loop import run_worker
+    from engine.worker.sampling.compiler import CompilerMissing, check_compiler
 
     if options.compile:
         try:
@@ -101,8 +101,8 @@ def worker_options(prog: str) -> argparse.ArgumentParser:
 
 def device_from(options: argparse.Namespace) -> Device:
     """Open the device that a worker's options name. Loads torch."""
-    from engine.worker.device import open_device
-    from engine.worker.memory import GB
+    from engine.worker.loading.memory import GB
+    from engine.worker.runtime.device import open_device
 
     ram_bytes = None if options.ram_gb is None else int(GB * options.ram_gb)
     return open_device(options.device, options.threads, options.service, options.memory, ram_bytes, options.compile)

@@ -9,12 +9,13 @@ from typing import TypeVar
 
 from engine.api import GenerationRequest, UpscalerUse
 from engine.wire import Loaded
-from engine.worker.desk import Desk
 from engine.worker.jobs import Job, begin_enlarging, begin_job
-from engine.worker.memory import ran_out
-from engine.worker.pipelines import LoadedModel, Parts
-from engine.worker.residency import Models, NoRoom
+from engine.worker.loading.model_cache import Models, NoRoom
+from engine.worker.loading.pipelines import LoadedModel, Parts
+from engine.worker.runtime.faults import ran_out
+from engine.worker.runtime.service_thread import Desk
 from engine.worker.safety import DetectorHung
+from engine.worker.upscaling.upscalers import Upscalers
 
 Result = TypeVar("Result")
 
@@ -43,6 +44,7 @@ class Admission:
         tell: Callable[[Loaded], None],
     ) -> None:
         self._models = models
+        self._upscalers = Upscalers(models)
         self._prepares = prepares
         self._fetches = fetches
         self._join = join
@@ -83,7 +85,7 @@ class Admission:
         """On the desk's thread."""
         self._models.release(request.recipe.model)
         if request.recipe.upscaler is not None:
-            self._models.upscalers.give_back(request.recipe.upscaler)
+            self._upscalers.give_back(request.recipe.upscaler)
 
     def relieve(self, then: Callable[[], None]) -> None:
         """Free the device of models that are not drawn with, and do something then."""
@@ -155,11 +157,11 @@ class Admission:
             raise
 
     def _begin_enlarging(self, request: GenerationRequest, model: LoadedModel, use: UpscalerUse) -> Job:
-        upscaler = self._models.upscalers.take(use)
+        upscaler = self._upscalers.take(use)
         try:
             return begin_enlarging(request, model, upscaler)
         except BaseException:
-            self._models.upscalers.give_back(use)
+            self._upscalers.give_back(use)
             raise
 
     def _begun(self, request: GenerationRequest, job: Job | None) -> None:

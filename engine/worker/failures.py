@@ -9,8 +9,7 @@ import torch
 
 from engine.api import EngineError, Fault, GenerationFailed, InputNotJudged, OutOfMemory
 from engine.wire import FromWorker, JobFailed, Leaving
-from engine.worker.faults import one_line
-from engine.worker.memory import ran_out
+from engine.worker.runtime.faults import one_line, ran_out
 from engine.worker.safety import DetectorHung, DetectorLost
 
 _log = logging.getLogger(__name__)

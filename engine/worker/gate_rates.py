@@ -18,11 +18,11 @@ from transformers.utils import logging as transformers_logging
 from engine.api import BadInput, Verdict
 from engine.catalog import ModelEntry, load_catalog
 from engine.command_line import DONE, FAILED
-from engine.worker.device import Device, open_device
-from engine.worker.inputs import decode_input
-from engine.worker.pipelines import read_checkers
-from engine.worker.residency import native_side
+from engine.worker.loading.model_cache import native_side
+from engine.worker.loading.pipelines import read_checkers
+from engine.worker.runtime.device import Device, open_device
 from engine.worker.safety import Identify, ProofFailed, SafetyGate, TimedDetector, identify, load_floor, prove_checker
+from engine.worker.sampling.init_images import decode_input
 
 RATIOS = {"3:2": (3, 2), "2:3": (2, 3), "16:9": (16, 9), "4:1": (4, 1)}
 PLACES = {"left or top": 0.0, "middle": 0.5, "right or bottom": 1.0}

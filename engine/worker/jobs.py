@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
-from engine.api import Facts, Fault, GenerationRequest, ImageResult, ReviewedImage, Verdict
+from engine.api import Facts, Fault, GenerationRequest, ImageResult, ModelInfo, ReviewedImage, Verdict
 from engine.encoding import Wrapping
-from engine.worker.batch import Drawing, Group, begin_drawing
-from engine.worker.buckets import RowShape
-from engine.worker.device import Device
-from engine.worker.inputs import read_small_picture, read_start
-from engine.worker.loras import applied
-from engine.worker.pipelines import LoadedModel
-from engine.worker.previews import Previews, may_be_shown, preview_due
-from engine.worker.prompts import encode_prompts
+from engine.worker.conditioning.prompts import encode_prompts
+from engine.worker.loading.pipelines import LoadedModel
+from engine.worker.runtime.device import Device
+from engine.worker.sampling.batch import Drawing, Group, begin_drawing
+from engine.worker.sampling.buckets import RowShape
+from engine.worker.sampling.init_images import read_small_picture, read_start
+from engine.worker.sampling.loras import applied
+from engine.worker.sampling.previews import Previews, may_be_shown, preview_due
 from engine.worker.upscaling.enlargement import Enlargement
 from engine.worker.upscaling.upscalers import LoadedUpscaler
 
@@ -163,6 +163,11 @@ def begin_job(request: GenerationRequest, model: LoadedModel) -> Job:
     ]
     previews = Previews(len(drawings), pipeline.vae, model.gate) if request.previews else None
     return Job(request, model, drawings, previews, time.monotonic())
+
+
+def warm_up(info: ModelInfo, model: LoadedModel) -> None:
+    """Prepare a model's usual recipe, which begins to prove what most jobs will need. Raises as `begin_job`."""
+    begin_job(GenerationRequest(info.usual_recipe(), "first", 1, 0.0, ""), model)
 
 
 def begin_enlarging(request: GenerationRequest, model: LoadedModel, upscaler: LoadedUpscaler) -> Job:

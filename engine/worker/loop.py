@@ -33,20 +33,19 @@ from engine.wire import (
     Unfit,
 )
 from engine.worker.admission import Admission
-from engine.worker.batch import Batch, Drawing, Group, decode, pack
-from engine.worker.channel import Answer, Inbox
-from engine.worker.desk import Desk, open_desk
-from engine.worker.device import Device
-from engine.worker.drafts import Unfinished
 from engine.worker.failures import ends_worker, last_words
-from engine.worker.faults import one_line
-from engine.worker.jobs import Job
-from engine.worker.kept import ProofFile
-from engine.worker.memory import ran_out
-from engine.worker.residency import Models
+from engine.worker.jobs import Job, warm_up
+from engine.worker.loading.kept import ProofFile
+from engine.worker.loading.model_cache import Models
+from engine.worker.runtime.channel import Answer, Inbox
+from engine.worker.runtime.device import Device
+from engine.worker.runtime.faults import one_line, ran_out
+from engine.worker.runtime.service_thread import Desk, open_desk
 from engine.worker.safety import Detector, DetectorHung, Identify, ProofFailed, Review, identify, load_floor
-from engine.worker.shares import Shares
-from engine.worker.steps import advance
+from engine.worker.sampling.batch import Batch, Drawing, Group, decode, pack
+from engine.worker.sampling.drafts import Unfinished
+from engine.worker.sampling.step_fairness import Shares
+from engine.worker.sampling.steps import advance
 from engine.worker.upscaling.enlargement import Enlargement, Enlarging
 from engine.worker.upscaling.upscalers import Enlarged
 
@@ -87,7 +86,7 @@ def run_worker(
         return 1
     send(Ready(name, device.name, device.threads, device.rows))
     try:
-        models = Models(catalog, device, floor, identify, proof_file=proof_file)
+        models = Models(catalog, device, floor, identify, proof_file=proof_file, warm_up=warm_up)
         draw_until_stopped(name, device, models, inbox, send)
     except DetectorHung as error:
         _log.error("the worker ends, and another is to take its place: %s", error)

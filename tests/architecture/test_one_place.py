@@ -69,7 +69,7 @@ def found(matches: Callable[[ast.AST], bool]) -> Iterator[str]:
         (begins_a_picture_file, {"engine/api/containers.py", "engine/api/exif.py"}),
         (makes_a_recipe, {"engine/api/models.py"}),
         (compares_guidance, {"engine/api/requests.py"}),
-        (interpolates, {"engine/worker/interpolation.py"}),
+        (interpolates, {"engine/worker/sampling/interpolation.py"}),
         (names_a_folder, {"engine/folders.py"}),
         (names_a_checked_model, {"engine/catalog/builtin.py"}),
     ],

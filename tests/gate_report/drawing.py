@@ -14,14 +14,14 @@ from engine.api import GenerationRequest, ImageSeed
 from engine.catalog import load_catalog
 from engine.pocket.scoring import namer
 from engine.pocket.training.subjects import SUBJECTS, Subject
-from engine.worker.batch import Drawing, decode, pack
-from engine.worker.device import open_device
-from engine.worker.images import to_picture
 from engine.worker.jobs import begin_job
-from engine.worker.pipelines import LoadedModel
-from engine.worker.residency import Models
+from engine.worker.loading.model_cache import Models
+from engine.worker.loading.pipelines import LoadedModel
+from engine.worker.runtime.device import open_device
 from engine.worker.safety import Review, SafetyGate, load_floor
-from engine.worker.steps import advance
+from engine.worker.safety.images import to_picture
+from engine.worker.sampling.batch import Drawing, decode, pack
+from engine.worker.sampling.steps import advance
 
 REPOSITORY = Path(__file__).parents[2]
 FORBIDDEN = tuple(subject for subject in SUBJECTS if subject.blocked)

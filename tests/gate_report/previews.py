@@ -9,9 +9,9 @@ from PIL import Image
 
 from engine.api import Verdict
 from engine.encoding import decode_picture
-from engine.worker.batch import Drawing
-from engine.worker.drafts import Unfinished
-from engine.worker.previews import Previews, may_be_shown, preview_due
+from engine.worker.sampling.batch import Drawing
+from engine.worker.sampling.drafts import Unfinished
+from engine.worker.sampling.previews import Previews, may_be_shown, preview_due
 from tests.gate_report.drawing import FORBIDDEN, HARMLESS, STEPS, Studio, Wanted
 
 SIZES = ((128, 128), (192, 128), (128, 192))

@@ -62,8 +62,8 @@ def _ceiling(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     os.environ.update(ENVIRONMENT)
     from engine.worker.bench.rates import row_ceiling
-    from engine.worker.device import open_device
-    from engine.worker.pipelines import load_pipeline
+    from engine.worker.loading.pipelines import load_pipeline
+    from engine.worker.runtime.device import open_device
 
     device = open_device(options.device, options.threads, "fast")
     entry = load_catalog(options.models, options.models_dir).entries[0]

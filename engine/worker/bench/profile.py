@@ -12,11 +12,11 @@ from PIL import Image
 from engine.catalog import SCHEDULERS, Catalog
 from engine.wire import FromWorker, ToWorker
 from engine.worker.bench.counter import Counter
-from engine.worker.channel import Answer, Inbox
-from engine.worker.desk import Desk, open_desk
-from engine.worker.device import Device
+from engine.worker.loading.model_cache import Models
 from engine.worker.loop import Loop
-from engine.worker.residency import Models
+from engine.worker.runtime.channel import Answer, Inbox
+from engine.worker.runtime.device import Device
+from engine.worker.runtime.service_thread import Desk, open_desk
 
 Result = TypeVar("Result")
 

@@ -16,7 +16,7 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 
 from engine.catalog import FAMILIES, Family
 from engine.catalog.families import BLUEPRINTS
-from engine.worker.single_file import make_tokenizers
+from engine.worker.loading.single_file import make_tokenizers
 
 _SEED = 20
 _UNUSED = 2.0

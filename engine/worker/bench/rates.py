@@ -10,10 +10,10 @@ from typing import Any
 import torch
 
 from engine.api import Recipe
-from engine.worker.conditioning import join
-from engine.worker.device import Device
-from engine.worker.prompts import encode_prompts
-from engine.worker.seeds import seeded
+from engine.worker.conditioning.prompts import encode_prompts
+from engine.worker.conditioning.rows import join
+from engine.worker.runtime.device import Device
+from engine.worker.sampling.seeds import seeded
 
 FEW, MANY = 2, 16
 FEWEST_PAIRS = 3

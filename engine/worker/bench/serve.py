@@ -11,10 +11,11 @@ from engine.wire.tally import Tally
 from engine.worker.bench.counter import Counter
 from engine.worker.bench.profile import draw_profiled
 from engine.worker.bench.stock import StockServer
-from engine.worker.channel import Inbox
-from engine.worker.device import Device
+from engine.worker.jobs import warm_up
+from engine.worker.loading.model_cache import Models
 from engine.worker.loop import draw_until_stopped
-from engine.worker.residency import Models
+from engine.worker.runtime.channel import Inbox
+from engine.worker.runtime.device import Device
 from engine.worker.safety import ANY, identify, load_floor
 
 
@@ -45,7 +46,7 @@ def serve(
     """
     is_card = device.where.type == "cuda"
     counter = Counter(tally, wait_for_device=is_card and (profile or not contender.is_easel))
-    models = Models(catalog, device, load_floor(), (lambda source: ANY) if made else identify)
+    models = Models(catalog, device, load_floor(), (lambda source: ANY) if made else identify, warm_up=warm_up)
     loaded = [models.get(info.id) for info in catalog.infos()]
     while contender.is_easel and models.prove():
         pass  # it is not idle time that is measured, and an idle contender must not disturb the others

@@ -18,13 +18,13 @@ from engine.api import Facts, GenerationRequest, ImageResult
 from engine.catalog import SCHEDULERS
 from engine.wire import Draw, JobFinished, JobStarted
 from engine.wire.contenders import Contender, batch_key
-from engine.worker.channel import Inbox
-from engine.worker.conditioning import join
-from engine.worker.device import Device
-from engine.worker.pipelines import LoadedModel
-from engine.worker.prompts import encode_prompts
-from engine.worker.residency import Models
-from engine.worker.seeds import seeded
+from engine.worker.conditioning.prompts import encode_prompts
+from engine.worker.conditioning.rows import join
+from engine.worker.loading.model_cache import Models
+from engine.worker.loading.pipelines import LoadedModel
+from engine.worker.runtime.channel import Inbox
+from engine.worker.runtime.device import Device
+from engine.worker.sampling.seeds import seeded
 
 
 class StockServer:

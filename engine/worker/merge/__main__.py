@@ -20,9 +20,9 @@ import torch
 
 from engine.catalog import FAMILIES, Family, Source
 from engine.catalog.contents import ContentsError, check_family, inspect, tensors_of
-from engine.worker.device import open_device
 from engine.worker.merge.arithmetic import METHODS
 from engine.worker.merge.layers import Layer, Planned, encoded, read_layers, write_layers
+from engine.worker.runtime.device import open_device
 
 RECORD = "merge.json"
 _ABOUT = ("README*", "LICENSE*", "LICENCE*")
@@ -112,7 +112,7 @@ def _unpacked(parent: Parent, family: str, into: Path) -> Source:
     if parent.source.file is None:
         return parent.source
     # Only now: it takes seconds, and folders do without it.
-    from engine.worker.single_file import load_single_file
+    from engine.worker.loading.single_file import load_single_file
 
     kinds = [tensor["dtype"] for tensor in tensors_of(parent.source.folder / parent.source.file).values()]
     dtype = torch.float16 if kinds.count("F16") > len(kinds) / 2 else torch.float32

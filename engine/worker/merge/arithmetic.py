@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from engine.worker.interpolation import slerp
+from engine.worker.sampling.interpolation import slerp
 
 Method = Callable[[Tensor, Tensor, Tensor | None, float], Tensor]
 

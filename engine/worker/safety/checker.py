@@ -22,8 +22,8 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 
 from engine.catalog import Source
 from engine.checkers import Fingerprint, FingerprintError, fixed_pictures, read_fingerprint, write_fingerprint
-from engine.worker.device import Device
-from engine.worker.faults import one_line
+from engine.worker.runtime.device import Device
+from engine.worker.runtime.faults import one_line
 from engine.worker.safety.detectors import Finding
 from engine.worker.safety.identity import ANY, Identity, check_files
 from engine.worker.safety.proof import ProofFailed, prove

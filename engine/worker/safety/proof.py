@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from engine.worker.faults import one_line
+from engine.worker.runtime.faults import one_line
 from engine.worker.safety.detectors import Detector, TimedDetector
 
 PROOF_TIMEOUT_S = 120.0

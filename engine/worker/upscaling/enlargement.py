@@ -10,8 +10,8 @@ from functools import partial
 from PIL import Image
 
 from engine.api import Recipe
-from engine.worker.channel import Answer, Inbox
-from engine.worker.desk import Desk
+from engine.worker.runtime.channel import Answer, Inbox
+from engine.worker.runtime.service_thread import Desk
 from engine.worker.upscaling.upscalers import Enlarged, LoadedUpscaler
 
 

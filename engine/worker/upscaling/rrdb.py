@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import Conv2d, Module, ModuleList, functional
 
 from engine.catalog.rrdb import COLOURS, CONVOLUTIONS, DENSE_BLOCKS, RrdbPlan
-from engine.worker.device import Device
+from engine.worker.runtime.device import Device
 
 _RESIDUAL_SCALE = 0.2
 _SLOPE = 0.2

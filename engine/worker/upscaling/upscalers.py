@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -19,15 +19,16 @@ from engine.catalog import Source
 from engine.catalog.contents import ContentsError
 from engine.catalog.upscaler_contents import X4, UpscalerContents, inspect_upscaler
 from engine.catalog.upscalers import UpscalerEntry
-from engine.worker.device import Device
-from engine.worker.faults import one_line
-from engine.worker.pipelines import LOADING
-from engine.worker.profiles import BALANCED
-from engine.worker.seeds import seeded
+from engine.worker.loading.model_cache import Models
+from engine.worker.loading.pipelines import LOADING
+from engine.worker.loading.profiles import BALANCED
+from engine.worker.loading.weights import count_bytes, count_numbers, modules_of
+from engine.worker.runtime.device import Device
+from engine.worker.runtime.faults import one_line
+from engine.worker.sampling.decoding import WideDecoding, decoded, decoded_wide
+from engine.worker.sampling.seeds import seeded
 from engine.worker.upscaling.rrdb import RrdbNet, load_rrdb
 from engine.worker.upscaling.tiles import Watch, enlarge_in_tiles, reduced
-from engine.worker.weights import count_bytes, count_numbers, modules_of
-from engine.worker.wide import WideDecoding, decoded, decoded_wide
 
 _MULTIPLE = 64
 """Sides of a picture that a pipeline is given are multiples of this many pixels: all its halvings come out even."""
@@ -146,15 +147,13 @@ class Upscalers:
     """The upscalers in memory. Owned by the thread that prepares jobs.
 
     Args:
-        entries: of the catalogue.
-        device: what they work on.
-        claim: makes room for so many bytes there, and returns why there is none.
+        models: beside which they are in memory.
     """
 
-    def __init__(self, entries: Sequence[UpscalerEntry], device: Device, claim: Callable[[int], str]) -> None:
-        self._entries = entries
-        self._device = device
-        self._claim = claim
+    def __init__(self, models: Models) -> None:
+        self._models = models
+        self._entries = models.catalog.upscalers
+        self._device = models.device
         self._loaded: dict[str, LoadedUpscaler] = {}
         self._jobs: dict[str, int] = {}
 
@@ -173,6 +172,7 @@ class Upscalers:
         """
         if use.name not in self._loaded:
             self._loaded[use.name] = self._load(self._entry(use))
+            self._models.beside_bytes = self.size
         self._jobs[use.name] = self._jobs.get(use.name, 0) + 1
         return self._loaded[use.name]
 
@@ -181,6 +181,7 @@ class Upscalers:
         self._jobs[use.name] -= 1
         if not self._jobs[use.name]:
             del self._jobs[use.name], self._loaded[use.name]
+            self._models.beside_bytes = self.size
 
     def _entry(self, use: UpscalerUse) -> UpscalerEntry:
         for entry in self._entries:
@@ -194,7 +195,8 @@ class Upscalers:
             found = inspect_upscaler(entry)
         except ContentsError as error:
             raise UpscalerUnavailable(name, str(error)) from error
-        if reason := self._claim(self._device.dtype.itemsize * sum(count_numbers(file) for file in found.files)):
+        size = self._device.dtype.itemsize * sum(count_numbers(file) for file in found.files)
+        if reason := self._models.claim_beside(size):
             raise UpscalerUnavailable(name, reason)
         try:
             with LOADING:

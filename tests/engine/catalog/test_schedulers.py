@@ -10,7 +10,7 @@ import torch
 
 from bot.interactions.options import CHOICE_LENGTH, MOST_CHOICES
 from engine.catalog import SCHEDULERS, SchedulerSpec
-from engine.worker.schedulers import build_scheduler
+from engine.worker.sampling.schedulers import build_scheduler
 
 CONFIG = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "steps_offset": 1}
 SPREAD = 0.5

@@ -17,9 +17,9 @@ from engine.__main__ import main
 from engine.catalog import Source, load_catalog
 from engine.catalog.contents import ContentsError
 from engine.pocket import WEIGHTS
-from engine.worker.device import open_device
+from engine.worker.loading.pipelines import load_pipeline
 from engine.worker.merge.__main__ import Order, Parent, merge
-from engine.worker.pipelines import load_pipeline
+from engine.worker.runtime.device import open_device
 
 CATALOGUE = """
 [one]

@@ -28,7 +28,7 @@ description = "draws"
 source = {{ folder = "{folder}" }}
 """
 IDENTITIES = "engine/worker/safety/identity.py"
-ADDED, MADE_FOR_THE_BENCH = "engine/worker/pipelines.py", "engine/worker/bench/serve.py"
+ADDED, MADE_FOR_THE_BENCH = "engine/worker/loading/pipelines.py", "engine/worker/bench/serve.py"
 MAY_TAKE_ANY = {IDENTITIES, ADDED, MADE_FOR_THE_BENCH, "engine/worker/safety/checker.py"}
 
 

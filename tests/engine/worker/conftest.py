@@ -24,17 +24,17 @@ from engine.api import GenerationRequest, ImageSeed, ModelInfo, Recipe, Size
 from engine.catalog import SCHEDULERS, Catalog, ModelEntry, Source
 from engine.pocket import WEIGHTS
 from engine.wire import Draw, FromWorker, JobCancelled, JobFailed, JobFinished, Stop, ToWorker
-from engine.worker.batch import Drawing, Group, pack
-from engine.worker.buckets import AnyRows
-from engine.worker.channel import Inbox
-from engine.worker.conditioning import Conditioning
-from engine.worker.device import Device, open_device
+from engine.worker.conditioning.rows import Conditioning
 from engine.worker.jobs import Job, begin_job
+from engine.worker.loading.model_cache import Models
+from engine.worker.loading.pipelines import LoadedModel
 from engine.worker.loop import draw_until_stopped, run_worker
-from engine.worker.pipelines import LoadedModel
-from engine.worker.residency import Models
+from engine.worker.runtime.channel import Inbox
+from engine.worker.runtime.device import Device, open_device
 from engine.worker.safety import Detector, load_floor
-from engine.worker.steps import advance
+from engine.worker.sampling.batch import Drawing, Group, pack
+from engine.worker.sampling.buckets import AnyRows
+from engine.worker.sampling.steps import advance
 from tests.engine.stand_in_checker import any_checker
 
 SIDE = 64

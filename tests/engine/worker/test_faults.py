@@ -16,9 +16,9 @@ from safetensors.torch import load_file, save_file
 from engine.api import Fault, GenerationRequest, ImageSeed, InitImage, Recipe, Verdict
 from engine.catalog import Catalog
 from engine.wire import Cancel, Draw, FromWorker, JobCancelled, JobFailed, JobFinished, Leaving, Stop
-from engine.worker.channel import Inbox
-from engine.worker.device import Device
 from engine.worker.loop import run_worker
+from engine.worker.runtime.channel import Inbox
+from engine.worker.runtime.device import Device
 from engine.worker.safety import DetectorLost, Finding, TimedDetector
 from engine.worker.safety.floor import PROOF
 from tests.engine.stand_in_checker import any_checker

@@ -14,9 +14,9 @@ import pytest
 from engine.api import GenerationRequest, ImageSeed, Recipe
 from engine.catalog import Catalog
 from engine.wire import Draw, FromWorker, JobFinished, Stop, ToWorker
-from engine.worker.channel import Inbox
-from engine.worker.device import Device
-from engine.worker.residency import Models
+from engine.worker.loading.model_cache import Models
+from engine.worker.runtime.channel import Inbox
+from engine.worker.runtime.device import Device
 from engine.worker.safety import Detector
 from tests.engine.stand_in_checker import any_checker
 

@@ -27,14 +27,14 @@ from engine.wire import (
     Stop,
     Unfit,
 )
-from engine.worker.batch import LastStep
-from engine.worker.channel import Inbox
-from engine.worker.device import Device
 from engine.worker.jobs import begin_job
+from engine.worker.loading.model_cache import Models
+from engine.worker.loading.pipelines import LoadedModel
 from engine.worker.loop import Loop, run_worker
-from engine.worker.pipelines import LoadedModel
-from engine.worker.residency import Models
+from engine.worker.runtime.channel import Inbox
+from engine.worker.runtime.device import Device
 from engine.worker.safety import Detector, ProofFailed
+from engine.worker.sampling.batch import LastStep
 from tests.engine.stand_in_checker import any_checker
 
 FOUR = tuple(ImageSeed(seed) for seed in (1, 2, 3, 4))

@@ -19,7 +19,7 @@ from engine.catalog import load_catalog
 from engine.executors.process import ProcessExecutor
 from engine.service import EngineService, open_engine
 from engine.settings import EngineSettings, WorkerSpec
-from engine.worker.memory import ran_out
+from engine.worker.runtime.faults import ran_out
 from engine.worker.safety import Finding, TimedDetector
 
 GUARD_S = 600.0

@@ -13,13 +13,13 @@ import pytest
 from engine.api import ImageSeed, Recipe, Verdict
 from engine.catalog import SCHEDULERS, load_catalog
 from engine.encoding import decode_picture
-from engine.worker.batch import decode
-from engine.worker.device import Device
-from engine.worker.images import to_picture
 from engine.worker.jobs import Job
-from engine.worker.pipelines import LoadedModel
-from engine.worker.residency import Models
+from engine.worker.loading.model_cache import Models
+from engine.worker.loading.pipelines import LoadedModel
+from engine.worker.runtime.device import Device
 from engine.worker.safety import Detector
+from engine.worker.safety.images import to_picture
+from engine.worker.sampling.batch import decode
 
 MODELS = Path(__file__).parents[3] / "config" / "models.toml"
 RECIPE = Recipe("pocket", "1", "red apple", "", 128, 128, 5, 4.5, "DPM++ 2M", (ImageSeed(7),))

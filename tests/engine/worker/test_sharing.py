@@ -30,14 +30,14 @@ from engine.wire import (
     Stop,
     ToWorker,
 )
-from engine.worker.batch import Drawing, decode
-from engine.worker.channel import Answer, Inbox
-from engine.worker.device import Device
-from engine.worker.images import to_picture
 from engine.worker.jobs import Job
-from engine.worker.pipelines import LoadedModel
-from engine.worker.residency import Models
+from engine.worker.loading.model_cache import Models
+from engine.worker.loading.pipelines import LoadedModel
+from engine.worker.runtime.channel import Answer, Inbox
+from engine.worker.runtime.device import Device
 from engine.worker.safety import Detector
+from engine.worker.safety.images import to_picture
+from engine.worker.sampling.batch import Drawing, decode
 from tests.engine.stand_in_checker import any_checker
 
 NAMES = tuple(SCHEDULERS)

@@ -16,8 +16,8 @@ from engine.api import GenerationRequest, Recipe, Verdict
 from engine.catalog import Catalog, ModelEntry, load_catalog
 from engine.hub import PIPELINE, SAFETY_CHECKER, pull
 from engine.wire import Draw, JobFailed, JobFinished
-from engine.worker.device import Device
-from engine.worker.pipelines import load_pipeline
+from engine.worker.loading.pipelines import load_pipeline
+from engine.worker.runtime.device import Device
 from tests.engine.stand_in import Hub
 
 SHIPPED = Path(__file__).parents[3] / "config" / "models.toml"

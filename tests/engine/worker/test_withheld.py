@@ -18,16 +18,16 @@ from engine.api import GenerationRequest, ImageSeed, ModelUnavailable, Preview, 
 from engine.catalog import Catalog, Source
 from engine.encoding import decode_picture
 from engine.wire import Draw, FromWorker, JobFailed, JobFinished, JobProgress
-from engine.worker.batch import decode
-from engine.worker.channel import Inbox
-from engine.worker.device import Device
 from engine.worker.jobs import Job
+from engine.worker.loading.model_cache import Models
+from engine.worker.loading.pipelines import LoadedModel, load_parts
+from engine.worker.loading.weights import estimate_bytes
 from engine.worker.loop import run_worker
-from engine.worker.pipelines import LoadedModel, load_parts
-from engine.worker.residency import Models
+from engine.worker.runtime.channel import Inbox
+from engine.worker.runtime.device import Device
 from engine.worker.safety import Detector, Identity, load_checker
 from engine.worker.safety.floor import PROOF
-from engine.worker.weights import estimate_bytes
+from engine.worker.sampling.batch import decode
 from tests.engine.stand_in_checker import any_checker
 
 FOUR = tuple(ImageSeed(seed) for seed in (1, 2, 3, 4))

@@ -15,10 +15,10 @@ from engine.catalog import Catalog
 from engine.wire import Draw, FromWorker, JobFinished, JobStarted, Stop
 from engine.wire.contenders import Contender
 from engine.worker.bench.stock import StockServer, denoise_stock, denoise_together
-from engine.worker.channel import Inbox
-from engine.worker.device import Device
-from engine.worker.pipelines import LoadedModel
-from engine.worker.residency import Models
+from engine.worker.loading.model_cache import Models
+from engine.worker.loading.pipelines import LoadedModel
+from engine.worker.runtime.channel import Inbox
+from engine.worker.runtime.device import Device
 from engine.worker.safety import Detector
 from tests.engine.stand_in_checker import any_checker
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from engine.api import Fault, Verdict
 from engine.catalog import Source
-from engine.worker.device import Device
+from engine.worker.runtime.device import Device
 from engine.worker.safety import (
     Detector,
     Finding,

@@ -31,8 +31,8 @@ from engine.pocket import FINGERPRINT, PROOF
 from engine.pocket import PREVIEW_MARGIN as POCKET_PREVIEW_MARGIN
 from engine.pocket import WEIGHTS as POCKET
 from engine.pocket.training import export
-from engine.worker.device import Device
-from engine.worker.residency import Models
+from engine.worker.loading.model_cache import Models
+from engine.worker.runtime.device import Device
 from engine.worker.safety import ANY, Detector, Identity, ProofFailed, identify, load_checker
 from engine.worker.safety.checker import Checker
 from engine.worker.safety.identity import check_files

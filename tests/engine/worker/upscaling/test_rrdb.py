@@ -12,7 +12,7 @@ from torch import Tensor
 
 from engine.catalog.contents import ContentsError, tensors_of
 from engine.catalog.rrdb import plan_rrdb
-from engine.worker.device import Device
+from engine.worker.runtime.device import Device
 from engine.worker.upscaling.rrdb import RrdbNet, load_rrdb
 from engine.worker.upscaling.tiles import enlarge_in_tiles
 from tests.engine.worker.upscaling.networks import as_in_between, as_numbered, by_the_paper, random_network

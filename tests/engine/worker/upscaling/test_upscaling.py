@@ -40,12 +40,12 @@ from engine.wire import (
     JobStarted,
     ToWorker,
 )
-from engine.worker.device import Device
-from engine.worker.memory import Memory
-from engine.worker.residency import Models, NoRoom
+from engine.worker.loading.memory import Memory
+from engine.worker.loading.model_cache import Models, NoRoom
+from engine.worker.runtime.device import Device
 from engine.worker.safety import Detector
 from engine.worker.upscaling.rrdb import RrdbNet
-from engine.worker.upscaling.upscalers import load_upscaler, plain_text
+from engine.worker.upscaling.upscalers import Upscalers, load_upscaler, plain_text
 from tests.engine.stand_in_checker import any_checker
 
 Enlarge = Callable[..., GenerationRequest]
@@ -164,7 +164,7 @@ def test_a_cancel_ends_it_before_the_next_tile_and_frees_what_it_took(
     assert [message.job_id for message in worker.of(JobFinished)] == ["after", "drawn"]
     assert sent[0].total == 4
     assert max(message.step for message in worker.of(JobProgress) if message.job_id == "larger") < 4
-    assert models.upscalers.size == 0
+    assert models.beside_bytes == 0
 
 
 def test_progress_counts_tiles_or_steps(worker: Any, enlarge: Enlarge) -> None:
@@ -266,28 +266,30 @@ def test_one_that_does_not_fit_beside_what_another_job_uses_waits_for_it(
     models.hold("tiny")
     models.hold("tiny")
     free = 1000
+    upscalers = Upscalers(models)
     with pytest.raises(NoRoom):
-        models.upscalers.take(use)
+        upscalers.take(use)
     models.release("tiny")
     with pytest.raises(UpscalerUnavailable):
-        models.upscalers.take(use)
+        upscalers.take(use)
 
 
 def test_its_memory_is_counted_while_a_job_has_it(
     with_all: Catalog, device: Device, floor: Detector, enlarge: Enlarge
 ) -> None:
     models = Models(with_all, device, floor, any_checker)
+    upscalers = Upscalers(models)
     use = enlarge("four", 2).recipe.upscaler
     assert use
-    models.upscalers.take(use)
-    models.upscalers.take(use)
-    size = models.upscalers.size
+    upscalers.take(use)
+    upscalers.take(use)
+    size = models.beside_bytes
     file = entry(with_all, "four").source.folder / "four.safetensors"
     assert 0 < size <= file.stat().st_size
-    models.upscalers.give_back(use)
-    assert models.upscalers.size == size
-    models.upscalers.give_back(use)
-    assert models.upscalers.size == 0
+    upscalers.give_back(use)
+    assert models.beside_bytes == size
+    upscalers.give_back(use)
+    assert models.beside_bytes == 0
 
 
 @pytest.mark.parametrize(("times", "ends"), [(1, JobFinished), (2, JobFailed)])
@@ -306,7 +308,7 @@ def test_out_of_memory_is_tried_once_more_and_ends_cleanly(
         worker.run(Draw(enlarge("four", 2)))
     ended = [type(message) for message in worker.heard if isinstance(message, JobFinished | JobFailed)]
     assert ended == [ends, JobFinished]
-    assert models.upscalers.size == 0
+    assert models.beside_bytes == 0
 
 
 def test_a_picture_handed_in_larger_than_the_recipe_grows_from_is_cut_to_shape(

@@ -1,0 +1,383 @@
+"""Which models are in memory: on the device while there is room, then in RAM, then only in their files.
+
+The model that was used longest ago leaves first; one that is drawn with stays. Sizes are counted from the tensors once
+they are loaded, and told from the files before.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import takewhile
+from typing import Any
+
+import torch
+
+from engine.api import ModelInfo, ModelUnavailable, UnknownModel
+from engine.catalog import Catalog, ModelEntry
+from engine.catalog.families import FAMILIES
+from engine.worker.loading.kept import KeptProofs, ProofFile
+from engine.worker.loading.memory import GB, Memory, card_memory, ram
+from engine.worker.loading.offload import Turns
+from engine.worker.loading.pipelines import LoadedModel, Parts, load_parts
+from engine.worker.loading.profiles import Need, Profile, choose, decode_bytes
+from engine.worker.loading.proofs import MOST_WORK, RowRules
+from engine.worker.loading.weights import copy_to, count_bytes, estimate_bytes, modules_of
+from engine.worker.runtime.device import Device
+from engine.worker.runtime.faults import one_line
+from engine.worker.safety import Detector, Identify, ProofFailed, SafetyGate, TimedDetector, identify, prove_checker
+from engine.worker.sampling.buckets import work_in_pairs
+from engine.worker.sampling.compiler import compile_unet
+from engine.worker.sampling.decoding import WideDecoding
+from engine.worker.sampling.loras import Loras
+
+WarmUp = Callable[[ModelInfo, LoadedModel], object]
+
+_RAM = torch.device("cpu")
+
+_log = logging.getLogger(__name__)
+
+
+class NoRoom(Exception):
+    """A model does not fit beside those that are drawn with; once one of them is not, it may."""
+
+
+@dataclass(slots=True, eq=False)
+class Resident:
+    """A model in memory.
+
+    Args:
+        entry: of the catalogue.
+        parts: what was loaded.
+        size: bytes of all its tensors.
+        on_device: whether it lies on the device now, or waits in RAM.
+        profile: how it saves memory; None before it was on the device for the first time, like what follows.
+        turns: what brings its parts to the device, if they take turns.
+        model: what jobs draw with.
+        jobs: how many have it in use.
+    """
+
+    entry: ModelEntry
+    parts: Parts
+    size: int
+    on_device: bool
+    profile: Profile | None = None
+    turns: Turns | None = None
+    model: LoadedModel | None = None
+    jobs: int = 0
+
+    @property
+    def takes_turns(self) -> bool:
+        """Whether only one of its parts is on the device at a time."""
+        return self.profile is not None and self.profile.takes_turns
+
+    @property
+    def size_on_device(self) -> int:
+        """Bytes that it takes there: for one that takes turns those of its largest part, and of its checkers."""
+        if not self.takes_turns:
+            return self.size
+        parts = modules_of(self.parts.pipeline).values()
+        return max(count_bytes([part]) for part in parts) + count_bytes(self.parts.checker_modules())
+
+    @property
+    def size_in_ram(self) -> int:
+        """Bytes that it takes beside the device."""
+        return self.size if self.takes_turns or not self.on_device else 0
+
+    @property
+    def promised(self) -> int:
+        """Of the bytes that it takes on the device, those of a part whose turn it is not."""
+        if self.turns is None:
+            return 0
+        present = [self.turns.present] if self.turns.present is not None else []
+        return self.size_on_device - count_bytes([*present, *self.parts.checker_modules()])
+
+    def move(self, where: torch.device) -> None:
+        """Copy what does not take turns."""
+        copy_to(self.parts.checker_modules() if self.takes_turns else self.parts.modules(), where)
+
+
+class Models:
+    """The models of one worker. Owned by the thread that prepares jobs.
+
+    Args:
+        catalog: which models there are.
+        device: what they draw on.
+        floor: the proven classifier under every model's gate.
+        identify: tells what a model's own safety checker has to be.
+        on_device: the device's memory; None to measure it.
+        in_ram: memory for models that are not on the device; None to measure it beside a card, and for no such models
+            where the device has the same memory.
+        proof_file: keeps which numbers of rows were proven; None to prove them each time.
+        warm_up: what is done once with each model that has become ready; where it raises, the model is unavailable.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        device: Device,
+        floor: Detector,
+        identify: Identify = identify,
+        on_device: Memory | None = None,
+        in_ram: Memory | None = None,
+        proof_file: ProofFile | None = None,
+        warm_up: WarmUp | None = None,
+    ) -> None:
+        is_card = device.where.type == "cuda"
+        self.catalog = catalog
+        self.device = device
+        self.beside_bytes = 0
+        """What upscalers take on the device; theirs to set."""
+        self._floor = TimedDetector(floor)
+        self._identify = identify
+        self._on_device = on_device or (card_memory(device.where) if is_card else ram(device.ram_bytes))
+        self._in_ram = in_ram or (ram(device.ram_bytes) if is_card else None)
+        self._proof_file = proof_file
+        self._warm_up = warm_up
+        self._residents: dict[str, Resident] = {}
+
+    def get(self, model: str) -> LoadedModel:
+        """Return a model that is ready to draw, loading it if it is not in memory.
+
+        Raises:
+            UnknownModel: the catalogue has no such id.
+            ModelUnavailable: its files cannot be loaded, its safety checker failed its proof, or there is too little
+                memory for it. The next call tries again.
+            NoRoom: there is too little memory for it now.
+        """
+        if model not in self._residents:
+            entry = self._entry(model)
+            self._make_room(entry)
+            self.keep(model, load_parts(entry, self._resting_device, self._identify))
+        resident = self._residents[model] = self._residents.pop(model)
+        if resident.model is None or not resident.on_device:
+            self._bring(resident)
+        assert resident.model is not None
+        return resident.model
+
+    def hold(self, model: str) -> None:
+        """Keep a model that is in memory on the device until it is released as often as it was held."""
+        self._residents[model].jobs += 1
+
+    def release(self, model: str) -> None:
+        """A job does not need the model any more."""
+        self._residents[model].jobs -= 1
+
+    def relieve(self) -> None:
+        """Let every model that is not drawn with leave the device: what is drawn needs the memory."""
+        for model in [name for name, each in self._residents.items() if each.on_device and not each.jobs]:
+            self._leave_device(model)
+        self._clean_up()
+
+    def plan_loading(self, model: str) -> Callable[[], Parts] | None:
+        """Make room for a model that will be wanted, without a loss to what is drawn.
+
+        Returns:
+            What loads it, to be called on any thread, and its answer given to `keep`; None if there is nothing to do,
+            or no room.
+        """
+        entry = self.catalog.get(model)
+        if entry is None or model in self._residents:
+            return None
+        size = estimate_bytes(entry, self.device)
+        if not (self._clear_device(size) if self._in_ram is None else self._clear_ram(size)):
+            _log.info("%s is not loaded ahead: there is too little memory beside what is drawn", model)
+            return None
+        return lambda: load_parts(entry, self._resting_device, self._identify)
+
+    def keep(self, model: str, parts: Parts) -> None:
+        """Take in what was loaded of a model that is not in memory."""
+        entry, size = self._entry(model), count_bytes(parts.modules())
+        self._residents[model] = Resident(entry, parts, size, on_device=self._in_ram is None)
+
+    def prove(self) -> bool:
+        """Make one call of what is still to be proven of the models on the device. Return whether there was one."""
+        ready = [each.model for each in self._residents.values() if each.on_device and each.model is not None]
+        return any(model.rules.prove() for model in reversed(ready))
+
+    def loaded(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the models that can be drawn with at once, and those that are in memory but not ready."""
+        ready = [name for name, each in self._residents.items() if each.on_device and each.model is not None]
+        return tuple(ready), tuple(name for name in self._residents if name not in ready)
+
+    @property
+    def _resting_device(self) -> Device:
+        """Where models are loaded to."""
+        return self.device if self._in_ram is None else replace(self.device, where=_RAM)
+
+    def _entry(self, model: str) -> ModelEntry:
+        if entry := self.catalog.get(model):
+            return entry
+        raise UnknownModel(model, tuple(info.id for info in self.catalog.infos()))
+
+    def _make_room(self, entry: ModelEntry) -> None:
+        """Make room for a model's files."""
+        size = estimate_bytes(entry, self.device)
+        if self._in_ram is None:
+            self._claim_device(entry.info.id, size)
+        else:
+            self._clear_ram(size)  # it only passes through
+
+    def _bring(self, resident: Resident) -> None:
+        """Put a model on the device and prove it there."""
+        model = resident.entry.info.id
+        del self._residents[model]  # whatever has to leave for it, it is not in the way itself
+        try:
+            resident.profile = resident.profile or self._choose_profile(resident)
+            if resident.on_device:
+                self._clear_device(0, resident.size)  # what was told from its files may have been too little
+            else:
+                self._claim_device(model, resident.size_on_device)
+        finally:
+            self._residents[model] = resident
+        try:
+            if not resident.on_device:
+                resident.move(self.device.where)
+                resident.on_device = True
+            for checker in resident.parts.checkers:
+                prove_checker(checker)
+            resident.model = resident.model or self._make_ready(resident)
+        except Exception as error:
+            del self._residents[model]
+            if isinstance(error, torch.AcceleratorError):
+                raise  # not the model's fault
+            if isinstance(error, ProofFailed):
+                raise ModelUnavailable(model, f"its safety checker cannot be trusted: {error}") from error
+            _log.exception("%s cannot be drawn with", model)
+            raise ModelUnavailable(model, one_line(error)) from error
+
+    def _choose_profile(self, resident: Resident) -> Profile:
+        info, vae = resident.entry.info, resident.parts.pipeline.vae
+        need = Need(resident.size, decode_bytes(vae, max(size.width * size.height for size in info.sizes)))
+        others = sum(each.size_on_device for each in self._residents.values() if each.on_device)
+        own = resident.size if resident.on_device else 0
+        return choose(info.id, self.device, need, self._free_on_device() + others + own, self._in_ram is not None)
+
+    def _make_ready(self, resident: Resident) -> LoadedModel:
+        assert resident.profile is not None
+        parts, profile, exact = resident.parts, resident.profile, self.device.service == "exact"
+        unet, compiled = parts.pipeline.unet, self.device.compiles and not profile.takes_turns
+        profile.apply(parts.pipeline)
+        if exact:
+            work_in_pairs(unet)
+        if profile.takes_turns:
+            resident.turns = Turns(modules_of(parts.pipeline).values(), self.device.where)
+        if compiled:
+            compile_unet(unet)
+        model = LoadedModel(
+            pipeline=parts.pipeline,
+            gate=SafetyGate(self._floor, *map(TimedDetector, parts.checkers), side=native_side(resident.entry.info)),
+            rules=self._rules(resident.entry, unet, profile, compiled),
+            exact=exact,
+            where=self.device.where,
+            wide=WideDecoding(parts.pipeline.vae, resident.entry.info.id),
+            inversions=resident.entry.inversions,
+            loras=Loras(resident.entry.loras, exact),
+            memory=profile.name,
+            compiled=compiled,
+        )
+        if self._warm_up is not None:
+            self._warm_up(resident.entry.info, model)
+        return model
+
+    def _rules(self, entry: ModelEntry, unet: Any, profile: Profile, compiled: bool) -> RowRules:
+        """Return the rules of a UNet. A compiler's kernels are its own, so that of those nothing is kept."""
+        exact, file = self.device.service == "exact", self._proof_file
+        kept = None
+        if file and exact and not compiled:
+            kept = KeptProofs.of(file, entry.info.revision, unet, self.device, profile.name)
+        most_work = math.inf if self.device.where.type == "cuda" else MOST_WORK
+        return RowRules(unet, self.device.rows, exact, compiled, kept, most_work)
+
+    def _claim_device(self, model: str, size: int) -> None:
+        """Make room on the device, or raise why there is none. The reserve is not worth a refusal."""
+        if self._has_room(size):
+            return
+        if self._jobs or self.beside_bytes:
+            raise NoRoom(model)
+        raise ModelUnavailable(model, self._too_little(size))
+
+    def claim_beside(self, size: int) -> str:
+        """Make room for an upscaler beside the model of its job, which is held; return why there never is, or "".
+
+        Raises:
+            NoRoom: there is none beside what other jobs use.
+        """
+        if self._has_room(size):
+            return ""
+        if self._jobs > 1 or self.beside_bytes:
+            raise NoRoom("an upscaler")
+        return self._too_little(size)
+
+    @property
+    def _jobs(self) -> int:
+        return sum(each.jobs for each in self._residents.values())
+
+    def _has_room(self, size: int) -> bool:
+        return self._clear_device(size) or self._free_on_device(spare=False) >= size
+
+    def _too_little(self, size: int) -> str:
+        free = max(0, self._free_on_device(spare=False))
+        return f"it takes {size / GB:.1f} GB of memory, and {free / GB:.1f} GB are free"
+
+    def _clear_device(self, size: int, taken: int = 0) -> bool:
+        """Let models leave the device, the one used longest ago first, until so many bytes are free, or none may.
+
+        Args:
+            size: bytes wanted.
+            taken: bytes taken already by a model that is not among the residents.
+        """
+        while self._free_on_device(taken) < size:
+            idle = (name for name, each in self._residents.items() if each.on_device and not each.jobs)
+            if (oldest := next(idle, None)) is None:
+                self._clean_up()  # a model that failed may still lie about
+                return self._free_on_device(taken) >= size
+            self._leave_device(oldest)
+        return True
+
+    def _leave_device(self, model: str) -> None:
+        more = self._residents[model].size - self._residents[model].size_in_ram
+        if self._in_ram is None or not self._clear_ram(more, before=model):
+            self._drop(model)
+            return
+        if (turns := self._residents[model].turns) is not None:
+            turns.rest()
+        self._residents[model].move(_RAM)
+        self._residents[model].on_device = False
+        self._clean_up()
+        _log.info("%s leaves the device and waits in RAM", model)
+
+    def _clear_ram(self, size: int, before: str | None = None) -> bool:
+        """Let models leave the RAM until so many bytes are free: only those used longer ago than another, if named."""
+        assert self._in_ram is not None
+        while self._in_ram.free(sum(each.size_in_ram for each in self._residents.values())) < size:
+            older = takewhile(lambda name: name != before, self._residents)
+            if (oldest := next((name for name in older if not self._residents[name].on_device), None)) is None:
+                return False
+            self._drop(oldest)
+        return True
+
+    def _drop(self, model: str) -> None:
+        del self._residents[model]
+        self._clean_up()
+        _log.info("%s leaves memory", model)
+
+    def _clean_up(self) -> None:
+        """Give back what nothing refers to any more; a UNet whose layers work in pairs refers to itself."""
+        gc.collect()
+        if self.device.where.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def _free_on_device(self, taken: int = 0, spare: bool = True) -> int:
+        residents = [each for each in self._residents.values() if each.on_device]
+        taken += sum(each.size_on_device for each in residents) + self.beside_bytes
+        return self._on_device.free(taken, spare, sum(each.promised for each in residents))
+
+
+def native_side(info: ModelInfo) -> int:
+    """Return the side of the largest square that the gate looks at as a whole alone: no table makes it larger."""
+    largest: int = max(min(size.width, size.height) for size in FAMILIES[info.family].defaults["sizes"])
+    return min(info.native_side, largest)

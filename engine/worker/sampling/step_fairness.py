@@ -1,0 +1,86 @@
+"""Whose images come next: those of the tenant who was given least of the UNet's calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from engine.api import GenerationRequest
+from engine.worker.sampling.batch import NEVER, Batch, Drawing
+
+AHEAD = 4.0
+"""Row-steps, two steps of an image with guidance: so many may a tenant be ahead of who was given least. Seats that
+nobody else wants are filled with a flooder's images; for those he does not wait longer than this later."""
+PATIENCE = 2.0
+"""How many times as long an image may wait as if each call had one, in turn by the tenants' weights."""
+
+
+class Drawn(Protocol):
+    """A tenant's job, as far as it matters here."""
+
+    @property
+    def request(self) -> GenerationRequest:
+        """Whose it is, with which weight."""
+        ...
+
+    @property
+    def drawings(self) -> Sequence[Drawing]:
+        """Its images."""
+        ...
+
+
+class Shares:
+    """What each tenant who has images to denoise was given of the calls, in row-steps divided by its weight.
+
+    The order in which jobs come here is the dispatcher's; this is the order of steps among those that are here. Counted
+    from who was given least, who is at 0. Owned by the step thread.
+    """
+
+    def __init__(self) -> None:
+        self._given: dict[str, float] = {}
+        self._calls = 0
+        self._turn = 0
+
+    def in_turn(self, jobs: Iterable[Drawn]) -> list[Drawing]:
+        """Return the images to denoise, in the order in which they should get their next step.
+
+        The tenant who was given least comes first, and a tenant's second image as if the first had its step already.
+        Among a tenant's images those whose turn is longest ago come first: newcomers before all. Who comes, starts as
+        the one who was given least. Before everybody come images that have waited for too long.
+        """
+        waiting: dict[str, list[Drawing]] = {}
+        weights: dict[str, float] = {}
+        for job in jobs:
+            if images := [drawing for drawing in job.drawings if not drawing.denoised]:
+                waiting.setdefault(job.request.tenant, []).extend(images)
+                weights[job.request.tenant] = job.request.weight
+        self._settle(weights)
+        places: list[tuple[bool, float, int, Drawing]] = []
+        for tenant, own in waiting.items():
+            given, weight = self._given[tenant], weights[tenant]
+            patience = PATIENCE * len(own) * sum(weights.values()) / weight
+            for drawing in sorted(own, key=lambda each: each.turn):
+                if drawing.waits_since == NEVER:
+                    drawing.waits_since = self._calls
+                in_time = self._calls - drawing.waits_since < patience
+                places.append((in_time, given if in_time else 0.0, drawing.turn, drawing))
+                given += drawing.rows / weight
+        return [drawing for *_, drawing in sorted(places, key=lambda place: place[:3])]
+
+    def count(self, batch: Batch, jobs: Iterable[Drawn]) -> None:
+        """Write a call down to the jobs whose images had a step in it."""
+        self._calls += 1
+        for drawing in batch.drawings:
+            self._turn += 1
+            drawing.turn, drawing.waits_since = self._turn, self._calls
+        drawn = set(batch.drawings)
+        for job in jobs:
+            for drawing in drawn.intersection(job.drawings):
+                self._given[job.request.tenant] += drawing.rows / job.request.weight
+
+    def _settle(self, weights: dict[str, float]) -> None:
+        """Forget who has nothing to denoise, let in who has, and let nobody be too far ahead."""
+        least = min((given for tenant, given in self._given.items() if tenant in weights), default=0.0)
+        self._given = {
+            tenant: min(self._given.get(tenant, least) - least, AHEAD / weight) for tenant, weight in weights.items()
+        }
