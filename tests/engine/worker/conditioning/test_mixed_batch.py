@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from tests.engine.worker.conditioning.test_init_images import MASK, PHOTOGRAPH, allowing, draw_together, sha, stock
-from tests.engine.worker.conditioning.test_loras import use, with_loras, write_kohya
 
 from engine.api import ImageSeed, InitImage
+from tests.engine.worker.conditioning.test_init_images import MASK, PHOTOGRAPH, allowing, draw_together, sha, stock
+from tests.engine.worker.conditioning.test_loras import use, with_loras, write_kohya
 
 if TYPE_CHECKING:
     from tests.engine.worker.conditioning.conftest import Family
