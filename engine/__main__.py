@@ -10,13 +10,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from engine import models
+from engine import models_command
 from engine.api import FITS, EngineError, Refused
 from engine.bench import add_options, bench, options_from
 from engine.catalog import CatalogError
 from engine.command_line import DONE, FAILED, INTERRUPTED, WRONG_INPUT, Parser, real, whole
-from engine.draw import STRENGTH, DrawError, DrawOptions, draw
-from engine.models import ModelsError
+from engine.draw_command import STRENGTH, DrawError, DrawOptions, draw
+from engine.models_command import ModelsError
 from engine.settings import EngineSettings
 
 
@@ -50,7 +50,7 @@ def _run(options: argparse.Namespace) -> int:
     settings = EngineSettings(**{name: place for name, place in places.items() if place})
     try:
         if options.command == "models":
-            return models.run(options, settings, sys.stdout, sys.stderr)
+            return models_command.run(options, settings, sys.stdout, sys.stderr)
         if options.command == "bench":
             return asyncio.run(bench(options_from(options), settings, sys.stdout, sys.stderr))
         return asyncio.run(draw(_draw_options(options), settings, sys.stdout, sys.stderr))
@@ -72,7 +72,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     models_file.add_argument("--models-file", type=Path, metavar="FILE", help="the model catalogue (models.toml)")
     models_file.add_argument("--models-dir", type=Path, metavar="DIR", help="folder of pulled, added and merged models")
     about = "list, pull, check and add models"
-    models.add_commands(
+    models_command.add_commands(
         commands.add_parser("models", parents=[models_file], help=about, description=about.capitalize())
     )
     about = "compare Easel with stock diffusers and static batching on this machine"

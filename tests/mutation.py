@@ -68,7 +68,7 @@ ROOMS = {
         ("tests/bot/cogs/test_words.py",),
     ),
     "delivery": Room(
-        ("bot/usecases/deliver.py", "bot/usecases/admission.py"),
+        ("bot/usecases/deliver.py", "bot/usecases/acceptance.py"),
         (
             "tests/bot/usecases/test_deliver.py",
             "tests/bot/usecases/test_admin.py",

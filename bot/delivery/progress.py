@@ -7,7 +7,7 @@ from collections.abc import Callable
 from bot.domain.records import Generation
 from bot.texts import cards
 from bot.texts.cards import Card
-from bot.usecases.draw import Drawing, Waiting
+from bot.usecases.running_jobs import Drawing, Waiting
 from engine.api import Preview
 
 EDIT_EVERY_S = 1.5

@@ -25,8 +25,8 @@ from bot.texts import cards
 from bot.texts import inputs as input_texts
 from bot.texts.cards import Card
 from bot.usecases import Usecases
-from bot.usecases.draw import Drawing, Ended, Waiting
 from bot.usecases.refusals import GenerationDeleted
+from bot.usecases.running_jobs import Drawing, Ended, Waiting
 from engine.api import Preview
 
 log = logging.getLogger(__name__)

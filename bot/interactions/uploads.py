@@ -14,8 +14,8 @@ from bot.interactions.identity import key_of
 from bot.storage import StorageError
 from bot.texts import inputs as texts
 from bot.usecases.answering import Answering
+from bot.usecases.init_images import STRENGTH, Start, check_strength
 from bot.usecases.refusals import NotFetched, WrongValue
-from bot.usecases.starts import STRENGTH, Start, check_strength
 from engine.api import MAX_INPUT_BYTES, BadInput
 
 TIMEOUT_S = 30.0

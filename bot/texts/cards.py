@@ -15,7 +15,7 @@ from bot.texts import trouble as trouble_texts
 from bot.texts import words as word_texts
 from bot.texts.errors import sentence_for
 from bot.usecases.deliver import Parcel
-from bot.usecases.draw import Drawing, Waiting
+from bot.usecases.running_jobs import Drawing, Waiting
 from engine import api
 
 ENDINGS = {"image/png": "png", "image/webp": "webp", "image/jpeg": "jpg"}

@@ -8,8 +8,8 @@ from bot.domain.records import Generation, Kind
 from bot.texts import inputs, upscaling
 from bot.texts.phrases import MESSAGE_LENGTH, duration, percent
 from bot.texts.sanitize import inert, plain_cut
-from bot.usecases.draw import Drawing, Waiting
-from bot.usecases.rework import SUBTLE
+from bot.usecases.running_jobs import Drawing, Waiting
+from bot.usecases.variations import SUBTLE
 from engine.api import ImageSeed, Recipe, Variation
 
 PROMPT_LENGTH = 700

@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from bot.domain.ids import new_id, random_seed
 from bot.domain.styles import Style
 from bot.storage import Store
+from bot.usecases.acceptance import Admission
 from bot.usecases.admin import Admin
-from bot.usecases.admission import Admission
 from bot.usecases.answering import Answering
 from bot.usecases.deliver import Deliver
-from bot.usecases.draw import Draw, Park, unparked
 from bot.usecases.imagine import Imagine
+from bot.usecases.img2img import Redraw
 from bot.usecases.quota import Quota
 from bot.usecases.recipes import Recipes
-from bot.usecases.redraw import Redraw
-from bot.usecases.rework import Rework
+from bot.usecases.running_jobs import Draw, Park, unparked
 from bot.usecases.series import Series
+from bot.usecases.variations import Rework
 from bot.usecases.watch import Watch
 from engine.api import EngineClient
 

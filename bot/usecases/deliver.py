@@ -10,9 +10,9 @@ from bot.domain.hints import Hint, hint_for
 from bot.domain.policy import Member, Refusal, check_channel, check_model, check_words
 from bot.domain.records import Generation, JobState
 from bot.storage import IllegalMove, StorageError, Store
-from bot.usecases.draw import Draw
 from bot.usecases.lookup import allowed_picture, check_owner, find_for, find_generation
 from bot.usecases.refusals import GenerationDeleted, NoSuchPicture
+from bot.usecases.running_jobs import Draw
 from engine.api import EngineClient, Fault, ReviewedImage, Verdict
 
 AskChannel = Callable[[], Awaitable[bool]]

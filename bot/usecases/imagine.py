@@ -12,10 +12,10 @@ from bot.domain.prompts import check_typed, whole_negative_prompt
 from bot.domain.records import Generation, Kind, Place
 from bot.domain.styles import Style, find_style
 from bot.storage import Store
-from bot.usecases.admission import Admission, Origin
+from bot.usecases.acceptance import Admission, Origin
+from bot.usecases.init_images import Start
 from bot.usecases.lookup import find_model
 from bot.usecases.refusals import UnknownStyle
-from bot.usecases.starts import Start
 from engine.api import (
     MAX_IMAGES,
     MAX_SEED,

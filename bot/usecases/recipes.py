@@ -11,7 +11,7 @@ from bot.domain.policy import GuildPolicy, Limits, Member, choose_model, limits_
 from bot.domain.prompts import whole_negative_prompt
 from bot.domain.records import Generation, Kind, Place
 from bot.storage import Store
-from bot.usecases.admission import Admission, Origin
+from bot.usecases.acceptance import Admission, Origin
 from bot.usecases.imagine import Ask, build_recipe
 from bot.usecases.refusals import NoRecipe
 from engine.api import (

@@ -10,7 +10,7 @@ from bot.domain.hints import Hint, hint_for
 from bot.domain.policy import Member
 from bot.domain.prompts import check_typed
 from bot.domain.records import Generation, Kind, Place
-from bot.usecases.admission import Admission, Origin
+from bot.usecases.acceptance import Admission, Origin
 from bot.usecases.imagine import Ask, Imagine
 from bot.usecases.refusals import AlreadyUnderWay, OfferOver, PictureInSeries
 from engine.api import EngineClient, expand_permutations

@@ -10,9 +10,9 @@ import discord
 from bot.domain.records import Generation
 from bot.views.builder import Build
 from bot.views.forms import sent_off
+from bot.views.img2img import UseAsInput
 from bot.views.outpaint import Pan, ZoomOut
 from bot.views.recipes import Run, RunFile
-from bot.views.redraw import UseAsInput
 from bot.views.results import Delete, Reroll, Show, Upscale, Vary, result_view
 from bot.views.running import Cancel, waiting_view
 from bot.views.series import DrawAll, Withdraw

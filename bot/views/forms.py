@@ -13,8 +13,8 @@ import discord
 from bot.interactions import answers, handling
 from bot.texts import inputs as texts
 from bot.views.builder import BUILD_FORM, take_build
+from bot.views.img2img import OVER_FORM, take_over
 from bot.views.press import Host
-from bot.views.redraw import OVER_FORM, take_over
 
 _FORMS = ((BUILD_FORM, take_build), (OVER_FORM, take_over))
 

@@ -18,10 +18,10 @@ from bot.texts import buttons as button_texts
 from bot.texts import cards
 from bot.texts import upscaling as upscaling_texts
 from bot.usecases.refusals import GenerationDeleted, PictureTooLarge
-from bot.usecases.rework import STRONG, SUBTLE
+from bot.usecases.variations import STRONG, SUBTLE
+from bot.views.img2img import UseAsInput
 from bot.views.outpaint import outpaint_buttons
 from bot.views.press import GENERATION_ID, INDEX, Button, Host, pressed
-from bot.views.redraw import UseAsInput
 
 Strength = Literal["subtle", "strong"]
 STRENGTHS: dict[str, float] = {"subtle": SUBTLE, "strong": STRONG}

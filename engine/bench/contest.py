@@ -22,7 +22,7 @@ from engine.bench.replay import Outcome, Replay, replay
 from engine.bench.trace import FLOODER, Visit, make_trace, of_one_model, with_flooder
 from engine.settings import Service
 from engine.wire.contenders import Contender
-from engine.wire.tally import Counts
+from engine.wire.shared_counters import Counts
 
 LOADS = (0.5, 0.9, 1.4, 2.0)
 ROUNDS, FEWEST_ROUNDS = 3, 2

@@ -20,7 +20,7 @@ from engine.service import open_engine
 from engine.settings import EngineSettings, Service, WorkerSpec
 from engine.wire import Draw, FromWorker, JobFailed, JobFinished, JobStarted, Ready, ToWorker
 from engine.wire.contenders import Contender, load_contested
-from engine.wire.tally import Tally
+from engine.wire.shared_counters import Tally
 
 BENCH_WORKER = (sys.executable, "-m", "engine.worker.bench")
 UNBOUNDED = 10_000

@@ -11,7 +11,7 @@ from itertools import count
 from engine.api import GenerationRequest
 from engine.bench.machine import Running, Served, now_s
 from engine.bench.trace import Visit
-from engine.wire.tally import Counts
+from engine.wire.shared_counters import Counts
 
 _runs = count(1)
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from engine.catalog.contents import ContentsError
+from engine.catalog.checkpoint_inspection import ContentsError
 
 COLOURS = 3
 DENSE_BLOCKS = 3

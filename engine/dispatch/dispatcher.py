@@ -27,10 +27,10 @@ from engine.dispatch.faults import Faults
 from engine.dispatch.forecast import forecast
 from engine.dispatch.health import WorkerState
 from engine.dispatch.jobs import EngineJob
-from engine.dispatch.lane import Lane
 from engine.dispatch.placement import choose, look_ahead
 from engine.dispatch.pulls import Pulls
 from engine.dispatch.queue import FairQueue
+from engine.dispatch.supervisor import Lane
 from engine.executors.port import Executor, Puller
 from engine.settings import EngineSettings
 

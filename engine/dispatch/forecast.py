@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from engine.dispatch.jobs import EngineJob, Group
-from engine.dispatch.lane import Lane
+from engine.dispatch.supervisor import Lane
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from engine.dispatch.jobs import EngineJob
-from engine.dispatch.lane import AT_HAND, FAR, Lane
+from engine.dispatch.supervisor import AT_HAND, FAR, Lane
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch.nn import Module
 
-from engine.wire.tally import Counts, Tally
+from engine.wire.shared_counters import Counts, Tally
 
 
 class Counter:

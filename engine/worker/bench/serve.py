@@ -7,7 +7,7 @@ from collections.abc import Callable
 from engine.catalog import Catalog
 from engine.wire import FromWorker, JobFinished, Ready
 from engine.wire.contenders import Contender
-from engine.wire.tally import Tally
+from engine.wire.shared_counters import Tally
 from engine.worker.bench.counter import Counter
 from engine.worker.bench.profile import draw_profiled
 from engine.worker.bench.stock import StockServer

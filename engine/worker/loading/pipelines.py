@@ -16,7 +16,7 @@ from torch.nn import Module
 
 from engine.api import Inversion, ModelUnavailable
 from engine.catalog import ModelEntry, Source
-from engine.catalog.contents import Contents, check_family, inspect
+from engine.catalog.checkpoint_inspection import Contents, check_family, inspect
 from engine.settings import MemoryProfile
 from engine.worker.loading.proofs import RowRules
 from engine.worker.loading.single_file import load_single_file

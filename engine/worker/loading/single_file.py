@@ -10,7 +10,7 @@ import torch
 from transformers import CLIPTokenizer
 
 from engine.catalog import Family, Source
-from engine.catalog.contents import ContentsError
+from engine.catalog.checkpoint_inspection import ContentsError
 from engine.catalog.families import BLUEPRINTS
 
 _MERGES = BLUEPRINTS / "merges.txt"

@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.nn import Module
 
 from engine.catalog import ModelEntry, Source
-from engine.catalog.contents import ContentsError, weight_files
-from engine.catalog.contents import tensors_of as header_of
+from engine.catalog.checkpoint_inspection import ContentsError, weight_files
+from engine.catalog.checkpoint_inspection import tensors_of as header_of
 from engine.worker.runtime.device import Device
 
 _PARTS = ("unet", "vae", "text_encoder", "text_encoder_2")

@@ -19,7 +19,7 @@ import msgspec
 import torch
 
 from engine.catalog import FAMILIES, Family, Source
-from engine.catalog.contents import ContentsError, check_family, inspect, tensors_of
+from engine.catalog.checkpoint_inspection import ContentsError, check_family, inspect, tensors_of
 from engine.worker.merge.arithmetic import METHODS
 from engine.worker.merge.layers import Layer, Planned, encoded, read_layers, write_layers
 from engine.worker.runtime.device import open_device

@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from engine.catalog.contents import tensors_of, weight_files
+from engine.catalog.checkpoint_inspection import tensors_of, weight_files
 
 _LENGTH_BYTES = 8
 _ALIGNMENT = 8

@@ -16,8 +16,8 @@ from torch.nn import Module
 
 from engine.api import Recipe, UnknownUpscaler, UpscalerUnavailable, UpscalerUse, parse_prompt
 from engine.catalog import Source
-from engine.catalog.contents import ContentsError
-from engine.catalog.upscaler_contents import X4, UpscalerContents, inspect_upscaler
+from engine.catalog.checkpoint_inspection import ContentsError
+from engine.catalog.upscaler_inspection import X4, UpscalerContents, inspect_upscaler
 from engine.catalog.upscalers import UpscalerEntry
 from engine.worker.loading.model_cache import Models
 from engine.worker.loading.pipelines import LOADING

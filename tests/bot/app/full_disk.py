@@ -21,8 +21,8 @@ from bot.domain.records import Generation, Place
 from bot.settings import load_settings
 from bot.storage import StorageError
 from bot.texts import cards, errors
-from bot.usecases.draw import Drawing, Ended
 from bot.usecases.imagine import Ask
+from bot.usecases.running_jobs import Drawing, Ended
 from bot.usecases.watch import TroubleBegan
 from engine.executors.fake import FakeExecutor
 

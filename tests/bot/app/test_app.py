@@ -12,8 +12,8 @@ from bot.domain.policy import Member
 from bot.domain.records import Place
 from bot.settings import Settings, SettingsError, load_settings
 from bot.storage import StorageError
-from bot.usecases.draw import Ended
 from bot.usecases.imagine import Ask
+from bot.usecases.running_jobs import Ended
 from engine.executors.fake import FakeExecutor
 
 GUARD_S = 600.0

@@ -10,7 +10,7 @@ from bot.texts import cards
 from bot.texts import faults as fault_texts
 from bot.texts import generation as generation_texts
 from bot.texts import refusals as refusal_texts
-from bot.usecases.draw import Drawing, Waiting
+from bot.usecases.running_jobs import Drawing, Waiting
 from engine.api import Fault, GenerationFailed, Preview
 from engine.executors.fake import Plan
 

@@ -17,8 +17,8 @@ from bot.domain.records import Generation, Place
 from bot.domain.styles import Style
 from bot.storage import Store, open_store
 from bot.usecases import Usecases, build
-from bot.usecases.draw import Drawing, Ended, Update, Waiting
 from bot.usecases.imagine import Ask
+from bot.usecases.running_jobs import Drawing, Ended, Update, Waiting
 from engine.api import ModelInfo, SchedulerInfo, Size
 from engine.catalog import Catalog, ModelEntry, Source
 from engine.executors.fake import FakeExecutor, Plan, Start

@@ -10,8 +10,8 @@ import pytest
 from bot.domain.policy import ModelDenied
 from bot.domain.records import JobState
 from bot.storage import IllegalMove
-from bot.usecases.draw import Drawing
 from bot.usecases.refusals import GenerationDeleted, NoSuchPicture, NotAllowed, UnknownGeneration
+from bot.usecases.running_jobs import Drawing
 from engine.api import Fault
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from bot.domain.policy import (
     TooManyPictures,
 )
 from bot.domain.records import JobState, Kind
-from bot.usecases.draw import Drawing, Waiting
+from bot.usecases.running_jobs import Drawing, Waiting
 from engine.api import (
     MAX_SEED,
     BadPrompt,

@@ -19,7 +19,7 @@ from bot.domain.records import Generation, JobState, Kind, Place
 from bot.storage import NewJob, open_store
 from bot.usecases import build
 from bot.usecases.attempts import MOST_DEATHS
-from bot.usecases.draw import Draw, Ended
+from bot.usecases.running_jobs import Draw, Ended
 from engine.api import EndsWorkers, ImageSeed, ModelInfo, Recipe, SchedulerInfo, Size
 from engine.catalog import Catalog, ModelEntry, Source
 from engine.executors.fake import FakeExecutor, Plan

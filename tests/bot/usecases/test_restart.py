@@ -14,7 +14,7 @@ from bot.domain.policy import Limits
 from bot.domain.records import Generation, JobState
 from bot.storage import open_store
 from bot.usecases.attempts import MOST_DEATHS
-from bot.usecases.draw import Drawing
+from bot.usecases.running_jobs import Drawing
 from engine.api import EndsWorkers
 from engine.executors.fake import FakeExecutor
 from engine.wire import Cancel, ToWorker

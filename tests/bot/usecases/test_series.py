@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bot.domain.policy import DailyQuotaUsed, Member, Refusal, TooManyAtOnce
-from bot.usecases.draw import Drawing
 from bot.usecases.imagine import Ask
 from bot.usecases.refusals import AlreadyUnderWay, OfferOver
+from bot.usecases.running_jobs import Drawing
 from bot.usecases.series import MOST_OFFERS, MOST_PROMPTS, Offer
 from engine.api import BadPrompt, EngineError, InvalidSize
 

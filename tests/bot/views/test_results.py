@@ -7,7 +7,7 @@ import pytest
 
 from bot.domain.records import JobState, Kind
 from bot.texts import buttons as button_texts
-from bot.usecases.rework import STRONG, SUBTLE
+from bot.usecases.variations import STRONG, SUBTLE
 from engine.executors.fake import Plan
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from safetensors.numpy import save_file
 
 from engine.api import Upscaler
 from engine.catalog import CatalogError, Source, load_catalog
-from engine.catalog.contents import ContentsError
-from engine.catalog.upscaler_contents import X4, inspect_upscaler
+from engine.catalog.checkpoint_inspection import ContentsError
+from engine.catalog.upscaler_inspection import X4, inspect_upscaler
 from engine.catalog.upscalers import UpscalerEntry
 
 MODELS = "".join(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from engine.catalog import Source
-from engine.catalog.contents import inspect
+from engine.catalog.checkpoint_inspection import inspect
 from engine.catalog.sources import repository_folder
 from engine.hub import HubError, Progress, check, is_here, licence_of, missing, pull
 from tests.engine.stand_in import Hub

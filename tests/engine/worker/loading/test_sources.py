@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 from engine.catalog import FAMILIES, Catalog, ModelEntry, Source
-from engine.catalog.contents import ContentsError
+from engine.catalog.checkpoint_inspection import ContentsError
 from engine.catalog.families import BLUEPRINTS
 from engine.worker.loading.pipelines import load_pipeline
 from engine.worker.loading.single_file import make_tokenizers

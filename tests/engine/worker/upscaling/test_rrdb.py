@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from engine.catalog.contents import ContentsError, tensors_of
+from engine.catalog.checkpoint_inspection import ContentsError, tensors_of
 from engine.catalog.rrdb import plan_rrdb
 from engine.worker.runtime.device import Device
 from engine.worker.upscaling.rrdb import RrdbNet, load_rrdb

@@ -26,7 +26,7 @@ from engine.api import (
 )
 from engine.catalog import Catalog, Source
 from engine.catalog.models import with_upscalers
-from engine.catalog.upscaler_contents import inspect_upscaler
+from engine.catalog.upscaler_inspection import inspect_upscaler
 from engine.catalog.upscalers import UpscalerEntry
 from engine.encoding import decode_picture
 from engine.wire import (

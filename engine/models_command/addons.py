@@ -10,12 +10,12 @@ from typing import Any, TextIO
 from engine.api import MAX_LORA_WEIGHT, Lora
 from engine.catalog import ADDON_KINDS, FAMILIES, LORAS, AddOn, Source
 from engine.catalog.additions import write_entry
-from engine.catalog.addon_contents import AddOnContents, check_addon
-from engine.catalog.contents import ContentsError
+from engine.catalog.addon_inspection import AddOnContents, check_addon
+from engine.catalog.checkpoint_inspection import ContentsError
 from engine.command_line import DONE, FAILED
 from engine.hub import ADDON, check, is_here, licence_of
-from engine.models.errors import ModelsError
-from engine.models.transfer import bring
+from engine.models_command.errors import ModelsError
+from engine.models_command.transfer import bring
 from engine.settings import EngineSettings
 
 UNKNOWN_LICENCE = "unknown: ask its author before you share pictures"

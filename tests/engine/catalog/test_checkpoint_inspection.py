@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from engine.catalog import FAMILIES, Source
-from engine.catalog.contents import ContentsError, inspect
+from engine.catalog.checkpoint_inspection import ContentsError, inspect
 
 Change = Callable[[Path], Any]
 

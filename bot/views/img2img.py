@@ -12,8 +12,8 @@ from bot.interactions.answers import Late
 from bot.interactions.handling import answer_to
 from bot.interactions.identity import member_of, place_of
 from bot.texts import inputs as texts
+from bot.usecases.init_images import STRENGTH
 from bot.usecases.refusals import WrongValue
-from bot.usecases.starts import STRENGTH
 from bot.views.press import GENERATION_ID, INDEX, Button, Host, pressed
 from engine.api import MAX_TYPED_CHARACTERS
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from engine.catalog.contents import ContentsError
+from engine.catalog.checkpoint_inspection import ContentsError
 from engine.catalog.rrdb import RrdbPlan
-from engine.catalog.upscaler_contents import inspect_upscaler
+from engine.catalog.upscaler_inspection import inspect_upscaler
 from engine.catalog.upscalers import UpscalerEntry
 from engine.command_line import FAILED
-from engine.models.errors import ModelsError
+from engine.models_command.errors import ModelsError
 
 
 def upscaler_line(entry: UpscalerEntry) -> str:

@@ -9,18 +9,18 @@ from typing import Any, TextIO
 
 from engine.catalog import FAMILIES, AddOn, ModelEntry, Source, load_catalog
 from engine.catalog.additions import write_entry
-from engine.catalog.addon_contents import inspect_addon
-from engine.catalog.contents import Contents, ContentsError, check_family, inspect
+from engine.catalog.addon_inspection import inspect_addon
+from engine.catalog.checkpoint_inspection import Contents, ContentsError, check_family, inspect
 from engine.catalog.sources import SourceError, read_source
 from engine.command_line import DONE, FAILED
 from engine.hub import ADDON, PIPELINE, SAFETY_CHECKER, HubError, check, is_here, licence_of, missing, sources_of
-from engine.models.addons import UNKNOWN_LICENCE, add_addon, addon_line, check_again, pull_addon
-from engine.models.errors import ModelsError, check_new_id
-from engine.models.gate import add_gate_command, gate
-from engine.models.merge import add_merge_command, merge
-from engine.models.score import add_score_command, score
-from engine.models.transfer import bring
-from engine.models.upscalers import check_upscaler, upscaler_line
+from engine.models_command.addons import UNKNOWN_LICENCE, add_addon, addon_line, check_again, pull_addon
+from engine.models_command.errors import ModelsError, check_new_id
+from engine.models_command.gate import add_gate_command, gate
+from engine.models_command.merge import add_merge_command, merge
+from engine.models_command.score import add_score_command, score
+from engine.models_command.transfer import bring
+from engine.models_command.upscalers import check_upscaler, upscaler_line
 from engine.settings import EngineSettings
 
 

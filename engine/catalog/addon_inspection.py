@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.catalog.addons import INVERSIONS, LORAS
-from engine.catalog.contents import ContentsError, tensors_of
+from engine.catalog.checkpoint_inspection import ContentsError, tensors_of
 from engine.catalog.families import FAMILIES, Family
 
 _LORA = re.compile(r"lora_(down|up|A|B)\b|lora(_linear_layer)?\.(down|up)\b")

@@ -8,10 +8,10 @@ from dataclasses import replace
 from bot.domain.policy import Member, limits_for
 from bot.domain.records import Generation, Kind, Place
 from bot.storage import Store
-from bot.usecases.admission import Admission, Origin
+from bot.usecases.acceptance import Admission, Origin
+from bot.usecases.init_images import check_files
 from bot.usecases.lookup import allowed_picture, drawn_recipe, find_for, find_model, kept_file
 from bot.usecases.refusals import NoSuchPicture, TooManyVariations
-from bot.usecases.starts import check_files
 from engine.api import MAX_IMAGES, MAX_VARIATIONS, EngineClient, ImageSeed, Recipe
 
 SUBTLE = 0.15

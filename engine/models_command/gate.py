@@ -11,7 +11,7 @@ from typing import Any
 from engine.catalog import load_catalog
 from engine.children import child_environment
 from engine.hub import PIPELINE, missing, sources_of
-from engine.models.errors import ModelsError
+from engine.models_command.errors import ModelsError
 from engine.settings import EngineSettings
 
 _QUIET = {"TRANSFORMERS_VERBOSITY": "error", "DIFFUSERS_VERBOSITY": "error"}

@@ -17,12 +17,12 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 
 from engine.catalog import Catalog, Source, load_catalog
 from engine.catalog.additions import write_entry
-from engine.catalog.contents import ContentsError, inspect
+from engine.catalog.checkpoint_inspection import ContentsError, inspect
 from engine.catalog.sources import SourceError, read_source
 from engine.children import child_environment
 from engine.command_line import DONE, FAILED
 from engine.hub import PIPELINE, is_here
-from engine.models.errors import ModelsError, check_new_id
+from engine.models_command.errors import ModelsError, check_new_id
 from engine.settings import EngineSettings
 
 METHODS = ("weighted", "slerp", "difference")

@@ -11,10 +11,10 @@ from bot.domain.policy import Member
 from bot.domain.prompts import check_typed
 from bot.domain.records import Generation, Kind, Place
 from bot.storage import Store
-from bot.usecases.admission import Admission, Origin
+from bot.usecases.acceptance import Admission, Origin
 from bot.usecases.imagine import prompt_for
+from bot.usecases.init_images import check_strength
 from bot.usecases.lookup import drawn_recipe, find_for, find_model, kept_file
-from bot.usecases.starts import check_strength
 from engine.api import (
     PARSER_VERSION,
     Direction,

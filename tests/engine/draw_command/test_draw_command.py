@@ -29,7 +29,7 @@ from engine.api import (
 )
 from engine.catalog import load_catalog
 from engine.command_line import DONE, FAILED, WRONG_INPUT
-from engine.draw import HELD_BACK, DrawError, DrawOptions, draw, recipe_for
+from engine.draw_command import HELD_BACK, DrawError, DrawOptions, draw, recipe_for
 from engine.executors.fake import FakeExecutor, Plan, Start
 from engine.settings import EngineSettings
 

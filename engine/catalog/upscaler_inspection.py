@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from engine.catalog.contents import ContentsError, check_classes, json_of, tensors_of, weights_of
+from engine.catalog.checkpoint_inspection import ContentsError, check_classes, json_of, tensors_of, weights_of
 from engine.catalog.families import FAMILIES
 from engine.catalog.rrdb import RrdbPlan, plan_rrdb
 from engine.catalog.upscalers import UpscalerEntry

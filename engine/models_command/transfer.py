@@ -12,7 +12,7 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 from engine.catalog import Source
 from engine.command_line import FAILED
 from engine.hub import HubError, Progress, pull
-from engine.models.errors import ModelsError
+from engine.models_command.errors import ModelsError
 
 TOLD_EVERY_S = 0.5
 

@@ -17,7 +17,7 @@ from bot.usecases.refusals import (
     TooManyVariations,
     UnknownGeneration,
 )
-from bot.usecases.rework import STRONG, SUBTLE
+from bot.usecases.variations import STRONG, SUBTLE
 from engine.api import MAX_VARIATIONS, BadInput, InvalidSize, UnknownModel, Variation
 
 if TYPE_CHECKING:

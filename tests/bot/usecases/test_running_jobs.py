@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.domain.records import JobState
-from bot.usecases.draw import Drawing, Ended, Waiting
 from bot.usecases.refusals import (
     AlreadyUnderWay,
     GenerationDeleted,
@@ -16,6 +15,7 @@ from bot.usecases.refusals import (
     NotCancellable,
     UnknownGeneration,
 )
+from bot.usecases.running_jobs import Drawing, Ended, Waiting
 from engine.api import EndsWorkers, GenerationFailed, NotKept, Verdict, WorkerReplaced
 from engine.executors.fake import Plan
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from engine.__main__ import main
 from engine.catalog import Source, load_catalog
-from engine.catalog.contents import ContentsError
+from engine.catalog.checkpoint_inspection import ContentsError
 from engine.pocket import WEIGHTS
 from engine.worker.loading.pipelines import load_pipeline
 from engine.worker.merge.__main__ import Order, Parent, merge
