@@ -14,11 +14,11 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.cogs.admin import Admin
-from bot.cogs.generate import Generate
-from bot.cogs.help import Help
-from bot.cogs.quota import Quota
-from bot.cogs.recipes import Recipes
+from bot.cogs.admin import AdminCommands
+from bot.cogs.generate import DrawCommands
+from bot.cogs.help import HelpCommand
+from bot.cogs.quota import QuotaCommand
+from bot.cogs.recipes import RecipeCommands
 from bot.delivery.owner_alerts import OwnerNotices
 from bot.delivery.tracker import Delivery
 from bot.interactions import sending
@@ -95,9 +95,14 @@ class EaselBot(commands.AutoShardedBot):
 
     async def setup_hook(self) -> None:
         """Get ready before the first interaction can come, so that no job is both new and resumed."""
-        for cog in (Generate(self.usecases), Quota(self.usecases), Help(self.usecases), Admin(self.usecases)):
+        for cog in (
+            DrawCommands(self.usecases),
+            QuotaCommand(self.usecases),
+            HelpCommand(self.usecases),
+            AdminCommands(self.usecases),
+        ):
             await self.add_cog(cog)
-        await self.add_cog(Recipes(self.usecases, self.tree))
+        await self.add_cog(RecipeCommands(self.usecases, self.tree))
         self.add_dynamic_items(*BUTTONS)
         await self._sync_commands()
         await self.delivery.resume()

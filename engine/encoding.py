@@ -20,7 +20,7 @@ WEBP_MAX_SIDE = 16383
 
 
 @dataclass(frozen=True, slots=True)
-class Wrapping:
+class FileOptions:
     """How a picture becomes a file.
 
     Args:
@@ -37,7 +37,7 @@ class Wrapping:
         return embedded_texts(self.recipe, self.index) if self.recipe else {}
 
 
-def encode_picture(picture: Image.Image, wrapping: Wrapping) -> tuple[bytes, str]:
+def encode_picture(picture: Image.Image, wrapping: FileOptions) -> tuple[bytes, str]:
     """Return an RGB picture as a file and its media type: the first that fits of PNG, lossless WebP, and JPEG.
 
     If none fits it is the smallest JPEG. Equal pictures and wrappings are equal bytes.

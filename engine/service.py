@@ -112,7 +112,7 @@ def _absent(catalog: Catalog) -> Sequence[AddOn]:
 
 
 def _without(absent: Sequence[AddOn], info: ModelInfo) -> ModelInfo:
-    own = [addon.meaning for addon in absent if addon.family == info.takes]
+    own = [addon.meaning for addon in absent if addon.family == info.compatible_family]
     return replace(
         info,
         absent_inversions=tuple(each for each in own if isinstance(each, Inversion)),

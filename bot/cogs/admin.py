@@ -27,7 +27,7 @@ Choices = list[app_commands.Choice[str]]
 
 @app_commands.guild_only()
 @app_commands.default_permissions(manage_guild=True)
-class Admin(commands.GroupCog, name="admin", description=texts.ADMIN):
+class AdminCommands(commands.GroupCog, name="admin", description=texts.ADMIN):
     """Commands for members with Manage Server, each of which asks so again."""
 
     models = app_commands.Group(name="models", description=texts.ADMIN_MODELS)

@@ -27,7 +27,7 @@ from bot.views.press import host_of
 from engine.api import ModelInfo
 
 
-class Generate(commands.Cog):
+class DrawCommands(commands.Cog):
     """The commands that start a drawing."""
 
     def __init__(self, usecases: Usecases) -> None:

@@ -15,7 +15,7 @@ from bot.usecases import Usecases
 from bot.views.builder import build_view
 
 
-class Help(commands.Cog):
+class HelpCommand(commands.Cog):
     """The command that explains the others."""
 
     def __init__(self, usecases: Usecases) -> None:

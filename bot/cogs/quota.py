@@ -14,7 +14,7 @@ from bot.texts import quota as quota_texts
 from bot.usecases import Usecases
 
 
-class Quota(commands.Cog):
+class QuotaCommand(commands.Cog):
     """The command that shows a member theirs."""
 
     def __init__(self, usecases: Usecases) -> None:

@@ -25,7 +25,7 @@ from engine.api import BadInput, EngineError
 Interaction = discord.Interaction[Any]
 
 
-class Recipes(commands.Cog):
+class RecipeCommands(commands.Cog):
     """The commands that read a picture."""
 
     def __init__(self, usecases: Usecases, tree: app_commands.CommandTree[Any]) -> None:
@@ -64,7 +64,7 @@ class Recipes(commands.Cog):
     async def _answer_known(
         self, interaction: Interaction, member: Member, generation_id: str, index: int | None
     ) -> None:
-        generation = await self._usecases.rework.find(member, generation_id)
+        generation = await self._usecases.variations.find(member, generation_id)
         indexes = range(len(generation.recipe.images)) if index is None else [index]
         text = generation_texts.result(generation, indexes, [])
         view = run_view(Run(generation_id, index))

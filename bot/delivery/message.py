@@ -15,7 +15,7 @@ from bot.interactions.identity import is_age_restricted
 from bot.interactions.rejections import NOT_TAKEN, Remedy, remedy_for
 from bot.interactions.sending import NO_MENTIONS, files_of
 from bot.texts import cards
-from bot.texts.cards import Card
+from bot.texts.cards import MessageContent
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +89,7 @@ class Post:
         """Return whether the channel is age-restricted at this moment; no, if Discord cannot say."""
         return is_age_restricted(await self._known_channel())
 
-    async def show(self, card: Card, view: discord.ui.View | None) -> discord.Message:
+    async def show(self, card: MessageContent, view: discord.ui.View | None) -> discord.Message:
         """Rewrite the message, or send the first one.
 
         Raises:
@@ -103,7 +103,7 @@ class Post:
             return await self._send(card, view)
         return await self._edit(self.message_id, card, view)
 
-    async def put(self, card: Card, view: discord.ui.View | None) -> discord.Message:
+    async def upsert(self, card: MessageContent, view: discord.ui.View | None) -> discord.Message:
         """Rewrite the message for good, or send a new one if it is gone or never was. A preview does not stay on it.
 
         What Discord does not take is tried in the forms of `replies.plainer`, then as a new message; where nothing can
@@ -164,7 +164,7 @@ class Post:
             return None
         return hook_of(self._client, self._key)
 
-    async def _edit(self, message_id: int, card: Card, view: discord.ui.View | None) -> discord.Message:
+    async def _edit(self, message_id: int, card: MessageContent, view: discord.ui.View | None) -> discord.Message:
         """Rewrite the message by whichever way is open: the token may do more than the bot, and the bot for longer.
 
         The token knows nothing of a message that was sent through the channel.
@@ -188,7 +188,7 @@ class Post:
                 problems.insert(0 if is_strange else len(problems), error)
         raise next((each for each in problems if remedy_for(each) is Remedy.AGAIN), problems[-1])
 
-    async def _send(self, card: Card, view: discord.ui.View | None) -> discord.Message:
+    async def _send(self, card: MessageContent, view: discord.ui.View | None) -> discord.Message:
         options: dict[str, Any] = {"view": view} if view else {}
         self._unsure_of = card.text
         message = await self._channel.send(
@@ -270,7 +270,7 @@ class Post:
                 log.info("The channel of %s is not known: %s", self.name, error)
         return channel
 
-    def _attachments(self, card: Card) -> dict[str, Any]:
+    def _attachments(self, card: MessageContent) -> dict[str, Any]:
         return {} if card.keep_image else {"attachments": files_of(card, self.name)}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from bot.domain.records import Generation
 from bot.texts import cards
-from bot.texts.cards import Card
+from bot.texts.cards import MessageContent
 from bot.usecases.running_jobs import Drawing, Waiting
 from engine.api import Preview
 
@@ -24,7 +24,7 @@ class ProgressCards:
         self._preview: Preview | None = None
         self._shown: Preview | None = _UNKNOWN  # an earlier process may have shown one
 
-    def card(self, generation: Generation, update: Waiting | Drawing) -> Card | None:
+    def card(self, generation: Generation, update: Waiting | Drawing) -> MessageContent | None:
         """Return the card to show now, or None if it is too early for another edit.
 
         It is never too early to take away a preview that must not be seen any more.

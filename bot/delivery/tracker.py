@@ -23,7 +23,7 @@ from bot.interactions.sending import NO_MENTIONS
 from bot.storage import DatabaseBusy, StorageError
 from bot.texts import cards
 from bot.texts import inputs as input_texts
-from bot.texts.cards import Card
+from bot.texts.cards import MessageContent
 from bot.usecases import Usecases
 from bot.usecases.refusals import GenerationDeleted
 from bot.usecases.running_jobs import Drawing, Ended, Waiting
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 RETRY_AFTER_S = (2.0, 15.0, 60.0, 300.0, 900.0, 3600.0)
 
-Packed = tuple[Card, discord.ui.View | None]
+Filled = tuple[MessageContent, discord.ui.View | None]
 
 
 class Buttons(Protocol):
@@ -88,7 +88,7 @@ class Delivery:
         except NOT_TAKEN as error:
             log.warning("Job %s goes on without its interaction: %s", generation.id, error)
         finally:
-            self._carry_in_task(generation, post)
+            self._deliver_in_task(generation, post)
 
     async def resume(self) -> None:
         """Take up what an earlier process left: follow and deliver jobs, tell how others ended."""
@@ -97,13 +97,13 @@ class Delivery:
                 self._in_task(f"interaction {key.id}", self._end_unaccepted(key))
         except StorageError as error:
             log.warning("Interactions without a job are left to the next start: %s", error)
-        for generation in await self._usecases.draw.in_hand():
-            self._carry_in_task(generation, Post(self._client, generation))
+        for generation in await self._usecases.running_jobs.unsettled():
+            self._deliver_in_task(generation, Post(self._client, generation))
 
     async def take_up_left(self) -> None:
         """Take up what this process left in hand: Discord was away for longer than a delivery tries."""
         try:
-            left = await self._usecases.draw.in_hand()
+            left = await self._usecases.running_jobs.unsettled()
         except StorageError as error:
             log.warning("What is left to deliver waits for the next connection: %s", error)
             return
@@ -114,8 +114,8 @@ class Delivery:
 
     def take_up(self, generation: Generation) -> bool:
         """Follow a job whose message does not say how it ended, if nobody does. Returns whether somebody follows it."""
-        if generation.id not in self._tasks and not generation.is_told:
-            self._carry_in_task(generation, Post(self._client, generation))
+        if generation.id not in self._tasks and not generation.is_announced:
+            self._deliver_in_task(generation, Post(self._client, generation))
         return generation.id in self._tasks
 
     async def remove(self, generation: Generation, *, gone: bool = False) -> None:
@@ -125,7 +125,7 @@ class Delivery:
             gone: it is deleted already.
         """
         if gone:
-            await self._record(generation.id, self._usecases.deliver.told(generation.id))
+            await self._record(generation.id, self._usecases.deliver.announced(generation.id))
         else:
             await self._take_away(Post(self._client, generation))
 
@@ -142,8 +142,8 @@ class Delivery:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _carry_in_task(self, generation: Generation, post: Post) -> None:
-        self._in_task(generation.id, self._carry(generation, post))
+    def _deliver_in_task(self, generation: Generation, post: Post) -> None:
+        self._in_task(generation.id, self._deliver(generation, post))
 
     def _in_task(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         if self._is_closed:
@@ -152,7 +152,7 @@ class Delivery:
         task = self._tasks[name] = asyncio.create_task(work, name=f"carry {name}")
         task.add_done_callback(lambda done: self._tasks.pop(name, None))
 
-    async def _carry(self, generation: Generation, post: Post) -> None:
+    async def _deliver(self, generation: Generation, post: Post) -> None:
         for wait_s in (*RETRY_AFTER_S, None):
             try:
                 if generation.state in UNFINISHED:
@@ -161,10 +161,10 @@ class Delivery:
             except DatabaseBusy as error:
                 log.warning("Job %s waits for the ledger: %s", generation.id, error)
                 if wait_s is None:
-                    return await self._own_up(generation, post, error)
+                    return await self._report_failure(generation, post, error)
                 await self._sleep(wait_s)
             except Exception as error:
-                return await self._own_up(generation, post, error)
+                return await self._report_failure(generation, post, error)
 
     async def _end_unaccepted(self, key: InteractionKey) -> None:
         """Take away an answer that no job took the place of, and have its member ask again."""
@@ -179,10 +179,10 @@ class Delivery:
         except StorageError as error:
             log.warning("The next start ends interaction %s again: %s", key.id, error)
 
-    async def _own_up(self, generation: Generation, post: Post, error: Exception) -> None:
+    async def _report_failure(self, generation: Generation, post: Post, error: Exception) -> None:
         card = cards.broken(generation, handling.log_fault(f"job {generation.id}", error))
         try:
-            await self._usecases.draw.give_up(generation.id)
+            await self._usecases.running_jobs.give_up(generation.id)
             await self._put_words(post, card)
         except StorageError as error:
             log.warning("Job %s is left to the next start: %s", generation.id, error)
@@ -191,7 +191,7 @@ class Delivery:
 
     async def _follow(self, generation: Generation, post: Post) -> Generation:
         cards = ProgressCards(self._clock)
-        async with aclosing(self._usecases.draw.follow(generation.id, await post.file_limit())) as updates:
+        async with aclosing(self._usecases.running_jobs.follow(generation.id, await post.file_limit())) as updates:
             async for update in updates:
                 if isinstance(update, Ended):
                     return update.generation
@@ -208,7 +208,7 @@ class Delivery:
             return update
         return replace(update, preview=Preview(update.preview.step, None))
 
-    async def _try_to_show(self, post: Post, card: Card, view: discord.ui.View | None = None) -> bool:
+    async def _try_to_show(self, post: Post, card: MessageContent, view: discord.ui.View | None = None) -> bool:
         """Show something that may be lost: something newer follows, or nothing else can be done.
 
         Returns whether Discord took it.
@@ -238,7 +238,7 @@ class Delivery:
     async def _hand_over_pictures(self, generation: Generation, post: Post) -> None:
         deliver = self._usecases.deliver
         try:
-            message = await self._put(post, partial(self._pack, generation, post))
+            message = await self._upsert(post, partial(self._pack, generation, post))
             if message is not None:
                 attachment_ids = tuple(attachment.id for attachment in message.attachments)
                 await self._record(post.name, deliver.delivered(post.name, message.id, attachment_ids))
@@ -251,23 +251,23 @@ class Delivery:
             await deliver.failed(generation.id, error.code)
             await self._take_away(post, again_after_s=RETRY_AFTER_S)  # what it shows is not how the job ended
 
-    async def _pack(self, generation: Generation, post: Post) -> Packed:
+    async def _pack(self, generation: Generation, post: Post) -> Filled:
         parcel = await self._usecases.deliver.prepare(generation.id, post.is_age_restricted)
         view = self._buttons.result(generation, [index for index, _ in parcel.pictures])
         return cards.result(parcel), view
 
-    async def _put_words(self, post: Post, card: Card) -> None:
-        async def pack() -> Packed:
+    async def _put_words(self, post: Post, card: MessageContent) -> None:
+        async def pack() -> Filled:
             return card, None
 
         try:
-            message = await self._put(post, pack)
+            message = await self._upsert(post, pack)
         except Undeliverable as error:
             log.warning("Nobody can be told how job %s ended: %s", post.name, error)
             await self._take_away(post, again_after_s=RETRY_AFTER_S)  # what it shows is not how the job ended
         else:
             if message is not None:
-                await self._record(post.name, self._usecases.deliver.told(post.name))
+                await self._record(post.name, self._usecases.deliver.announced(post.name))
 
     async def _take_away(self, post: Post, *, again_after_s: Sequence[float] = ()) -> None:
         """Delete a deleted generation's message.
@@ -277,7 +277,7 @@ class Delivery:
         """
         for wait_s in (*again_after_s, None):
             if await post.remove():
-                await self._record(post.name, self._usecases.deliver.told(post.name))
+                await self._record(post.name, self._usecases.deliver.announced(post.name))
                 return
             if wait_s is not None:
                 await self._sleep(wait_s)
@@ -297,7 +297,7 @@ class Delivery:
             log.error("What became of the message of %s is not recorded: %s", name, error)
             self._left.add(name)
 
-    async def _put(self, post: Post, pack: Callable[[], Awaitable[Packed]]) -> discord.Message | None:
+    async def _upsert(self, post: Post, pack: Callable[[], Awaitable[Filled]]) -> discord.Message | None:
         """Put the last card on the message, trying again for a while; None if Discord would not have it.
 
         What is not on the message stays in hand in the ledger, so the next connection or start puts it there.
@@ -313,7 +313,7 @@ class Delivery:
             card, view = await pack()
             known = post.where
             try:
-                message = await post.put(card, view)
+                message = await post.upsert(card, view)
                 if post.where != known:
                     await self._note_place(post)
                 return message

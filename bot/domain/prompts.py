@@ -8,7 +8,7 @@ from engine.api import MAX_TYPED_CHARACTERS, BadPrompt
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class PromptParts:
     """What a member filled into the prompt builder. All but the subject may be empty.
 
     Args:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
-from engine.api import EngineError, Facts, Fault, ImageSeed, Recipe, Verdict
+from engine.api import EngineError, Fault, ImageSeed, Provenance, Recipe, Verdict
 
 
 class JobState(StrEnum):
@@ -43,7 +43,7 @@ MOVES: Mapping[JobState, frozenset[JobState]] = MappingProxyType(
 )
 
 
-class Kind(StrEnum):
+class JobKind(StrEnum):
     """What a member did to ask for a generation.
 
     REROLL is whatever was drawn by a recipe that was there: running it again, too. VARY is whatever was drawn from one
@@ -128,11 +128,11 @@ class Generation:
         pictures: one record for each image of the recipe once the job has finished, else empty.
         error: why it failed, if the engine said so.
         facts: how it was drawn, once it has finished.
-        is_told: whether its message says how it ended, or nobody can be told.
+        is_announced: whether its message says how it ended, or nobody can be told.
     """
 
     id: str
-    kind: Kind
+    kind: JobKind
     recipe: Recipe
     user_id: int
     place: Place
@@ -145,8 +145,8 @@ class Generation:
     press: str | None = None
     pictures: tuple[PictureRecord, ...] = ()
     error: EngineError | None = None
-    facts: Facts | None = None
-    is_told: bool = False
+    facts: Provenance | None = None
+    is_announced: bool = False
 
 
 @dataclass(frozen=True, slots=True)

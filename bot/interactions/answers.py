@@ -14,7 +14,7 @@ import discord
 from bot.interactions.rejections import NOT_TAKEN, Remedy, remedy_for
 from bot.interactions.sending import NO_MENTIONS, files_of
 from bot.texts import trouble as trouble_texts
-from bot.texts.cards import Card
+from bot.texts.cards import MessageContent
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class Answer:
         self._timer = asyncio.get_running_loop().call_later(in_time_s, self._time_is_up)
         self._putting_off: asyncio.Task[None] | None = None
 
-    async def post(self, card: Card, view: discord.ui.View, name: str) -> int:
+    async def post(self, card: MessageContent, view: discord.ui.View, name: str) -> int:
         """Give the answer that all see, and return the message's id.
 
         Args:
@@ -89,7 +89,7 @@ class Answer:
             self._stage = _Stage.GIVEN
             return message_id
 
-    async def follow(self, card: Card, view: discord.ui.View) -> int:
+    async def follow(self, card: MessageContent, view: discord.ui.View) -> int:
         """Send one of several messages that follow the answer, and return its id. Raises NOT_TAKEN."""
         message = await self._interaction.followup.send(card.text, view=view, allowed_mentions=NO_MENTIONS, wait=True)
         return message.id

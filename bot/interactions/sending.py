@@ -6,12 +6,12 @@ from io import BytesIO
 
 import discord
 
-from bot.texts.cards import ENDINGS, Card
+from bot.texts.cards import ENDINGS, MessageContent
 
 NO_MENTIONS = discord.AllowedMentions.none()
 
 
-def files_of(card: Card, name: str) -> list[discord.File]:
+def files_of(card: MessageContent, name: str) -> list[discord.File]:
     """Return a card's picture as an upload, which can be sent once only.
 
     Args:

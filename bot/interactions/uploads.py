@@ -14,7 +14,7 @@ from bot.interactions.identity import key_of
 from bot.storage import StorageError
 from bot.texts import inputs as texts
 from bot.usecases.answering import Answering
-from bot.usecases.init_images import STRENGTH, Start, check_strength
+from bot.usecases.init_images import STRENGTH, UploadedInitImage, check_strength
 from bot.usecases.refusals import NotFetched, WrongValue
 from engine.api import MAX_INPUT_BYTES, BadInput
 
@@ -44,14 +44,14 @@ def check_uploads(
 
 async def fetch_start(
     image: discord.Attachment, strength: float | None, fit: str | None, mask: discord.Attachment | None
-) -> Start:
+) -> UploadedInitImage:
     """Return what was handed in.
 
     Raises:
         NotFetched: Discord did not give it.
         BadInput: there is more of it than Discord said.
     """
-    return Start(
+    return UploadedInitImage(
         image=await fetch(image),
         strength=STRENGTH if strength is None else strength,
         fit=fit or "crop",

@@ -28,7 +28,7 @@ KINDS = {"imagine": 25, "autocomplete": 25, "button": 25, "quota": 15, "admin": 
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class FirstAnswer:
     """What came of an interaction.
 
     Args:
@@ -61,7 +61,7 @@ class Crowd:
         self._answers: list[Any] = []  # simcord's results that may have a message with buttons
         env.backend.subscribers.append(self._notice)
 
-    async def act(self) -> Answer:
+    async def act(self) -> FirstAnswer:
         """Have somebody do something, and wait for the bot's first answer."""
         (kind,) = self._random.choices(tuple(KINDS), weights=tuple(KINDS.values()))
         member = self._random.choice(self._members)
@@ -78,7 +78,7 @@ class Crowd:
                 return await self._do(kind, press)
         return await self._do("quota", lambda: member.slash(self._channel, "quota"))
 
-    async def ask_for_pictures(self, count: int) -> Answer:
+    async def ask_for_pictures(self, count: int) -> FirstAnswer:
         """Have somebody ask for pictures that take long."""
         member = self._random.choice(self._members)
         return await self._do("imagine", lambda: self._imagine(member, count, steps=MOST_STEPS))
@@ -102,15 +102,15 @@ class Crowd:
     async def _click(self, member: Any, message: Any, custom_id: str) -> None:
         self._answers.append(await member.click(message, custom_id=custom_id))
 
-    async def _do(self, kind: str, act: Callable[[], Awaitable[Any]]) -> Answer:
+    async def _do(self, kind: str, act: Callable[[], Awaitable[Any]]) -> FirstAnswer:
         began_s = time.perf_counter()
         await act()
         interaction = next(reversed(self._env.backend.interactions.values()))
         while not interaction.responded:
             if time.perf_counter() - began_s > PATIENCE_S:
-                return Answer(kind, None)
+                return FirstAnswer(kind, None)
             await asyncio.sleep(POLL_S)
-        return Answer(kind, time.perf_counter() - began_s)
+        return FirstAnswer(kind, time.perf_counter() - began_s)
 
     def _notice(self, event: str, payload: Any) -> None:
         if event != "MESSAGE_UPDATE" or not payload.get("attachments"):

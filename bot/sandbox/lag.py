@@ -18,7 +18,7 @@ from statistics import quantiles
 from typing import Any
 
 from bot.app import open_app
-from bot.sandbox.crowd import Answer, Crowd
+from bot.sandbox.crowd import Crowd, FirstAnswer
 from bot.sandbox.impatient import impatient_env
 from bot.sandbox.live_page import SandboxUnavailable, installed_simcord, require_pinned
 from bot.sandbox.probe import IDLE, SLOW_S, LoopProbe
@@ -64,7 +64,7 @@ class Measured:
         span_s, cpu_s: how long it took, and the bot's processor time in it.
     """
 
-    answers: Sequence[Answer]
+    answers: Sequence[FirstAnswer]
     pictures: int
     lags_s: Sequence[float]
     slow: Counter[str]
@@ -136,12 +136,12 @@ async def _with_probe(probe: LoopProbe, options: LagOptions, engine: EngineClien
     )
 
 
-async def _arrivals(options: LagOptions, crowd: Crowd) -> list[Answer]:
+async def _arrivals(options: LagOptions, crowd: Crowd) -> list[FirstAnswer]:
     random = Random(options.seed)
     at_s = sorted(random.uniform(0, options.seconds) for _ in range(options.interactions))
     zero_s = time.perf_counter()
 
-    async def arrive(due_s: float) -> Answer:
+    async def arrive(due_s: float) -> FirstAnswer:
         await asyncio.sleep(zero_s + due_s - time.perf_counter())
         return await crowd.act()
 

@@ -11,7 +11,7 @@ from bot.storage.copies import kept_copies
 from bot.storage.errors import StorageError, sqlite_errors
 from bot.storage.files import QUARANTINE_FOLDER_NAME, files_in, set_aside
 from bot.storage.inputs import INPUTS_FOLDER_NAME
-from bot.storage.mark import MARK_NAME, Mark, read_mark
+from bot.storage.mark import MARK_NAME, LedgerMark, read_mark
 from bot.storage.pictures import FOLDER_NAME
 from bot.storage.schema import BESIDE, BUSY_TIMEOUT_S, DATABASE_NAME
 from engine.api import MAX_IMAGES
@@ -35,7 +35,7 @@ class _Known:
         forgotten: those of them that it says were removed, as `folder/name`.
     """
 
-    mark: Mark | None
+    mark: LedgerMark | None
     has_jobs: bool
     names: frozenset[str]
     forgotten: frozenset[str]
@@ -158,7 +158,7 @@ def _read(path: Path) -> _Known | None:
             return None
         mark = None
         if "ledger" in tables:
-            mark = next((Mark(*row) for row in connection.execute("SELECT id, changes FROM ledger")), None)
+            mark = next((LedgerMark(*row) for row in connection.execute("SELECT id, changes FROM ledger")), None)
         rows = [(FOLDER_NAME, *row) for row in connection.execute("SELECT file_sha256, forgotten_at FROM files")]
         if "inputs" in tables:
             found = connection.execute("SELECT sha256, forgotten_at FROM inputs")

@@ -13,7 +13,7 @@ from typing import Any
 import aiosqlite
 
 from bot.storage.errors import CannotSave, sqlite_errors
-from bot.storage.mark import Mark, write_mark
+from bot.storage.mark import LedgerMark, write_mark
 from bot.storage.schema import DATABASE_NAME, migrate
 
 # How long another program may hold the database while the bot runs. Members are answered meanwhile.
@@ -119,7 +119,7 @@ class Database:
 
     def _note(self, row: Row) -> None:
         self._clock_at = row["clock_at"]
-        write_mark(self._path.parent, Mark(row["id"], row["changes"]))
+        write_mark(self._path.parent, LedgerMark(row["id"], row["changes"]))
 
     @asynccontextmanager
     async def _begun(self, begin: str) -> AsyncIterator[Transaction]:

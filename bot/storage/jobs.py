@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bot.domain.policy import GuildPolicy, Usage
-from bot.domain.records import MOVES, UNFINISHED, Generation, JobState, Kind, Place
+from bot.domain.records import MOVES, UNFINISHED, Generation, JobKind, JobState, Place
 from bot.storage import rows
 from bot.storage.database import Database, Transaction
 from bot.storage.errors import IllegalMove, PressUnderWay, StorageError
@@ -38,7 +38,7 @@ class NewJob:
     """
 
     id: str
-    kind: Kind
+    kind: JobKind
     recipe: Recipe
     user_id: int
     place: Place
@@ -55,7 +55,7 @@ class _Owed:
 
     error: EngineError
     ended_at: float
-    is_told: bool = False
+    is_announced: bool = False
 
 
 class Jobs:
@@ -99,12 +99,12 @@ class Jobs:
             generation = await _find(transaction, job_id)
         return generation and self._with_owed(generation)
 
-    async def in_hand(self) -> tuple[Generation, ...]:
+    async def unsettled(self) -> tuple[Generation, ...]:
         """Return the jobs whose message does not say yet how they ended, oldest first."""
         async with self._database.read() as transaction:
             found = await transaction.all("SELECT id FROM jobs WHERE told = 0 ORDER BY accepted_at, rowid")
             generations = [self._with_owed(await _load(transaction, row["id"])) for row in found]
-        return tuple(generation for generation in generations if not generation.is_told)
+        return tuple(generation for generation in generations if not generation.is_announced)
 
     async def start(self, job_id: str) -> Generation:
         """Record that a worker began: accepted -> running, one attempt more. Raises IllegalMove."""
@@ -174,7 +174,7 @@ class Jobs:
         owed = self._owed.get(generation.id)
         if owed is None or generation.state not in UNFINISHED:
             return generation
-        return replace(generation, state=JobState.FAILED, error=owed.error, is_told=owed.is_told)
+        return replace(generation, state=JobState.FAILED, error=owed.error, is_announced=owed.is_announced)
 
     async def settle(self) -> tuple[Generation, ...]:
         """Record failures that are owed, as far as that is possible now. Returns these jobs."""
@@ -195,7 +195,7 @@ class Jobs:
             code, data = rows.error_to_columns(owed.error)
             columns = {"ended_at": owed.ended_at, "error_code": code, "error_json": data}
             await _move(transaction, job_id, JobState.FAILED, only_from=UNFINISHED, **columns)
-            if owed.is_told:
+            if owed.is_announced:
                 await _tell(transaction, job_id)
             return await _load(transaction, job_id)
 
@@ -240,7 +240,7 @@ class Jobs:
         That is recorded with its end at the earliest: a job that is not over stays in hand, whatever its message says.
         """
         if owed := self._owed.get(job_id):
-            self._owed[job_id] = replace(owed, is_told=True)
+            self._owed[job_id] = replace(owed, is_announced=True)
         async with self._database.write() as transaction:
             await _tell(transaction, job_id)
 

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class LedgerMark:
     """A moment of a ledger.
 
     Args:
@@ -28,16 +28,16 @@ class Mark:
     changes: int
 
 
-def read_mark(data_dir: Path) -> Mark | None:
+def read_mark(data_dir: Path) -> LedgerMark | None:
     """Return the last mark; None if there is none, or none that can be read."""
     try:
         found = _FORM.fullmatch((data_dir / MARK_NAME).read_text("ascii"))
     except (OSError, ValueError):
         return None
-    return Mark(found[1], int(found[2])) if found else None
+    return LedgerMark(found[1], int(found[2])) if found else None
 
 
-def write_mark(data_dir: Path, mark: Mark) -> None:
+def write_mark(data_dir: Path, mark: LedgerMark) -> None:
     """Note a mark, once the database is sure to hold what it says.
 
     It may be lost in a power cut, and then is behind the database, which is no harm. Since the change itself is made, a

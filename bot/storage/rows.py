@@ -7,14 +7,14 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from bot.domain.records import Generation, InteractionKey, JobState, Kind, PictureRecord, Place
+from bot.domain.records import Generation, InteractionKey, JobKind, JobState, PictureRecord, Place
 from bot.storage.database import Row
 from engine.api import (
     EngineError,
-    Facts,
     Fault,
     GenerationFailed,
     ImageSeed,
+    Provenance,
     Recipe,
     Variation,
     Verdict,
@@ -26,7 +26,7 @@ def generation(job: Row, images: Iterable[Row]) -> Generation:
     """Build a generation from its job (joined with recipe and interaction) and its images (joined with `sha256`)."""
     return Generation(
         id=job["id"],
-        kind=Kind(job["kind"]),
+        kind=JobKind(job["kind"]),
         recipe=Recipe.from_json(job["recipe_json"]),
         user_id=job["user_id"],
         place=Place(job["guild_id"], job["channel_id"], _key(job)),
@@ -40,7 +40,7 @@ def generation(job: Row, images: Iterable[Row]) -> Generation:
         pictures=tuple(_picture(image) for image in images),
         error=error_from_columns(job["error_code"], job["error_json"]),
         facts=facts_from_json(job["facts_json"]),
-        is_told=bool(job["told"]),
+        is_announced=bool(job["told"]),
     )
 
 
@@ -74,18 +74,18 @@ def seed_from_json(text: str) -> ImageSeed:
     return ImageSeed(data["seed"], tuple(Variation(**variation) for variation in data["variations"]))
 
 
-def facts_to_json(facts: Facts) -> str:
+def facts_to_json(facts: Provenance) -> str:
     """Return facts as JSON."""
     return json.dumps(asdict(facts), sort_keys=True, separators=(",", ":"))
 
 
-def facts_from_json(text: str | None) -> Facts | None:
+def facts_from_json(text: str | None) -> Provenance | None:
     """Read `facts_to_json` back; None stays None."""
     if text is None:
         return None
     data: dict[str, Any] = json.loads(text)
     data["versions"] = tuple((name, version) for name, version in data["versions"])
-    return Facts(**data)
+    return Provenance(**data)
 
 
 def error_to_columns(error: EngineError) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from bot.texts import refusals as refusal_texts
 from bot.texts import trouble as trouble_texts
 from bot.texts import words as word_texts
 from bot.texts.errors import sentence_for
-from bot.usecases.deliver import Parcel
+from bot.usecases.deliver import Result
 from bot.usecases.running_jobs import Drawing, Waiting
 from engine import api
 
@@ -22,7 +22,7 @@ ENDINGS = {"image/png": "png", "image/webp": "webp", "image/jpeg": "jpg"}
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class MessageContent:
     """What a message about a generation says and shows.
 
     Args:
@@ -38,35 +38,37 @@ class Card:
     keep_image: bool = False
 
 
-def accepted(generation: Generation) -> Card:
+def accepted(generation: Generation) -> MessageContent:
     """Return what is said as soon as a job is in the ledger."""
-    return Card(generation_texts.accepted(generation))
+    return MessageContent(generation_texts.accepted(generation))
 
 
-def waiting(generation: Generation, update: Waiting) -> Card:
+def waiting(generation: Generation, update: Waiting) -> MessageContent:
     """Return the place in the queue."""
-    return Card(generation_texts.waiting(generation, update))
+    return MessageContent(generation_texts.waiting(generation, update))
 
 
-def drawing(generation: Generation, update: Drawing, *, new: bool) -> Card:
+def drawing(generation: Generation, update: Drawing, *, new: bool) -> MessageContent:
     """Return the progress, with its preview.
 
     Args:
         new: whether the message does not show that yet; then whatever it shows goes.
     """
     picture = update.preview.picture if new and update.preview else None
-    return Card(
+    return MessageContent(
         generation_texts.drawing(generation, update), picture, generation_texts.alt_text(generation), keep_image=not new
     )
 
 
-def result(parcel: Parcel) -> Card:
+def result(parcel: Result) -> MessageContent:
     """Return the pictures, and a kind sentence about those held back."""
     generation = parcel.generation
     indexes = [index for index, _ in parcel.pictures]
     image = parcel.grid or (parcel.pictures[0][1] if parcel.pictures else None)
     notices = [*_notices(parcel), *_form(image)]
-    return Card(generation_texts.result(generation, indexes, notices), image, generation_texts.alt_text(generation))
+    return MessageContent(
+        generation_texts.result(generation, indexes, notices), image, generation_texts.alt_text(generation)
+    )
 
 
 def _form(image: api.ReviewedImage | None) -> list[str]:
@@ -75,7 +77,7 @@ def _form(image: api.ReviewedImage | None) -> list[str]:
     return [] if ending == "png" else [generation_texts.SENT_AS[ending]]
 
 
-def _notices(parcel: Parcel) -> list[str]:
+def _notices(parcel: Result) -> list[str]:
     count = len(parcel.generation.recipe.images)
     notices = []
     if parcel.blocked:
@@ -88,27 +90,27 @@ def _notices(parcel: Parcel) -> list[str]:
     return notices
 
 
-def without_picture(card: Card) -> Card:
+def without_picture(card: MessageContent) -> MessageContent:
     """Return the card for a server that takes no file as large as its picture."""
     return replace(card, text=_with_line(card.text, generation_texts.PICTURE_TOO_LARGE), image=None)
 
 
-def plainer(card: Card) -> tuple[Card, ...]:
+def plainer(card: MessageContent) -> tuple[MessageContent, ...]:
     """Return the forms of a card that Discord takes more readily, one plainer than the other, all without buttons.
 
     Nothing special about its picture, then its words alone, then words of ours that say nothing about it.
     """
-    words_alone = Card(generation_texts.WORDS_NOT_TAKEN)
+    words_alone = MessageContent(generation_texts.WORDS_NOT_TAKEN)
     if card.image is None:
-        return Card(card.text), words_alone
+        return MessageContent(card.text), words_alone
     return (
-        Card(_with_line(card.text, generation_texts.NOT_AS_IT_WAS), card.image),
-        Card(_with_line(card.text, generation_texts.PICTURES_NOT_TAKEN)),
+        MessageContent(_with_line(card.text, generation_texts.NOT_AS_IT_WAS), card.image),
+        MessageContent(_with_line(card.text, generation_texts.PICTURES_NOT_TAKEN)),
         words_alone,
     )
 
 
-def from_thread(card: Card, user_id: int, thread_id: int) -> Card:
+def from_thread(card: MessageContent, user_id: int, thread_id: int) -> MessageContent:
     """Return the card for the channel of a thread that takes no more messages."""
     return replace(card, text=_with_line(card.text, generation_texts.from_thread(user_id, thread_id)))
 
@@ -117,35 +119,35 @@ def _with_line(text: str, line: str) -> str:
     return f"{text[: phrases.MESSAGE_LENGTH - len(line) - 1]}\n{line}"
 
 
-def picture(generation: Generation, index: int, image: api.ReviewedImage) -> Card:
+def picture(generation: Generation, index: int, image: api.ReviewedImage) -> MessageContent:
     """Return one picture at full size."""
-    return Card(
+    return MessageContent(
         generation_texts.result(generation, [index], _form(image)), image, generation_texts.alt_text(generation)
     )
 
 
-def ended(generation: Generation) -> Card:
+def ended(generation: Generation) -> MessageContent:
     """Return what became of a job that has no pictures to show."""
     if generation.state is JobState.CANCELLED:
-        return Card(generation_texts.ended_badly(generation, generation_texts.CANCELLED))
+        return MessageContent(generation_texts.ended_badly(generation, generation_texts.CANCELLED))
     if generation.pictures and generation.error is None:
-        return Card(generation_texts.ended_badly(generation, generation_texts.NOT_POSTED))
+        return MessageContent(generation_texts.ended_badly(generation, generation_texts.NOT_POSTED))
     reason = sentence_for(generation.error) if generation.error else None
-    return Card(generation_texts.ended_badly(generation, reason or generation_texts.NOTHING_TO_SHOW))
+    return MessageContent(generation_texts.ended_badly(generation, reason or generation_texts.NOTHING_TO_SHOW))
 
 
-def over(generation: Generation) -> Card:
+def over(generation: Generation) -> MessageContent:
     """Return what became of a job whose message could not be written when it ended."""
     return withheld(generation, None) if generation.state is JobState.WITHHELD else ended(generation)
 
 
-def shown_elsewhere(generation: Generation) -> Card:
+def shown_elsewhere(generation: Generation) -> MessageContent:
     """Return where the message of a job is, for another one that still seems to wait for it."""
     link = f"https://discord.com/channels/{generation.place.guild_id}/{generation.place.channel_id}/{generation.message_id}"
-    return Card(generation_texts.ended_badly(generation, generation_texts.SHOWN_ELSEWHERE.format(link=link)))
+    return MessageContent(generation_texts.ended_badly(generation, generation_texts.SHOWN_ELSEWHERE.format(link=link)))
 
 
-def withheld(generation: Generation, why: policy.Refusal | None) -> Card:
+def withheld(generation: Generation, why: policy.Refusal | None) -> MessageContent:
     """Return why finished pictures are not posted; `why` is None if what kept them back is gone."""
     match why:
         case policy.ModelDenied(model):
@@ -156,9 +158,9 @@ def withheld(generation: Generation, why: policy.Refusal | None) -> Card:
             sentence = refusal_texts.WITHHELD_BY_CHANNEL
         case _:
             sentence = refusal_texts.WITHHELD
-    return Card(generation_texts.ended_badly(generation, sentence))
+    return MessageContent(generation_texts.ended_badly(generation, sentence))
 
 
-def broken(generation: Generation, reference: str) -> Card:
+def broken(generation: Generation, reference: str) -> MessageContent:
     """Return the last word on a job that met a fault of the bot."""
-    return Card(generation_texts.ended_badly(generation, trouble_texts.something_went_wrong(reference)))
+    return MessageContent(generation_texts.ended_badly(generation, trouble_texts.something_went_wrong(reference)))

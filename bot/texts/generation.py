@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.domain.records import Generation, Kind
+from bot.domain.records import Generation, JobKind
 from bot.texts import inputs, upscaling
 from bot.texts.phrases import MESSAGE_LENGTH, duration, percent
 from bot.texts.sanitize import inert, plain_cut
@@ -38,7 +38,7 @@ def waiting(generation: Generation, update: Waiting) -> str:
 
 
 def drawing(generation: Generation, update: Drawing) -> str:
-    doing = "Upscaling" if generation.kind is Kind.UPSCALE else "Drawing"
+    doing = "Upscaling" if generation.kind is JobKind.UPSCALE else "Drawing"
     lines = [heading(generation), f"{doing}… {percent(update.step, update.total)}"]
     if update.preview is not None and update.preview.picture is not None:
         lines.append(f"-# Preview at {percent(update.preview.step, update.total)}. The picture will differ.")

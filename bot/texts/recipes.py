@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bot.texts import generation as generation_texts
 from bot.texts import phrases
 from bot.texts.sanitize import inert
-from bot.usecases.recipes import Change
+from bot.usecases.recipes import RecipeChange
 from engine.api import Parameters
 
 RECIPE = "See how a picture was drawn, and draw it again"
@@ -49,7 +49,7 @@ def settings(parameters: Parameters) -> str:
     return " · ".join(each for each in known if each)
 
 
-def remark(change: Change, model: str) -> str:
+def remark(change: RecipeChange, model: str) -> str:
     """Return what is not drawn as the file says.
 
     Args:

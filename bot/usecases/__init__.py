@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from bot.domain.ids import new_id, random_seed
 from bot.domain.styles import Style
 from bot.storage import Store
-from bot.usecases.acceptance import Admission
+from bot.usecases.acceptance import Acceptance
 from bot.usecases.admin import Admin
 from bot.usecases.answering import Answering
 from bot.usecases.deliver import Deliver
 from bot.usecases.imagine import Imagine
-from bot.usecases.img2img import Redraw
+from bot.usecases.img2img import Img2Img
 from bot.usecases.quota import Quota
 from bot.usecases.recipes import Recipes
-from bot.usecases.running_jobs import Draw, Park, unparked
+from bot.usecases.running_jobs import Park, RunningJobs, unparked
 from bot.usecases.series import Series
-from bot.usecases.variations import Rework
+from bot.usecases.variations import Variations
 from bot.usecases.watch import Watch
 from engine.api import EngineClient
 
@@ -33,10 +33,10 @@ class Usecases:
 
     imagine: Imagine
     series: Series
-    rework: Rework
+    variations: Variations
     recipes: Recipes
-    redraw: Redraw
-    draw: Draw
+    img2img: Img2Img
+    running_jobs: RunningJobs
     deliver: Deliver
     admin: Admin
     quota: Quota
@@ -65,17 +65,17 @@ def build(
         new_seed: a random seed, 0 to MAX_SEED.
         sleep: waits between attempts, in seconds.
     """
-    admission = Admission(store, engine, clock)
-    draw = Draw(store, engine, park, clock, sleep)
-    imagine = Imagine(store, engine, admission, new_seed, styles)
+    acceptance = Acceptance(store, engine, clock)
+    running_jobs = RunningJobs(store, engine, park, clock, sleep)
+    imagine = Imagine(store, engine, acceptance, new_seed, styles)
     return Usecases(
         imagine=imagine,
-        series=Series(imagine, admission, engine, new_id),
-        rework=Rework(store, engine, admission, new_seed),
-        recipes=Recipes(store, engine, admission, new_seed),
-        redraw=Redraw(store, engine, admission, new_seed),
-        draw=draw,
-        deliver=Deliver(store, engine, draw),
+        series=Series(imagine, acceptance, engine, new_id),
+        variations=Variations(store, engine, acceptance, new_seed),
+        recipes=Recipes(store, engine, acceptance, new_seed),
+        img2img=Img2Img(store, engine, acceptance, new_seed),
+        running_jobs=running_jobs,
+        deliver=Deliver(store, engine, running_jobs),
         admin=Admin(store, engine, clock),
         quota=Quota(store, clock),
         watch=Watch(engine, store),

@@ -18,7 +18,7 @@ from bot.domain.policy import (
     check_words,
     limits_for,
 )
-from bot.domain.records import Generation, Kind, Place
+from bot.domain.records import Generation, JobKind, Place
 from bot.storage import NewJob, PressUnderWay, Store
 from bot.usecases.lookup import find_model
 from bot.usecases.refusals import AlreadyUnderWay
@@ -34,7 +34,7 @@ class Origin:
     press: str
 
 
-class Admission:
+class Acceptance:
     """The one door to the ledger for new jobs."""
 
     def __init__(self, store: Store, engine: EngineClient, clock: Callable[[], float]) -> None:
@@ -46,7 +46,7 @@ class Admission:
         self,
         member: Member,
         place: Place,
-        kind: Kind,
+        kind: JobKind,
         recipe: Recipe,
         origin: Origin | None = None,
         uploads: Mapping[str, bytes] = MappingProxyType({}),
@@ -72,7 +72,7 @@ class Admission:
         self,
         member: Member,
         place: Place,
-        kind: Kind,
+        kind: JobKind,
         wanted: Sequence[tuple[Recipe, Origin | None]],
         uploads: Mapping[str, bytes] = MappingProxyType({}),
     ) -> tuple[Generation, ...]:
@@ -120,7 +120,7 @@ class Admission:
         self,
         member: Member,
         place: Place,
-        kind: Kind,
+        kind: JobKind,
         recipe: Recipe,
         origin: Origin | None,
         uploads: Mapping[str, bytes],

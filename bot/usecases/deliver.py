@@ -12,7 +12,7 @@ from bot.domain.records import Generation, JobState
 from bot.storage import IllegalMove, StorageError, Store
 from bot.usecases.lookup import allowed_picture, check_owner, find_for, find_generation
 from bot.usecases.refusals import GenerationDeleted, NoSuchPicture
-from bot.usecases.running_jobs import Draw
+from bot.usecases.running_jobs import RunningJobs
 from engine.api import EngineClient, Fault, ReviewedImage, Verdict
 
 AskChannel = Callable[[], Awaitable[bool]]
@@ -21,7 +21,7 @@ _WITH_PICTURES = frozenset({JobState.FINISHED, JobState.DELIVERED})
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class Result:
     """What a result message shows.
 
     Args:
@@ -58,12 +58,12 @@ def _said(age_restricted: bool) -> AskChannel:
 class Deliver:
     """Reads results back for the message that shows them, and records what became of that message."""
 
-    def __init__(self, store: Store, engine: EngineClient, draw: Draw) -> None:
+    def __init__(self, store: Store, engine: EngineClient, draw: RunningJobs) -> None:
         self._store = store
         self._engine = engine
         self._draw = draw
 
-    async def prepare(self, generation_id: str, is_age_restricted: AskChannel = not_age_restricted) -> Parcel:
+    async def prepare(self, generation_id: str, is_age_restricted: AskChannel = not_age_restricted) -> Result:
         """Return the pictures of a finished job, if the policy still allows its model, its words and its channel.
 
         Args:
@@ -111,7 +111,7 @@ class Deliver:
             if error.state is not JobState.DELIVERED:
                 raise
 
-    async def told(self, generation_id: str) -> None:
+    async def announced(self, generation_id: str) -> None:
         """Record that the message of a job without pictures says how it ended, or that nobody can be told."""
         await self._store.jobs.tell(generation_id)
 
@@ -174,7 +174,7 @@ class Deliver:
         check_model(policy, generation.recipe.model, self._engine.models())
         check_words(policy, [generation.recipe])
 
-    async def _parcel(self, generation: Generation) -> Parcel:
+    async def _parcel(self, generation: Generation) -> Result:
         pictures = []
         allowed = [record.index for record in generation.pictures if record.verdict is Verdict.ALLOW]
         for index in allowed:
@@ -182,7 +182,7 @@ class Deliver:
             pictures += [(index, picture)] if picture else []
         policy = await self._store.guilds.policy(generation.place.guild_id)
         hint = hint_for(generation.recipe, self._engine.models(), policy.limits.most_steps)
-        return Parcel(
+        return Result(
             generation=generation,
             pictures=tuple(pictures),
             grid=await self._store.pictures.read_grid(generation.id),

@@ -9,11 +9,11 @@ from bot.domain.loras import with_loras, with_trigger_words
 from bot.domain.policy import GuildPolicy, Limits, Member, check_model, choose_model, limits_for
 from bot.domain.presets import Preset, preset_scheduler, preset_size, preset_steps
 from bot.domain.prompts import check_typed, whole_negative_prompt
-from bot.domain.records import Generation, Kind, Place
+from bot.domain.records import Generation, JobKind, Place
 from bot.domain.styles import Style, find_style
 from bot.storage import Store
-from bot.usecases.acceptance import Admission, Origin
-from bot.usecases.init_images import Start
+from bot.usecases.acceptance import Acceptance, Origin
+from bot.usecases.init_images import UploadedInitImage
 from bot.usecases.lookup import find_model
 from bot.usecases.refusals import UnknownStyle
 from engine.api import (
@@ -50,7 +50,7 @@ class Ask(RecipeDraft):
     preset: Preset = Preset.STANDARD
     style: str | None = None
     loras: tuple[LoraTag, ...] = ()
-    start: Start | None = None
+    start: UploadedInitImage | None = None
 
 
 class Imagine:
@@ -64,7 +64,7 @@ class Imagine:
         self,
         store: Store,
         engine: EngineClient,
-        admission: Admission,
+        admission: Acceptance,
         new_seed: Callable[[], int],
         styles: Sequence[Style],
     ) -> None:
@@ -87,7 +87,7 @@ class Imagine:
         origin = Origin(None, None, press) if press else None
         recipe = await self.recipe(member, ask)
         uploads = ask.start.files if ask.start else {}
-        return await self._admission.accept(member, place, Kind.IMAGINE, recipe, origin, uploads)
+        return await self._admission.accept(member, place, JobKind.IMAGINE, recipe, origin, uploads)
 
     async def recipe(self, member: Member, ask: Ask) -> Recipe:
         """Return what `accept` would have drawn. Raises what is wrong with the request, whatever was drawn before."""

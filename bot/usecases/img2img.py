@@ -9,9 +9,9 @@ from dataclasses import replace
 
 from bot.domain.policy import Member
 from bot.domain.prompts import check_typed
-from bot.domain.records import Generation, Kind, Place
+from bot.domain.records import Generation, JobKind, Place
 from bot.storage import Store
-from bot.usecases.acceptance import Admission, Origin
+from bot.usecases.acceptance import Acceptance, Origin
 from bot.usecases.imagine import prompt_for
 from bot.usecases.init_images import check_strength
 from bot.usecases.lookup import drawn_recipe, find_for, find_model, kept_file
@@ -35,7 +35,7 @@ AROUND_STRENGTH = 0.8
 _GROWN = (1, 2, 4)
 
 
-class Redraw:
+class Img2Img:
     """Accepts jobs that start from one picture of a recorded generation; each makes one picture, with a new seed.
 
     Every call raises:
@@ -44,7 +44,7 @@ class Redraw:
         Refused, Unavailable: the engine cannot take it (any more).
     """
 
-    def __init__(self, store: Store, engine: EngineClient, admission: Admission, new_seed: Callable[[], int]) -> None:
+    def __init__(self, store: Store, engine: EngineClient, admission: Acceptance, new_seed: Callable[[], int]) -> None:
         self._store = store
         self._engine = engine
         self._admission = admission
@@ -76,7 +76,7 @@ class Redraw:
         recipe = info.with_addons(replace(recipe, prompt=text, parser_version=PARSER_VERSION))
         asked = hashlib.sha256(f"{strength} {text}".encode()).hexdigest()[:16]
         origin = Origin(parent.id, index, f"over:{parent.id}:{index}:{asked}:{member.user_id}")
-        return await self._admission.accept(member, place, Kind.VARY, recipe, origin)
+        return await self._admission.accept(member, place, JobKind.VARY, recipe, origin)
 
     async def zoom_out(self, member: Member, place: Place, generation_id: str, index: int) -> Generation:
         """Accept the picture made smaller in its frame, with what is around it drawn new."""
@@ -104,7 +104,7 @@ class Redraw:
         start = InitImage(sha256, AROUND_STRENGTH, "pad", placed=placement(width, height))
         origin = Origin(parent.id, index, f"around:{parent.id}:{index}:{name}:{member.user_id}")
         recipe = self._anew(info, drawn, start)
-        return await self._admission.accept(member, place, Kind.VARY, recipe, origin)
+        return await self._admission.accept(member, place, JobKind.VARY, recipe, origin)
 
     async def _find(self, member: Member, generation_id: str, index: int) -> tuple[Generation, str]:
         """Return the generation, and the hash of the picture's file, which is there."""

@@ -13,7 +13,7 @@ MIN_STRENGTH = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class UploadedInitImage:
     """A picture that was handed in.
 
     Args:

@@ -9,9 +9,9 @@ from typing import TypeVar
 
 from bot.domain.policy import GuildPolicy, Limits, Member, choose_model, limits_for
 from bot.domain.prompts import whole_negative_prompt
-from bot.domain.records import Generation, Kind, Place
+from bot.domain.records import Generation, JobKind, Place
 from bot.storage import Store
-from bot.usecases.acceptance import Admission, Origin
+from bot.usecases.acceptance import Acceptance, Origin
 from bot.usecases.imagine import Ask, build_recipe
 from bot.usecases.refusals import NoRecipe
 from engine.api import (
@@ -45,7 +45,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class RecipeChange:
     """What is not drawn as the file says.
 
     Args:
@@ -61,11 +61,11 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RecipePlan:
     """How a picture would be drawn today, and what differs from what its file says."""
 
     recipe: Recipe
-    changes: tuple[Change, ...]
+    changes: tuple[RecipeChange, ...]
 
 
 def read_file(data: bytes) -> Found:
@@ -90,13 +90,13 @@ def read_found(texts: dict[str, str]) -> Found:
 class Recipes:
     """Turns what files say into jobs."""
 
-    def __init__(self, store: Store, engine: EngineClient, admission: Admission, new_seed: Callable[[], int]) -> None:
+    def __init__(self, store: Store, engine: EngineClient, admission: Acceptance, new_seed: Callable[[], int]) -> None:
         self._store = store
         self._engine = engine
         self._admission = admission
         self._new_seed = new_seed
 
-    async def plan(self, member: Member, parameters: Parameters) -> Plan:
+    async def plan(self, member: Member, parameters: Parameters) -> RecipePlan:
         """Return how it would be drawn for a member today; what cannot be drawn as said gives way, and is named.
 
         Raises:
@@ -119,7 +119,7 @@ class Recipes:
             Refused, Unavailable: the engine cannot take it.
         """
         recipe = (await self.plan(member, parameters)).recipe
-        return await self._admission.accept(member, place, Kind.REROLL, recipe, Origin(None, None, press))
+        return await self._admission.accept(member, place, JobKind.REROLL, recipe, Origin(None, None, press))
 
     def _model(self, policy: GuildPolicy, asked: str | None) -> ModelInfo:
         models = self._engine.models()
@@ -134,9 +134,9 @@ class _Planning:
         self._info = info
         self._limits = limits
         self._avoided = avoided
-        self._changes: list[Change] = []
+        self._changes: list[RecipeChange] = []
 
-    def plan(self, new_seed: Callable[[], int]) -> Plan:
+    def plan(self, new_seed: Callable[[], int]) -> RecipePlan:
         said, info = self._said, self._info
         if said.model != info.id:
             self._note("model", said.model or "", info.id)
@@ -164,10 +164,10 @@ class _Planning:
             self._note("picture")
         if said.unreadable:
             self._note("unreadable", ", ".join(said.unreadable))
-        return Plan(recipe, tuple(self._changes))
+        return RecipePlan(recipe, tuple(self._changes))
 
     def _note(self, what: str, said: str = "", used: str = "") -> None:
-        self._changes.append(Change(what, said, used))
+        self._changes.append(RecipeChange(what, said, used))
 
     def _scheduler(self) -> SchedulerInfo:
         offered = {each.name.casefold(): each for each in self._info.schedulers}

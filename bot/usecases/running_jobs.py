@@ -82,7 +82,7 @@ async def unparked(awaitable: Awaitable[T], /) -> T:
     return await awaitable
 
 
-class Draw:
+class RunningJobs:
     """Submits jobs to the engine and keeps the ledger in step with what becomes of them.
 
     Owns the engine's jobs of this process: each is followed by one consumer at a time.
@@ -184,9 +184,9 @@ class Draw:
         reason = "the bot met a fault of its own"
         await self._store.jobs.fail(generation_id, GenerationFailed(reason), self._clock())
 
-    async def in_hand(self) -> tuple[Generation, ...]:
+    async def unsettled(self) -> tuple[Generation, ...]:
         """Return what a restart must take up, oldest first: what is not over, and what nobody was told the end of."""
-        return await self._store.jobs.in_hand()
+        return await self._store.jobs.unsettled()
 
     def stop(self, generation_id: str) -> None:
         """Cancel the engine's job, if this process has one. The ledger is the caller's."""

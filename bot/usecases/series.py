@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from bot.domain.hints import Hint, hint_for
 from bot.domain.policy import Member
 from bot.domain.prompts import check_typed
-from bot.domain.records import Generation, Kind, Place
-from bot.usecases.acceptance import Admission, Origin
+from bot.domain.records import Generation, JobKind, Place
+from bot.usecases.acceptance import Acceptance, Origin
 from bot.usecases.imagine import Ask, Imagine
 from bot.usecases.refusals import AlreadyUnderWay, OfferOver, PictureInSeries
 from engine.api import EngineClient, expand_permutations
@@ -52,7 +52,9 @@ class _Pending:
 class Series:
     """Keeps what was offered and not answered yet: the newest MOST_OFFERS, until the bot stops."""
 
-    def __init__(self, imagine: Imagine, admission: Admission, engine: EngineClient, new_id: Callable[[], str]) -> None:
+    def __init__(
+        self, imagine: Imagine, admission: Acceptance, engine: EngineClient, new_id: Callable[[], str]
+    ) -> None:
         self._imagine = imagine
         self._admission = admission
         self._engine = engine
@@ -106,7 +108,7 @@ class Series:
                 (await self._imagine.recipe(member, ask), Origin(None, None, f"draw:{offer_id}:{number}"))
                 for number, ask in enumerate(pending.asks)
             ]
-            return await self._admission.accept_all(member, place, Kind.IMAGINE, wanted)
+            return await self._admission.accept_all(member, place, JobKind.IMAGINE, wanted)
         except BaseException:
             pending.taken = False
             raise

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import discord
 
-from bot.domain.prompts import Parts
+from bot.domain.prompts import PromptParts
 from bot.interactions.answers import Late
 from bot.interactions.handling import answer_to
 from bot.texts import prompts as texts
@@ -36,7 +36,7 @@ async def take_build(
     interaction: discord.Interaction[Any], host: Host, form: re.Match[str], answers: Mapping[str, str]
 ) -> None:
     """Ask for the prompt that the answers make, as if it had been typed."""
-    parts = Parts(**{name: answers.get(name, "") for name in texts.BUILD_QUESTIONS})
+    parts = PromptParts(**{name: answers.get(name, "") for name in texts.BUILD_QUESTIONS})
     ask = Ask(parts.prompt(), negative_prompt=parts.avoid.strip() or None)
     await draw(interaction, host, ask, press=f"build:{interaction.id}")
 

@@ -41,7 +41,7 @@ class UseAsInput(discord.ui.DynamicItem[Button], template=rf"easel:input:{GENERA
     @pressed(Late.SENTENCE)
     async def callback(self, interaction: discord.Interaction, host: Host) -> None:
         """Open the form."""
-        prompt = await host.usecases.redraw.prompt(member_of(interaction), self.generation_id, self.index)
+        prompt = await host.usecases.img2img.prompt(member_of(interaction), self.generation_id, self.index)
         form = _form(self.generation_id, self.index, prompt)
         form.stop()
         await answer_to(interaction).open(form)
@@ -65,7 +65,7 @@ async def take_over(
     interaction: discord.Interaction[Any], host: Host, form: re.Match[str], answers: Mapping[str, str]
 ) -> None:
     """Accept the picture drawn over as a job of the member who sent the form."""
-    generation = await host.usecases.redraw.over(
+    generation = await host.usecases.img2img.over(
         member_of(interaction),
         place_of(interaction),
         form["id"],

@@ -35,7 +35,7 @@ class ZoomOut(discord.ui.DynamicItem[Button], template=rf"easel:zoom:{GENERATION
     @pressed(Late.PUBLIC)
     async def callback(self, interaction: discord.Interaction, host: Host) -> None:
         """Accept the wider picture as a job of the member who pressed."""
-        generation = await host.usecases.redraw.zoom_out(
+        generation = await host.usecases.img2img.zoom_out(
             member_of(interaction), place_of(interaction), self.generation_id, self.index
         )
         await host.delivery.begin(interaction, generation)
@@ -61,7 +61,7 @@ class Pan(discord.ui.DynamicItem[Button], template=rf"easel:pan:{GENERATION_ID}:
     @pressed(Late.PUBLIC)
     async def callback(self, interaction: discord.Interaction, host: Host) -> None:
         """Accept the moved picture as a job of the member who pressed."""
-        generation = await host.usecases.redraw.pan(
+        generation = await host.usecases.img2img.pan(
             member_of(interaction), place_of(interaction), self.generation_id, self.index, self.direction
         )
         await host.delivery.begin(interaction, generation)

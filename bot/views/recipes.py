@@ -40,7 +40,7 @@ class Run(discord.ui.DynamicItem[Button], template=rf"easel:run:{GENERATION_ID}(
     @pressed(Late.PUBLIC)
     async def callback(self, interaction: discord.Interaction, host: Host) -> None:
         """Accept it as a job of the member who pressed."""
-        generation = await host.usecases.rework.run(
+        generation = await host.usecases.variations.run(
             member_of(interaction), place_of(interaction), self.generation_id, self.index
         )
         await host.delivery.begin(interaction, generation)

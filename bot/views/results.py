@@ -83,7 +83,7 @@ class Vary(discord.ui.DynamicItem[Button], template=rf"easel:vary:{GENERATION_ID
     @pressed(Late.PUBLIC)
     async def callback(self, interaction: discord.Interaction, host: Host) -> None:
         """Accept the variations as a job of the member who pressed."""
-        generation = await host.usecases.rework.vary(
+        generation = await host.usecases.variations.vary(
             member_of(interaction),
             place_of(interaction),
             self.generation_id,
@@ -114,7 +114,7 @@ class Upscale(discord.ui.DynamicItem[Button], template=rf"easel:upscale:{GENERAT
     @pressed(Late.PUBLIC)
     async def callback(self, interaction: discord.Interaction, host: Host) -> None:
         """Accept the larger picture as a job of the member who pressed."""
-        generation = await host.usecases.rework.upscale(
+        generation = await host.usecases.variations.upscale(
             member_of(interaction), place_of(interaction), self.generation_id, self.index, self.factor
         )
         await host.delivery.begin(interaction, generation)
@@ -137,7 +137,7 @@ class Reroll(discord.ui.DynamicItem[Button], template=rf"easel:reroll:{GENERATIO
     @pressed(Late.PUBLIC)
     async def callback(self, interaction: discord.Interaction, host: Host) -> None:
         """Accept the reroll as a job of the member who pressed."""
-        generation = await host.usecases.rework.reroll(
+        generation = await host.usecases.variations.reroll(
             member_of(interaction), place_of(interaction), self.generation_id
         )
         await host.delivery.begin(interaction, generation)

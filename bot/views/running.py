@@ -36,12 +36,12 @@ class Cancel(discord.ui.DynamicItem[Button], template=rf"easel:cancel:{GENERATIO
         """Cancel the job, if the member may."""
         member = member_of(interaction)
         try:
-            await host.usecases.draw.cancel(member, self.generation_id)
+            await host.usecases.running_jobs.cancel(member, self.generation_id)
         except NotCancellable:
-            if await _is_seen_to(interaction, host, await host.usecases.rework.find(member, self.generation_id)):
+            if await _is_seen_to(interaction, host, await host.usecases.variations.find(member, self.generation_id)):
                 raise
             return
-        host.delivery.take_up(await host.usecases.rework.find(member, self.generation_id))
+        host.delivery.take_up(await host.usecases.variations.find(member, self.generation_id))
         await answer_to(interaction).accept()
 
 

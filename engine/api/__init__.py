@@ -66,7 +66,7 @@ from engine.api.requests import (
     is_guided,
     seeds_from,
 )
-from engine.api.results import Facts, Fault, ImageResult, ReviewedImage, Verdict, pixel_sha256
+from engine.api.results import Fault, ImageResult, Provenance, ReviewedImage, Verdict, pixel_sha256
 from engine.api.syntax import LoraTag, Passage, Prompt, parse_prompt, split_loras, words_pattern
 from engine.api.upscalers import FACTORS, Upscaler, UpscalerUse
 
@@ -96,7 +96,6 @@ __all__ = [
     "EngineStopped",
     "EtaRatio",
     "Event",
-    "Facts",
     "Failed",
     "Fault",
     "Finished",
@@ -128,6 +127,7 @@ __all__ = [
     "Preview",
     "Progress",
     "Prompt",
+    "Provenance",
     "Queued",
     "Recipe",
     "RecipeDraft",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.api.errors import EngineError
-from engine.api.results import Facts, ImageResult, ReviewedImage
+from engine.api.results import ImageResult, Provenance, ReviewedImage
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Finished:
 
     images: tuple[ImageResult, ...]
     grid: ReviewedImage | None
-    facts: Facts
+    facts: Provenance
 
 
 @dataclass(frozen=True, slots=True)

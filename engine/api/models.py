@@ -177,7 +177,7 @@ class ModelInfo:
         return _default(draft.width, usual.width), _default(draft.height, usual.height)
 
     @property
-    def takes(self) -> str:
+    def compatible_family(self) -> str:
         """The family of the LoRAs and textual inversions that fit."""
         return self.addon_family or self.family
 
@@ -208,7 +208,7 @@ class ModelInfo:
             self._check_here((inversion,))
         _check_range("LoRAs", len(recipe.loras), 0, MAX_LORAS)
         for use in recipe.loras:
-            lora = Lora(use.name, use.revision, self.takes)
+            lora = Lora(use.name, use.revision, self.compatible_family)
             if lora not in self.loras:
                 raise UnknownLora(use.name, self._own_loras())
             self._check_lora_is_here(lora)
@@ -261,7 +261,9 @@ class ModelInfo:
 
     def offered_loras(self) -> tuple[Lora, ...]:
         """Return the LoRAs that can change this model and whose files are here."""
-        return tuple(lora for lora in self.loras if lora.family == self.takes and lora not in self.absent_loras)
+        return tuple(
+            lora for lora in self.loras if lora.family == self.compatible_family and lora not in self.absent_loras
+        )
 
     def lora(self, name: str) -> Lora:
         """Return the LoRA of that name, in any case.
@@ -273,8 +275,8 @@ class ModelInfo:
         lora = next((lora for lora in self.loras if lora.name.lower() == name.lower()), None)
         if lora is None:
             raise UnknownLora(name, self._own_loras())
-        if lora.family != self.takes:
-            raise LoraOfOtherFamily(lora.name, lora.family, self.takes)
+        if lora.family != self.compatible_family:
+            raise LoraOfOtherFamily(lora.name, lora.family, self.compatible_family)
         self._check_lora_is_here(lora)
         return lora
 

@@ -86,7 +86,7 @@ class ImageResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class Provenance:
     """How the pictures were made, to be stored with them.
 
     Args:

@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TextIO
 
-from engine.bench.contest import LOADS, Contest, Plan, hold_contest
+from engine.bench.contest import LOADS, Contest, ContestPlan, hold_contest
 from engine.bench.machine import BenchError, Machine
 from engine.bench.models import RANDOM, RANDOM_PREFIX, is_made, write_catalogue
 from engine.bench.plot import draw_plot
@@ -149,7 +149,9 @@ async def _bench(options: BenchOptions, settings: EngineSettings, out: TextIO, e
 async def _contest(
     model: str, options: BenchOptions, settings: EngineSettings, spec: WorkerSpec, err: TextIO
 ) -> Contest:
-    plan = Plan(options.minutes / len(options.models), options.seed, spec.service, options.profile, options.loads)
+    plan = ContestPlan(
+        options.minutes / len(options.models), options.seed, spec.service, options.profile, options.loads
+    )
     with tempfile.TemporaryDirectory(prefix="easel-bench-") as name:
         folder = Path(name)
         models_file = write_catalogue(model, settings, folder, half=spec.device != "cpu")

@@ -44,7 +44,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ContestPlan:
     """How much to measure.
 
     Args:
@@ -124,7 +124,7 @@ class Flood:
 
 
 @dataclass(frozen=True, slots=True)
-class Profile:
+class TimeProfile:
     """Where a worker's time went; `span_s` is by the clock."""
 
     counts: Counts
@@ -161,7 +161,7 @@ class Contest:
     likeness: Mapping[Contender, Likeness]
     newcomer_waits: Sequence[int]
     flood: Flood
-    profile: Profile | None
+    profile: TimeProfile | None
 
 
 def requests_at(load: float, span: int) -> int:
@@ -172,7 +172,7 @@ def requests_at(load: float, span: int) -> int:
     return math.ceil(load * span * (2 if load > 1.0 else 1))
 
 
-async def hold_contest(machine: Machine, models: Sequence[ModelInfo], plan: Plan, say: Say) -> Contest:
+async def hold_contest(machine: Machine, models: Sequence[ModelInfo], plan: ContestPlan, say: Say) -> Contest:
     """Measure one model.
 
     Args:
@@ -215,7 +215,7 @@ class _Contest:
         ceiling: Callable[[], Awaitable[float]],
         profiled: Running | None,
         models: Sequence[ModelInfo],
-        plan: Plan,
+        plan: ContestPlan,
         threads: int,
         say: Say,
     ) -> None:
@@ -320,12 +320,12 @@ class _Contest:
             flooded += (await replay(self._own(), with_flooder(trace, FLOOD_SHARE, seed), others_per_s)).outcomes
         return Flood(others_p95_s(alone), others_p95_s(flooded))
 
-    async def _profile(self, trace: Sequence[Visit]) -> Profile | None:
+    async def _profile(self, trace: Sequence[Visit]) -> TimeProfile | None:
         if self._profiled is None:
             return None
         await replay(self._profiled, trace[:1], None)  # ends its idle time so far, which would count otherwise
         done = await replay(self._profiled, trace, None)
-        return Profile(done.counts, span_s(done.outcomes))
+        return TimeProfile(done.counts, span_s(done.outcomes))
 
     def _own(self) -> Running:
         return next(running for running in self._contenders if running.contender is self._plan.own)

@@ -20,7 +20,7 @@ from engine.service import open_engine
 from engine.settings import EngineSettings, Service, WorkerSpec
 from engine.wire import Draw, FromWorker, JobFailed, JobFinished, JobStarted, Ready, ToWorker
 from engine.wire.contenders import Contender, load_contested
-from engine.wire.shared_counters import Tally
+from engine.wire.shared_counters import SharedCounters
 
 BENCH_WORKER = (sys.executable, "-m", "engine.worker.bench")
 UNBOUNDED = 10_000
@@ -80,7 +80,7 @@ class Running:
     contender: Contender
     rows: int
     draw: Callable[[GenerationRequest], Coroutine[Any, Any, Served]]
-    tally: Tally
+    tally: SharedCounters
     heard: list[ToWorker | FromWorker]
 
 
@@ -157,10 +157,10 @@ async def open_contender(contender: Contender, machine: Machine, profile: bool =
                 if status.trouble:
                     raise BenchError(status.trouble)
                 await asyncio.sleep(0.05)
-            yield Running(contender, executor.rows, _Behind(engine).draw, Tally(path), executor.heard)
+            yield Running(contender, executor.rows, _Behind(engine).draw, SharedCounters(path), executor.heard)
     else:
         async with _open_line(executor) as line:
-            yield Running(contender, executor.rows, line.draw, Tally(path), executor.heard)
+            yield Running(contender, executor.rows, line.draw, SharedCounters(path), executor.heard)
 
 
 class _Behind:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
-from engine.bench.contest import FLOOD_LOAD, FLOOD_SHARE, Contest, Profile
+from engine.bench.contest import FLOOD_LOAD, FLOOD_SHARE, Contest, TimeProfile
 from engine.bench.figures import Figures
 from engine.settings import Service
 from engine.wire.contenders import Contender
@@ -130,7 +130,7 @@ def as_text(contest: Contest, service: Service) -> str:
     return "\n".join(lines + (_profile_lines(contest.profile) if contest.profile else []))
 
 
-def _profile_lines(profile: Profile) -> list[str]:
+def _profile_lines(profile: TimeProfile) -> list[str]:
     """Return where the step thread's time went, and that of the threads beside it."""
     counts, calls = profile.counts, profile.counts.calls
     named = {

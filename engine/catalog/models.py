@@ -140,7 +140,7 @@ def _kind(path: Path, tables: dict[str, Any], kind: str, read: Callable[[Any, Pa
 
 def _with_addons(entry: ModelEntry, addons: Sequence[AddOn]) -> ModelEntry:
     """Return a model that knows all LoRAs, the textual inversions that fit, and the files of those it can use."""
-    family, loras = entry.info.takes, loras_of(addons)
+    family, loras = entry.info.compatible_family, loras_of(addons)
     inversions = inversions_of(addons, family)
     info = replace(entry.info, inversions=tuple(inversions), loras=tuple(loras))
     files = {lora: file for lora, file in loras.items() if lora.family == family}

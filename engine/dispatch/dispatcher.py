@@ -29,8 +29,8 @@ from engine.dispatch.health import WorkerState
 from engine.dispatch.jobs import EngineJob
 from engine.dispatch.placement import choose, look_ahead
 from engine.dispatch.pulls import Pulls
-from engine.dispatch.queue import FairQueue
-from engine.dispatch.supervisor import Lane
+from engine.dispatch.queue import StartTimeFairQueue
+from engine.dispatch.supervisor import WorkerSupervisor
 from engine.executors.port import Executor, Puller
 from engine.settings import EngineSettings
 
@@ -59,11 +59,12 @@ class Dispatcher:
     ) -> None:
         self._wake = asyncio.Event()
         self._pulls = Pulls(puller, self._wake.set) if puller else None
-        self._queue = FairQueue()
+        self._queue = StartTimeFairQueue()
         self._calibration = Calibration()
         self._faults = Faults()
         self._lanes = tuple(
-            Lane(executor, settings, self._calibration, self._faults, self._wake.set) for executor in executors
+            WorkerSupervisor(executor, settings, self._calibration, self._faults, self._wake.set)
+            for executor in executors
         )
         self._settings = settings
         self._clock = clock

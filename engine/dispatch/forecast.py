@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from engine.dispatch.jobs import EngineJob, Group
-from engine.dispatch.supervisor import Lane
+from engine.dispatch.supervisor import WorkerSupervisor
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Span:
     end_s: float
 
 
-def forecast(lanes: Sequence[Lane], order: Sequence[EngineJob]) -> dict[str, Span]:
+def forecast(lanes: Sequence[WorkerSupervisor], order: Sequence[EngineJob]) -> dict[str, Span]:
     """Return the spans of waiting jobs by id: each goes to the worker that is free first, at its measured rate.
 
     Args:
@@ -29,13 +29,13 @@ def forecast(lanes: Sequence[Lane], order: Sequence[EngineJob]) -> dict[str, Spa
     ready = [lane for lane in lanes if lane.is_ready]
 
     @cache
-    def pace_s(lane: Lane, group: Group) -> float:
+    def pace_s(lane: WorkerSupervisor, group: Group) -> float:
         """Return the time of one row-step on the worker; where that is unknown, on another."""
         known = (each.meter.rates.seconds_for(group, 1.0) for each in (lane, *ready))
         return next((seconds for seconds in known if seconds is not None), math.inf)
 
     @cache
-    def who_draws(model: str) -> list[Lane]:
+    def who_draws(model: str) -> list[WorkerSupervisor]:
         return [lane for lane in ready if lane.can_draw(model)]
 
     free_s = {

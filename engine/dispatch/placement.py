@@ -6,19 +6,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from engine.dispatch.jobs import EngineJob
-from engine.dispatch.supervisor import AT_HAND, FAR, Lane
+from engine.dispatch.supervisor import AT_HAND, FAR, WorkerSupervisor
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
     """A job for a worker, and the jobs that it overtakes there: those before it in the fair order."""
 
-    lane: Lane
+    lane: WorkerSupervisor
     job: EngineJob
     overtaken: tuple[EngineJob, ...] = ()
 
 
-def choose(lanes: Sequence[Lane], order: Sequence[EngineJob], patience: float) -> Choice | None:
+def choose(lanes: Sequence[WorkerSupervisor], order: Sequence[EngineJob], patience: float) -> Choice | None:
     """Return what to do next; None when no worker can be given any of these jobs.
 
     The worker with the least work chooses first, and leaves a job to an idle one that is nearer to its model. Beside a
@@ -47,7 +47,7 @@ def choose(lanes: Sequence[Lane], order: Sequence[EngineJob], patience: float) -
     return next((choice for lane in seated if (choice := _for_lane(lane, order[:1], patience))), None)
 
 
-def look_ahead(lanes: Sequence[Lane], order: Sequence[EngineJob]) -> Iterator[tuple[Lane, str]]:
+def look_ahead(lanes: Sequence[WorkerSupervisor], order: Sequence[EngineJob]) -> Iterator[tuple[WorkerSupervisor, str]]:
     """Yield what workers should load beside their batch: models of waiting jobs that no worker has in memory.
 
     The worker that will be free first loads the model that will be wanted first, and no more than one for each batch.
@@ -63,11 +63,11 @@ def look_ahead(lanes: Sequence[Lane], order: Sequence[EngineJob]) -> Iterator[tu
             yield lane, model
 
 
-def _has(lane: Lane, model: str) -> bool:
+def _has(lane: WorkerSupervisor, model: str) -> bool:
     return lane.can_draw(model) and lane.distance(model) < FAR
 
 
-def _for_lane(lane: Lane, order: Iterable[EngineJob], patience: float) -> Choice | None:
+def _for_lane(lane: WorkerSupervisor, order: Iterable[EngineJob], patience: float) -> Choice | None:
     """Return the first job that goes on with what the worker draws, or else the first that can join it.
 
     Neither may overtake a job for too long. A worker in the middle of a batch then gets nothing until it is done; an
@@ -93,14 +93,14 @@ def _for_lane(lane: Lane, order: Iterable[EngineJob], patience: float) -> Choice
     return Choice(lane, ahead[0]) if is_idle else None
 
 
-def _goes_on(job: EngineJob, lane: Lane) -> bool:
+def _goes_on(job: EngineJob, lane: WorkerSupervisor) -> bool:
     """Whether the job shares the worker's calls, or enlarges a picture of a model that is drawn with."""
     if job.enlarges:
         return any(model == job.model for model, *_ in lane.groups)
     return job.group in lane.groups
 
 
-def _left(job: EngineJob, lane: Lane, rivals: Sequence[Lane]) -> bool:
+def _left(job: EngineJob, lane: WorkerSupervisor, rivals: Sequence[WorkerSupervisor]) -> bool:
     """Whether another worker that could take the job now is nearer to its model."""
     return any(
         other.distance(job.model) < lane.distance(job.model) and not other.groups and other.can_draw(job.model)

@@ -25,7 +25,7 @@ class _Tenant:
     was_served: bool = False
 
 
-class FairQueue:
+class StartTimeFairQueue:
     """Deficit round-robin with the smallest of quanta: whoever was given least for its weight goes next.
 
     Each tenant has an account of the row-steps it was given, divided by its weight. The smallest account goes first,

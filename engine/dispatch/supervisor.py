@@ -56,7 +56,7 @@ SEATS = 2
 log = logging.getLogger(__name__)
 
 
-class Lane:
+class WorkerSupervisor:
     """A worker's owner.
 
     The dispatcher's task gives it jobs and cancels them; the lane's own task runs `own`. Nobody else changes a lane.

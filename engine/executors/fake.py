@@ -13,7 +13,7 @@ import msgspec
 from PIL import Image
 
 from engine.api import EngineError, Fault, GenerationRequest, SafetyUnavailable, Verdict, pixel_sha256
-from engine.encoding import Wrapping, encode_picture
+from engine.encoding import FileOptions, encode_picture
 from engine.executors.port import WorkerGone
 from engine.wire import (
     LENGTH,
@@ -41,7 +41,7 @@ SECONDS_A_JOB = 1.0
 HUNG = "the planned detector gave no answer in 60 s"
 
 
-class Start(Enum):
+class StartOutcome(Enum):
     """How a start goes."""
 
     READY = "ready"
@@ -51,7 +51,7 @@ class Start(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class FakePlan:
     """What becomes of a job.
 
     Args:
@@ -92,8 +92,8 @@ class FakeExecutor:
     def __init__(
         self,
         name: str = "fake-0",
-        plan: Callable[[GenerationRequest], Plan] = lambda request: Plan(),
-        starts: Iterable[Start] = (),
+        plan: Callable[[GenerationRequest], FakePlan] = lambda request: FakePlan(),
+        starts: Iterable[StartOutcome] = (),
         rows: int = 2,
         step_s: float = 0.0,
         load_s: float = 0.0,
@@ -103,7 +103,7 @@ class FakeExecutor:
         self.prefetched: list[str] = []
         self.requests: list[GenerationRequest] = []
         self._name = name
-        self._starts: Iterator[Start] = iter(starts)
+        self._starts: Iterator[StartOutcome] = iter(starts)
         self._rows = rows
         self._step_s = step_s
         self._load_s = load_s
@@ -157,12 +157,12 @@ class FakeExecutor:
 
     async def start(self) -> Ready:
         """Start as planned."""
-        match next(self._starts, Start.READY):
-            case Start.UNFIT:
+        match next(self._starts, StartOutcome.READY):
+            case StartOutcome.UNFIT:
                 raise SafetyUnavailable("the planted picture was allowed")
-            case Start.DIE:
+            case StartOutcome.DIE:
                 raise WorkerGone(f"{self._name}: it ended before it was ready")
-            case Start.HANG:
+            case StartOutcome.HANG:
                 await asyncio.Event().wait()
         self._inbox = asyncio.Queue()
         self._is_alive, self._is_silent = True, False
@@ -279,7 +279,7 @@ def _progress(request: GenerationRequest, step: int, previews: bool) -> FromWork
     shows = previews and step % PREVIEW_EVERY_STEPS == 0
     if not shows:
         return JobProgress(request.job_id, step, request.recipe.steps_taken)
-    preview = _file(_picture(request, 0).resize((64, 64)), Wrapping())
+    preview = _file(_picture(request, 0).resize((64, 64)), FileOptions())
     return _heard(
         {
             "type": "progress",
@@ -291,7 +291,7 @@ def _progress(request: GenerationRequest, step: int, previews: bool) -> FromWork
     )
 
 
-def _finished(request: GenerationRequest, plan: Plan, worker: str) -> FromWorker:
+def _finished(request: GenerationRequest, plan: FakePlan, worker: str) -> FromWorker:
     results: list[dict[str, Any]] = []
     allowed: list[Image.Image] = []
     for index in range(len(request.recipe.images)):
@@ -301,11 +301,11 @@ def _finished(request: GenerationRequest, plan: Plan, worker: str) -> FromWorker
             results.append({"index": index, "verdict": Verdict.ERROR, "reason": "planned", "fault": fault})
         else:
             allowed.append(_picture(request, index))
-            wrapping = Wrapping(request.recipe, index, request.max_file_bytes)
+            wrapping = FileOptions(request.recipe, index, request.max_file_bytes)
             results.append({"index": index, "verdict": Verdict.ALLOW, "image": _file(allowed[-1], wrapping)})
     facts: dict[str, Any] = {"worker": worker, "device": "fake", "threads": 1, "dtype": "float32", "versions": []}
     facts["seconds"] = SECONDS_A_JOB
-    grid = _file(_grid(allowed), Wrapping(max_bytes=request.max_file_bytes)) if len(allowed) > 1 else None
+    grid = _file(_grid(allowed), FileOptions(max_bytes=request.max_file_bytes)) if len(allowed) > 1 else None
     return _heard(
         {"type": "finished", "job_id": request.job_id, "images": results, "grid": grid, "facts": facts},
     )
@@ -333,7 +333,7 @@ def _grid(pictures: list[Image.Image]) -> Image.Image:
     return grid
 
 
-def _file(picture: Image.Image, wrapping: Wrapping) -> dict[str, Any]:
+def _file(picture: Image.Image, wrapping: FileOptions) -> dict[str, Any]:
     data, media_type = encode_picture(picture, wrapping)
     width, height = picture.size
     return {

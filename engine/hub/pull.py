@@ -33,7 +33,7 @@ _SERVER_FAULT = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class PullProgress:
     """How far a pull is: bytes that are here, of all that it takes."""
 
     done: int
@@ -57,7 +57,7 @@ class Report:
 
 def pull(
     sources: Sequence[Part],
-    watch: Callable[[Progress], None] = lambda progress: None,
+    watch: Callable[[PullProgress], None] = lambda progress: None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Report:
     """Bring the files of some sources here. Another pull of the same waits until this one is done.
@@ -94,7 +94,7 @@ class _Pull:
     """One pull under way."""
 
     def __init__(
-        self, sources: Sequence[Part], watch: Callable[[Progress], None], sleep: Callable[[float], None]
+        self, sources: Sequence[Part], watch: Callable[[PullProgress], None], sleep: Callable[[float], None]
     ) -> None:
         self._watch = watch
         self._sleep = sleep
@@ -117,7 +117,7 @@ class _Pull:
         return Report(tuple(order.listing.commit for order in self._orders), self._total, self._pulled)
 
     def _tell(self, size: int) -> None:
-        self._watch(Progress(self._before + size, self._total))
+        self._watch(PullProgress(self._before + size, self._total))
 
     def _fetch(self, order: _Order, file: RemoteFile, target: Path) -> None:
         """Bring one file, twice if it arrives damaged."""

@@ -11,7 +11,7 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 
 from engine.catalog import Source
 from engine.command_line import FAILED
-from engine.hub import HubError, Progress, pull
+from engine.hub import HubError, PullProgress, pull
 from engine.models_command.errors import ModelsError
 
 TOLD_EVERY_S = 0.5
@@ -34,7 +34,7 @@ def bring(name: str, sources: Sequence[tuple[Source, str]], as_json: bool, out: 
     with tqdm(desc=name, total=0, unit="B", unit_scale=True, leave=False, file=err, disable=quiet) as bar:
         told_at = 0.0
 
-        def watch(progress: Progress) -> None:
+        def watch(progress: PullProgress) -> None:
             nonlocal told_at
             bar.total = progress.total
             bar.update(progress.done - bar.n)

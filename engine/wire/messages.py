@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from engine.api import Facts, GenerationRequest, ImageResult, Preview, ReviewedImage
+from engine.api import GenerationRequest, ImageResult, Preview, Provenance, ReviewedImage
 
 LENGTH = struct.Struct(">I")
 MAX_FRAME_BYTES = 256 * 2**20
@@ -88,7 +88,7 @@ class JobFinished(msgspec.Struct, frozen=True, tag="finished"):
     job_id: str
     images: tuple[ImageResult, ...]
     grid: ReviewedImage | None
-    facts: Facts
+    facts: Provenance
 
 
 class JobFailed(msgspec.Struct, frozen=True, tag="failed"):

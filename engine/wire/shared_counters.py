@@ -43,7 +43,7 @@ class Counts:
 _LAYOUT = struct.Struct(f"<{len(fields(Counts))}d")
 
 
-class Tally:
+class SharedCounters:
     """One worker's counts. Written by its step thread alone; read by the bench between two measurements.
 
     Args:

@@ -9,11 +9,11 @@ from typing import TypeVar
 
 from engine.api import GenerationRequest, UpscalerUse
 from engine.wire import Loaded
-from engine.worker.jobs import Job, begin_enlarging, begin_job
-from engine.worker.loading.model_cache import Models, NoRoom
-from engine.worker.loading.pipelines import LoadedModel, Parts
+from engine.worker.jobs import WorkerJob, begin_enlarging, begin_job
+from engine.worker.loading.model_cache import ModelCache, NoRoom
+from engine.worker.loading.pipelines import LoadedModel, ModelParts
 from engine.worker.runtime.faults import ran_out
-from engine.worker.runtime.service_thread import Desk
+from engine.worker.runtime.service_thread import ServiceThread
 from engine.worker.safety import DetectorHung
 from engine.worker.upscaling.upscalers import Upscalers
 
@@ -36,10 +36,10 @@ class Admission:
 
     def __init__(
         self,
-        models: Models,
-        prepares: Desk,
-        fetches: Desk,
-        join: Callable[[Job], None],
+        models: ModelCache,
+        prepares: ServiceThread,
+        fetches: ServiceThread,
+        join: Callable[[WorkerJob], None],
         refuse: Callable[[str, Exception], None],
         tell: Callable[[Loaded], None],
     ) -> None:
@@ -78,7 +78,7 @@ class Admission:
     def left(self, request: GenerationRequest) -> None:
         """A job that was prepared is over."""
         self._held -= 1
-        self._prepares.ask(partial(self._release, request), lambda _: None, _unexpected)
+        self._prepares.submit(partial(self._release, request), lambda _: None, _unexpected)
         self._try_again()
 
     def _release(self, request: GenerationRequest) -> None:
@@ -87,9 +87,9 @@ class Admission:
         if request.recipe.upscaler is not None:
             self._upscalers.give_back(request.recipe.upscaler)
 
-    def relieve(self, then: Callable[[], None]) -> None:
+    def evict_idle_models(self, then: Callable[[], None]) -> None:
         """Free the device of models that are not drawn with, and do something then."""
-        self._ask(self._models.relieve, lambda _: then(), _unexpected)
+        self._ask(self._models.evict_idle, lambda _: then(), _unexpected)
 
     def prefetch(self, model: str) -> None:
         """Load a model beside what is drawn, if there is room for it."""
@@ -99,13 +99,13 @@ class Admission:
         over = partial(self._fetched, model)
         self._ask(partial(self._models.plan_loading, model), partial(self._fetch, model), over)
 
-    def _fetch(self, model: str, load: Callable[[], Parts] | None) -> None:
+    def _fetch(self, model: str, load: Callable[[], ModelParts] | None) -> None:
         over = partial(self._fetched, model)
         if load is None:
             over()
             return
         keep = partial(self._models.keep, model)
-        self._fetches.ask(load, lambda parts: self._ask(partial(keep, parts), over, over), over)
+        self._fetches.submit(load, lambda parts: self._ask(partial(keep, parts), over, over), over)
 
     def _fetched(self, model: str, outcome: Exception | None = None) -> None:
         """A model is there, or will not come; the job that needs it will be told what is wrong with it."""
@@ -121,7 +121,7 @@ class Admission:
         """
         if self._may_prove and not (self._proves or self._coming or self._fetching):
             self._proves = True
-            self._prepares.ask(self._models.prove, self._proved, _unexpected)
+            self._prepares.submit(self._models.prove, self._proved, _unexpected)
 
     def _proved(self, went_on: bool) -> None:
         self._proves, self._may_prove = False, went_on
@@ -140,12 +140,12 @@ class Admission:
         else:
             self._ask(partial(self._begin, request), partial(self._begun, request), partial(self._failed, request))
 
-    def _begin_if_ready(self, request: GenerationRequest) -> Job | None:
+    def _begin_if_ready(self, request: GenerationRequest) -> WorkerJob | None:
         """On the desk's thread."""
         ready, _ = self._models.loaded()
         return self._begin(request) if request.recipe.model in ready else None
 
-    def _begin(self, request: GenerationRequest) -> Job:
+    def _begin(self, request: GenerationRequest) -> WorkerJob:
         """On the desk's thread."""
         name, use = request.recipe.model, request.recipe.upscaler
         model = self._models.get(name)
@@ -156,7 +156,7 @@ class Admission:
             self._models.release(name)
             raise
 
-    def _begin_enlarging(self, request: GenerationRequest, model: LoadedModel, use: UpscalerUse) -> Job:
+    def _begin_enlarging(self, request: GenerationRequest, model: LoadedModel, use: UpscalerUse) -> WorkerJob:
         upscaler = self._upscalers.take(use)
         try:
             return begin_enlarging(request, model, upscaler)
@@ -164,7 +164,7 @@ class Admission:
             self._upscalers.give_back(use)
             raise
 
-    def _begun(self, request: GenerationRequest, job: Job | None) -> None:
+    def _begun(self, request: GenerationRequest, job: WorkerJob | None) -> None:
         if job is None:
             self._load_and_begin(request)
             return
@@ -211,7 +211,7 @@ class Admission:
             self._may_prove = True
             answer[0]()
 
-        self._prepares.ask(watched, opened, _unexpected)
+        self._prepares.submit(watched, opened, _unexpected)
 
 
 def _unexpected(error: Exception) -> None:

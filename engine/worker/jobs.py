@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
-from engine.api import Facts, Fault, GenerationRequest, ImageResult, ModelInfo, ReviewedImage, Verdict
-from engine.encoding import Wrapping
+from engine.api import Fault, GenerationRequest, ImageResult, ModelInfo, Provenance, ReviewedImage, Verdict
+from engine.encoding import FileOptions
 from engine.worker.conditioning.prompts import encode_prompts
 from engine.worker.loading.pipelines import LoadedModel
 from engine.worker.runtime.device import Device
-from engine.worker.sampling.batch import Drawing, Group, begin_drawing
+from engine.worker.sampling.batch import Group, ImageState, begin_image
 from engine.worker.sampling.buckets import RowShape
 from engine.worker.sampling.init_images import read_small_picture, read_start
 from engine.worker.sampling.loras import applied
@@ -24,7 +24,7 @@ _VERSIONED = ("diffusers", "torch", "transformers")
 
 
 @dataclass(slots=True, eq=False)
-class Job:
+class WorkerJob:
     """A request being drawn. Owned by the step thread once it is begun.
 
     Args:
@@ -41,7 +41,7 @@ class Job:
 
     request: GenerationRequest
     model: LoadedModel
-    drawings: Sequence[Drawing]
+    drawings: Sequence[ImageState]
     previews: Previews | None
     started: float
     results: dict[int, ImageResult] = field(default_factory=dict)
@@ -113,9 +113,9 @@ class Job:
         allowed = self.allowed()
         return self.model.gate.compose(allowed, self.grid_wrapping) if len(allowed) > 1 else None
 
-    def facts(self, worker: str, device: Device) -> Facts:
+    def facts(self, worker: str, device: Device) -> Provenance:
         """Return how it was drawn, by which worker, on what."""
-        return Facts(
+        return Provenance(
             worker=worker,
             device=device.name,
             threads=device.threads,
@@ -128,17 +128,17 @@ class Job:
             compiled=self.model.compiled,
         )
 
-    def wrapping(self, index: int) -> Wrapping:
+    def wrapping(self, index: int) -> FileOptions:
         """Return how an image becomes a file."""
-        return Wrapping(self.request.recipe, index, self.request.max_file_bytes)
+        return FileOptions(self.request.recipe, index, self.request.max_file_bytes)
 
     @property
-    def grid_wrapping(self) -> Wrapping:
+    def grid_wrapping(self) -> FileOptions:
         """How the pictures together become a file, which tells nothing: they have a seed each."""
-        return Wrapping(max_bytes=self.request.max_file_bytes)
+        return FileOptions(max_bytes=self.request.max_file_bytes)
 
 
-def begin_job(request: GenerationRequest, model: LoadedModel) -> Job:
+def begin_job(request: GenerationRequest, model: LoadedModel) -> WorkerJob:
     """Check and encode what was handed in, encode the prompts, begin the images.
 
     Raises:
@@ -159,10 +159,10 @@ def begin_job(request: GenerationRequest, model: LoadedModel) -> Job:
     rule = model.rules.get(shape, recipe.loras, loras.unet)
     group = Group(recipe.model, height, width, shape.tokens, recipe.loras)
     drawings = [
-        begin_drawing(pipeline, recipe, seed, conditioning, rule, group, loras.unet, start) for seed in recipe.images
+        begin_image(pipeline, recipe, seed, conditioning, rule, group, loras.unet, start) for seed in recipe.images
     ]
     previews = Previews(len(drawings), pipeline.vae, model.gate) if request.previews else None
-    return Job(request, model, drawings, previews, time.monotonic())
+    return WorkerJob(request, model, drawings, previews, time.monotonic())
 
 
 def warm_up(info: ModelInfo, model: LoadedModel) -> None:
@@ -170,11 +170,11 @@ def warm_up(info: ModelInfo, model: LoadedModel) -> None:
     begin_job(GenerationRequest(info.usual_recipe(), "first", 1, 0.0, ""), model)
 
 
-def begin_enlarging(request: GenerationRequest, model: LoadedModel, upscaler: LoadedUpscaler) -> Job:
+def begin_enlarging(request: GenerationRequest, model: LoadedModel, upscaler: LoadedUpscaler) -> WorkerJob:
     """Check what is to be made larger.
 
     Raises:
         BadInput, InputWithheld, InputNotJudged, DetectorHung, DetectorLost: as in `begin_job`.
     """
     enlargement = Enlargement(read_small_picture(request, model.gate), request.recipe, upscaler)
-    return Job(request, model, (), None, time.monotonic(), enlargement=enlargement)
+    return WorkerJob(request, model, (), None, time.monotonic(), enlargement=enlargement)

@@ -34,17 +34,17 @@ from engine.wire import (
 )
 from engine.worker.admission import Admission
 from engine.worker.failures import ends_worker, last_words
-from engine.worker.jobs import Job, warm_up
+from engine.worker.jobs import WorkerJob, warm_up
 from engine.worker.loading.kept import ProofFile
-from engine.worker.loading.model_cache import Models
-from engine.worker.runtime.channel import Answer, Inbox
+from engine.worker.loading.model_cache import ModelCache
+from engine.worker.runtime.channel import Inbox, ThreadAnswer
 from engine.worker.runtime.device import Device
 from engine.worker.runtime.faults import one_line, ran_out
-from engine.worker.runtime.service_thread import Desk, open_desk
+from engine.worker.runtime.service_thread import ServiceThread, open_service_thread
 from engine.worker.safety import Detector, DetectorHung, Identify, ProofFailed, Review, identify, load_floor
-from engine.worker.sampling.batch import Batch, Drawing, Group, decode, pack
+from engine.worker.sampling.batch import Batch, Group, ImageState, decode, pack
 from engine.worker.sampling.drafts import Unfinished
-from engine.worker.sampling.step_fairness import Shares
+from engine.worker.sampling.step_fairness import StepFairness
 from engine.worker.sampling.steps import advance
 from engine.worker.upscaling.enlargement import Enlargement, Enlarging
 from engine.worker.upscaling.upscalers import Enlarged
@@ -86,7 +86,7 @@ def run_worker(
         return 1
     send(Ready(name, device.name, device.threads, device.rows))
     try:
-        models = Models(catalog, device, floor, identify, proof_file=proof_file, warm_up=warm_up)
+        models = ModelCache(catalog, device, floor, identify, proof_file=proof_file, warm_up=warm_up)
         draw_until_stopped(name, device, models, inbox, send)
     except DetectorHung as error:
         _log.error("the worker ends, and another is to take its place: %s", error)
@@ -95,14 +95,14 @@ def run_worker(
 
 
 def draw_until_stopped(
-    name: str, device: Device, models: Models, inbox: Inbox, send: Callable[[FromWorker], None]
+    name: str, device: Device, models: ModelCache, inbox: Inbox, send: Callable[[FromWorker], None]
 ) -> None:
     """Open the desks and run the loop; the arguments are the loop's.
 
     Raises:
         DetectorHung: a detector does not answer any more, and only the end of this process ends it.
     """
-    desk = partial(open_desk, inbox=inbox, threads=device.threads)
+    desk = partial(open_service_thread, inbox=inbox, threads=device.threads)
     with desk("prepares") as prepares, desk("fetches") as fetches, desk("reviews") as reviews, desk("enlarges") as last:
         Loop(name, device, models, inbox, send, prepares, fetches, reviews, last).run()
 
@@ -125,13 +125,13 @@ class Loop:
         self,
         name: str,
         device: Device,
-        models: Models,
+        models: ModelCache,
         inbox: Inbox,
         send: Callable[[FromWorker], None],
-        prepares: Desk,
-        fetches: Desk,
-        reviews: Desk,
-        enlarges: Desk,
+        prepares: ServiceThread,
+        fetches: ServiceThread,
+        reviews: ServiceThread,
+        enlarges: ServiceThread,
     ) -> None:
         self._name = name
         self._device = device
@@ -140,13 +140,13 @@ class Loop:
         self._admission = Admission(models, prepares, fetches, self._join, self._tell_failure, send)
         self._reviews = reviews
         self._enlarging = Enlarging(enlarges, inbox)
-        self._jobs: dict[str, Job] = {}
+        self._jobs: dict[str, WorkerJob] = {}
         self._caps: dict[Group, int] = {}
-        self._shares = Shares()
+        self._shares = StepFairness()
 
     def run(self) -> None:
         """Work until Stop comes or the parent is gone."""
-        self._inbox.hand_draws_to(self._hurry)
+        self._inbox.hand_draws_to(self._prepare_early)
         try:
             while self._drain():
                 self._go_on()
@@ -171,10 +171,10 @@ class Loop:
     def _busy(self) -> bool:
         return any(not drawing.decoded for drawing in self._drawings())
 
-    def _drawings(self) -> list[Drawing]:
+    def _drawings(self) -> list[ImageState]:
         return [drawing for job in self._jobs.values() for drawing in job.drawings]
 
-    def _take(self, message: ToWorker | Answer | None) -> bool:
+    def _take(self, message: ToWorker | ThreadAnswer | None) -> bool:
         """Do as a message says. Return whether to go on."""
         match message:
             case None:
@@ -189,13 +189,13 @@ class Loop:
                 self._cancel(job_id)
             case Prefetch(model):
                 self._admission.prefetch(model)
-            case Answer():
+            case ThreadAnswer():
                 message.open()
         return True
 
-    def _hurry(self, request: GenerationRequest) -> None:
+    def _prepare_early(self, request: GenerationRequest) -> None:
         """Have a job prepared while a UNet call is under way. On the thread that hears the parent."""
-        self._inbox.put(Answer(partial(self._admission.expect, request)))
+        self._inbox.put(ThreadAnswer(partial(self._admission.expect, request)))
         self._admission.begin(request)
 
     def _cancel(self, job_id: str) -> None:
@@ -209,7 +209,7 @@ class Loop:
         for job_id in (*self._jobs, *self._admission.job_ids):
             self._cancel(job_id)
 
-    def _join(self, job: Job) -> None:
+    def _join(self, job: WorkerJob) -> None:
         self._jobs[job.job_id] = job
         self._send(JobStarted(job.job_id))
         if job.enlargement:
@@ -223,16 +223,16 @@ class Loop:
             if ran_out(error):
                 self._lower_cap(batch, error)
             else:
-                self._blame(batch, error)
+                self._isolate_failing_job(batch, error)
         else:
             jobs = self._jobs_in(batch)
             self._shares.count(batch, jobs)
             for job in jobs:
                 job.bucket = max(job.bucket, batch.rows)
                 self._send(JobProgress(job.job_id, job.step, job.total))
-                self._show(job)
+                self._maybe_preview(job)
 
-    def _jobs_in(self, batch: Batch) -> list[Job]:
+    def _jobs_in(self, batch: Batch) -> list[WorkerJob]:
         drawings = set(batch.drawings)
         return [job for job in self._jobs.values() if not drawings.isdisjoint(job.drawings)]
 
@@ -247,7 +247,7 @@ class Loop:
         else:
             self._caps[first.group] = batch.rows // 2
             _log.warning("a step of %d rows ran out of memory; at most %d from now on", batch.rows, batch.rows // 2)
-        self._admission.relieve(lambda: None)
+        self._admission.evict_idle_models(lambda: None)
         if self._device.where.type == "cuda":
             torch.cuda.empty_cache()
 
@@ -258,7 +258,7 @@ class Loop:
             job.close_previews()
         return bool(makers)
 
-    def _blame(self, batch: Batch, error: Exception) -> None:
+    def _isolate_failing_job(self, batch: Batch, error: Exception) -> None:
         """Fail the job whose images raise by themselves; the others have their step."""
         jobs = self._jobs_in(batch)
         if len(jobs) == 1:
@@ -269,7 +269,7 @@ class Loop:
             if alone := pack(own, self._device.rows, self._caps):
                 self._step(alone)
 
-    def _show(self, job: Job) -> None:
+    def _maybe_preview(self, job: WorkerJob) -> None:
         if all(drawing.denoised for drawing in job.drawings):
             job.close_previews()
         busy = self._reviews.waiting >= max(1, PREVIEWS_WAITING // len(self._jobs))
@@ -280,7 +280,7 @@ class Loop:
         look = partial(job.previews.look, job.step, images, drafts=job.shows_drafts)
         self._ask_review(look, job, self._shown, final=False)
 
-    def _shown(self, job: Job, preview: Preview | None) -> None:
+    def _shown(self, job: WorkerJob, preview: Preview | None) -> None:
         if preview is not None:
             self._send(JobProgress(job.job_id, job.step, job.total, preview))
 
@@ -292,11 +292,11 @@ class Loop:
                     self._decode(job, index, drawing)
                     return
 
-    def _decode_again(self, job: Job, index: int, drawing: Drawing) -> None:
+    def _decode_again(self, job: WorkerJob, index: int, drawing: ImageState) -> None:
         if self._is_alive(job):
             self._decode(job, index, drawing, again=True)
 
-    def _decode(self, job: Job, index: int, drawing: Drawing, again: bool = False) -> None:
+    def _decode(self, job: WorkerJob, index: int, drawing: ImageState, again: bool = False) -> None:
         """Decode an image; if memory runs out, once more when the models that nothing is drawn with have left."""
         drawing.decoded = True
         try:
@@ -307,37 +307,37 @@ class Loop:
                 return
             error.__traceback__ = None  # it holds what was decoded so far
             _log.warning("decoding ran out of memory")
-            self._admission.relieve(partial(self._decode_again, job, index, drawing))
+            self._admission.evict_idle_models(partial(self._decode_again, job, index, drawing))
         else:
             review = partial(job.model.gate.review, pixels, drawing.latents, job.wrapping(index))
             self._ask_review(review, job, partial(self._reviewed, index))
 
-    def _enlarge(self, job: Job, enlargement: Enlargement, again: bool = False) -> None:
+    def _enlarge(self, job: WorkerJob, enlargement: Enlargement, again: bool = False) -> None:
         """Have a picture made larger; if memory runs out, once more as in `_decode`."""
         take = partial(self._enlarged, job, enlargement)
         fail = partial(self._not_enlarged, job, enlargement, again)
         self._enlarging.begin(enlargement, partial(self._tell_progress, job), take, fail)
 
-    def _tell_progress(self, job: Job, step: int, total: int) -> None:
+    def _tell_progress(self, job: WorkerJob, step: int, total: int) -> None:
         if self._is_alive(job):
             self._send(JobProgress(job.job_id, step, total))
 
-    def _enlarged(self, job: Job, enlargement: Enlargement, enlarged: Enlarged) -> None:
+    def _enlarged(self, job: WorkerJob, enlargement: Enlargement, enlarged: Enlarged) -> None:
         if self._is_wanted(job, enlargement):
             review = partial(job.model.gate.review, enlarged.pixels, enlarged.latents, job.wrapping(0))
             self._ask_review(review, job, partial(self._reviewed, 0))
 
-    def _not_enlarged(self, job: Job, enlargement: Enlargement, again: bool, error: Exception) -> None:
+    def _not_enlarged(self, job: WorkerJob, enlargement: Enlargement, again: bool, error: Exception) -> None:
         if ran_out(error):
             error.__traceback__ = None  # it holds what was computed so far
             if not again and self._is_alive(job):
                 _log.warning("making a picture larger ran out of memory")
-                self._admission.relieve(partial(self._enlarge, job, enlargement, again=True))
+                self._admission.evict_idle_models(partial(self._enlarge, job, enlargement, again=True))
                 return
         if self._is_wanted(job, enlargement):
             self._fail(job, error)
 
-    def _is_wanted(self, job: Job, enlargement: Enlargement) -> bool:
+    def _is_wanted(self, job: WorkerJob, enlargement: Enlargement) -> bool:
         """Note that the desk is done with a picture, and say whether its job still wants it."""
         enlargement.under_way = False
         if not self._is_alive(job):
@@ -345,7 +345,7 @@ class Loop:
             return False
         return True
 
-    def _reviewed(self, index: int, job: Job, review: Review) -> None:
+    def _reviewed(self, index: int, job: WorkerJob, review: Review) -> None:
         if review.fault is Fault.NOT_FINITE and job.widen(index):
             self._decode(job, index, job.drawings[index])
             return
@@ -360,8 +360,8 @@ class Loop:
     def _ask_review(
         self,
         work: Callable[[], Result],
-        job: Job,
-        take: Callable[[Job, Result], None],
+        job: WorkerJob,
+        take: Callable[[WorkerJob, Result], None],
         *,
         final: bool = True,
         again: bool = False,
@@ -391,20 +391,20 @@ class Loop:
             elif self._is_alive(job) and ran_out(error) and not again:
                 error.__traceback__ = None  # it holds what was computed so far
                 _log.warning("a review ran out of memory")
-                self._admission.relieve(partial(self._ask_review, work, job, take, again=True))
+                self._admission.evict_idle_models(partial(self._ask_review, work, job, take, again=True))
             elif self._is_alive(job):
                 self._fail(job, error)
 
-        self._reviews.ask(work, if_alive, fail)
+        self._reviews.submit(work, if_alive, fail)
 
-    def _is_alive(self, job: Job) -> bool:
+    def _is_alive(self, job: WorkerJob) -> bool:
         return self._jobs.get(job.job_id) is job
 
-    def _finish(self, job: Job, grid: ReviewedImage | None) -> None:
+    def _finish(self, job: WorkerJob, grid: ReviewedImage | None) -> None:
         self._leave(job)
         self._send(JobFinished(job.job_id, job.images(), grid, job.facts(self._name, self._device)))
 
-    def _end_hung(self, job: Job, error: DetectorHung, final: bool) -> NoReturn:
+    def _end_hung(self, job: WorkerJob, error: DetectorHung, final: bool) -> NoReturn:
         """End the worker, because a detector hung over a job; the job keeps what is judged already."""
         grid = None
         if is_last := final and self._is_alive(job):
@@ -415,14 +415,14 @@ class Loop:
             self._finish(job, grid)
         raise error
 
-    def _fail(self, job: Job, error: Exception) -> None:
+    def _fail(self, job: WorkerJob, error: Exception) -> None:
         self._leave(job)
         self._tell_failure(job.job_id, error)
         if ran_out(error):
             error.__traceback__ = None  # it holds what was computed so far
-            self._admission.relieve(_collect)
+            self._admission.evict_idle_models(_collect)
 
-    def _leave(self, job: Job) -> None:
+    def _leave(self, job: WorkerJob) -> None:
         del self._jobs[job.job_id]
         job.close_previews()
         if job.enlargement and job.enlargement.under_way:

@@ -12,7 +12,7 @@ import pytest
 
 from engine.api import EngineClient, Event, Failed, Finished, GenerationRequest, ImageSeed, Recipe, Started
 from engine.catalog import load_catalog
-from engine.executors.fake import FakeExecutor, Start
+from engine.executors.fake import FakeExecutor, StartOutcome
 from engine.executors.port import Executor
 from engine.executors.process import ProcessExecutor
 from engine.service import open_engine
@@ -33,7 +33,7 @@ class Pair:
 
 
 def fakes() -> Pair:
-    left = FakeExecutor("left", starts=[Start.READY, Start.HANG], step_s=0.002)
+    left = FakeExecutor("left", starts=[StartOutcome.READY, StartOutcome.HANG], step_s=0.002)
     return Pair((left, FakeExecutor("right", step_s=0.002)), left.die)
 
 

@@ -13,7 +13,7 @@ import pytest
 from bot.domain.records import JobState
 from bot.storage.schema import DATABASE_NAME
 from engine.api import Fault, GenerationFailed
-from engine.executors.fake import Plan
+from engine.executors.fake import FakePlan
 from tests.discord.easel import Studio
 from tests.discord.state import Message
 from tests.discord.values import Version
@@ -80,17 +80,17 @@ async def not_tried_again(studio: Studio, message: Message) -> None:
 
 
 # How a request ends: what the worker does, and what happens while it draws.
-ENDS: dict[str, tuple[Plan, Happening]] = {
-    "blocked": (Plan(block=frozenset({0})), nothing),
-    "not judged": (Plan(faults={0: Fault.DETECTOR_BROKE}), logged),
-    "a detector hung": (Plan(hang_at_picture=0), logged),
-    "failed": (Plan(fail=GenerationFailed("out of memory")), nothing),
-    "its worker died": (Plan(die_at_step=STEP_AFTER_A_PREVIEW + 4), nothing),
-    "withheld": (Plan(), denied),
-    "cancelled": (Plan(), cancelled),
-    "deleted": (Plan(), deleted),
-    "not kept": (Plan(), not_kept),
-    "a fault of the bot": (Plan(die_at_step=STEP_AFTER_A_PREVIEW + 4), not_tried_again),
+ENDS: dict[str, tuple[FakePlan, Happening]] = {
+    "blocked": (FakePlan(block=frozenset({0})), nothing),
+    "not judged": (FakePlan(faults={0: Fault.DETECTOR_BROKE}), logged),
+    "a detector hung": (FakePlan(hang_at_picture=0), logged),
+    "failed": (FakePlan(fail=GenerationFailed("out of memory")), nothing),
+    "its worker died": (FakePlan(die_at_step=STEP_AFTER_A_PREVIEW + 4), nothing),
+    "withheld": (FakePlan(), denied),
+    "cancelled": (FakePlan(), cancelled),
+    "deleted": (FakePlan(), deleted),
+    "not kept": (FakePlan(), not_kept),
+    "a fault of the bot": (FakePlan(die_at_step=STEP_AFTER_A_PREVIEW + 4), not_tried_again),
 }
 
 
@@ -137,7 +137,7 @@ async def test_a_message_without_its_pictures_keeps_no_preview(studio: Studio, e
 
 
 async def test_what_takes_the_place_of_a_deleted_message_shows_no_preview(studio: Studio) -> None:
-    studio.worker.plan = lambda request: Plan(block=frozenset({0}))
+    studio.worker.plan = lambda request: FakePlan(block=frozenset({0}))
     message = await previewed(studio)
 
     message.delete()
@@ -161,7 +161,7 @@ async def test_pictures_take_the_place_of_the_preview(studio: Studio) -> None:
 
 
 async def test_no_message_of_a_series_keeps_a_preview(studio: Studio) -> None:
-    studio.worker.plan = lambda request: Plan(block=frozenset({0}))
+    studio.worker.plan = lambda request: FakePlan(block=frozenset({0}))
     studio.worker.hold(at_step=STEP_AFTER_A_PREVIEW)
     offer = await studio.discord.command(studio.ann, "imagine", prompt="a {red, blue} apple", steps=20)
     pressed = await studio.discord.press(studio.ann, offer.message, offer.message.labels[0])

@@ -229,7 +229,9 @@ async def test_what_cannot_be_told_in_a_thread_is_told_in_its_channel(studio: St
     asked = await held_in_thread(studio)
 
     asked.channel.is_archived = asked.channel.is_locked = True
-    await studio.easel.app.usecases.draw.cancel(studio.easel.member(studio.ann), studio.easel.job_id(asked.message))
+    await studio.easel.app.usecases.running_jobs.cancel(
+        studio.easel.member(studio.ann), studio.easel.job_id(asked.message)
+    )
     await ended(studio, asked)
 
     (post,) = studio.discord.state.posts(studio.ann.guild.channels[0])

@@ -20,12 +20,12 @@ STEP_S = 0.01
 async def fake(name: str) -> None:
     """Draw coloured squares for whoever is at stdin, until told to stop."""
     from engine.api import GenerationRequest
-    from engine.executors.fake import FakeExecutor, Plan
+    from engine.executors.fake import FakeExecutor, FakePlan
     from engine.executors.port import WorkerGone
 
-    def plan(request: GenerationRequest) -> Plan:
+    def plan(request: GenerationRequest) -> FakePlan:
         poison = request.recipe.steps == POISON_STEPS
-        return Plan(die_at_step=1 + request.recipe.images[0].seed % POISON_STEPS if poison else None)
+        return FakePlan(die_at_step=1 + request.recipe.images[0].seed % POISON_STEPS if poison else None)
 
     worker = FakeExecutor(name, plan, rows=ROWS, step_s=STEP_S, room=4)
     output = os.fdopen(os.dup(1), "wb", buffering=0)

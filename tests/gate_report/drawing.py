@@ -15,12 +15,12 @@ from engine.catalog import load_catalog
 from engine.pocket.scoring import namer
 from engine.pocket.training.subjects import SUBJECTS, Subject
 from engine.worker.jobs import begin_job
-from engine.worker.loading.model_cache import Models
+from engine.worker.loading.model_cache import ModelCache
 from engine.worker.loading.pipelines import LoadedModel
 from engine.worker.runtime.device import open_device
 from engine.worker.safety import Review, SafetyGate, load_floor
 from engine.worker.safety.images import to_picture
-from engine.worker.sampling.batch import Drawing, decode, pack
+from engine.worker.sampling.batch import ImageState, decode, pack
 from engine.worker.sampling.steps import advance
 
 REPOSITORY = Path(__file__).parents[2]
@@ -60,7 +60,7 @@ class Studio:
         catalog = load_catalog(REPOSITORY / "config" / "models.toml", Path("/nonexistent"))
         self._entry = catalog.entries[0]
         self._rows = device.rows
-        self.model: LoadedModel = Models(catalog, device, load_floor()).get(self._entry.info.id)
+        self.model: LoadedModel = ModelCache(catalog, device, load_floor()).get(self._entry.info.id)
 
     @property
     def gate(self) -> SafetyGate:
@@ -72,7 +72,7 @@ class Studio:
         return namer.load()
 
     def draw(
-        self, wanted: Sequence[Wanted], steps: int = STEPS, seen: Callable[[int, Drawing], None] | None = None
+        self, wanted: Sequence[Wanted], steps: int = STEPS, seen: Callable[[int, ImageState], None] | None = None
     ) -> list[Image.Image]:
         """Draw pictures of one size, without asking the gate.
 
@@ -90,7 +90,7 @@ class Studio:
                 seen(index[id(drawing)], drawing)
         return [to_picture(decode(drawing)) for drawing in drawings]
 
-    def _begin(self, wanted: Wanted, steps: int) -> Drawing:
+    def _begin(self, wanted: Wanted, steps: int) -> ImageState:
         recipe = replace(
             self._entry.info.usual_recipe(),
             prompt=wanted.prompt,

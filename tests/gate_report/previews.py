@@ -9,7 +9,7 @@ from PIL import Image
 
 from engine.api import Verdict
 from engine.encoding import decode_picture
-from engine.worker.sampling.batch import Drawing
+from engine.worker.sampling.batch import ImageState
 from engine.worker.sampling.drafts import Unfinished
 from engine.worker.sampling.previews import Previews, may_be_shown, preview_due
 from tests.gate_report.drawing import FORBIDDEN, HARMLESS, STEPS, Studio, Wanted
@@ -70,7 +70,7 @@ def _count(studio: Studio, wanted: Sequence[Wanted], counts: list[int]) -> None:
 def _watch(studio: Studio, wanted: Sequence[Wanted]) -> tuple[list[Image.Image], list[Watched]]:
     watched = [Watched(Previews(1, studio.model.pipeline.vae, studio.gate)) for _ in wanted]
 
-    def seen(index: int, drawing: Drawing) -> None:
+    def seen(index: int, drawing: ImageState) -> None:
         """Do what a worker does after a step, at once."""
         its = watched[index]
         if its.previews.over or not preview_due(drawing.step, drawing.steps):

@@ -14,7 +14,7 @@ from transformers.utils import logging as transformers_logging
 from engine.command_line import whole_from_one
 from engine.pocket import WEIGHTS
 from engine.pocket.scoring.drawing import GUIDANCE, STEPS
-from engine.pocket.scoring.score import PARTS, Plan, score
+from engine.pocket.scoring.score import PARTS, ScorePlan, score
 
 SENTENCES = {
     "named_first": "everyday prompts, named right at first guess: {value:.1%}",
@@ -66,7 +66,7 @@ def main() -> None:
     torch.set_num_threads(given.threads)
     diffusers_logging.disable_progress_bar()
     transformers_logging.disable_progress_bar()
-    plan = Plan(seeds=given.seeds, variety_seeds=given.variety_seeds, parts=given.only)
+    plan = ScorePlan(seeds=given.seeds, variety_seeds=given.variety_seeds, parts=given.only)
     figures = score(given.weights, plan, given.guidance, given.steps)
     for name, sentence in SENTENCES.items():
         if name in figures:

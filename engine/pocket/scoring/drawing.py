@@ -46,7 +46,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Drawn:
+class DrawnPicture:
     """One picture and what was asked for."""
 
     asked: Asked
@@ -69,11 +69,11 @@ class Drawer:
         )
         self.pipeline.set_progress_bar_config(disable=True)
 
-    def draw(self, asked: Sequence[Asked], size: tuple[int, int] = (SIDE, SIDE)) -> list[Drawn]:
+    def draw(self, asked: Sequence[Asked], size: tuple[int, int] = (SIDE, SIDE)) -> list[DrawnPicture]:
         """Draw pictures of one size (width, height)."""
         return list(self._draw(asked, size))
 
-    def enlarged(self, drawn: Sequence[Drawn], factor: int = 2) -> list[Drawn]:
+    def enlarged(self, drawn: Sequence[DrawnPicture], factor: int = 2) -> list[DrawnPicture]:
         """Draw each picture again at so many times its sides, from itself, as Upscale does."""
         pipeline: Any = StableDiffusionImg2ImgPipeline(**self.pipeline.components, requires_safety_checker=False)
         pipeline.set_progress_bar_config(disable=True)
@@ -89,10 +89,10 @@ class Drawer:
                 guidance_scale=self.guidance,
                 generator=torch.Generator().manual_seed(one.asked.seed),
             ).images[0]
-            made.append(Drawn(one.asked, picture))
+            made.append(DrawnPicture(one.asked, picture))
         return made
 
-    def _draw(self, asked: Sequence[Asked], size: tuple[int, int]) -> Iterator[Drawn]:
+    def _draw(self, asked: Sequence[Asked], size: tuple[int, int]) -> Iterator[DrawnPicture]:
         for start in tqdm(range(0, len(asked), BATCH), desc="drawing", leave=False, disable=None):
             part = asked[start : start + BATCH]
             pictures = self.pipeline(
@@ -103,7 +103,7 @@ class Drawer:
                 guidance_scale=self.guidance,
                 latents=torch.cat([noise(one, size) for one in part]),
             ).images
-            yield from (Drawn(one, picture) for one, picture in zip(part, pictures, strict=True))
+            yield from (DrawnPicture(one, picture) for one, picture in zip(part, pictures, strict=True))
 
 
 def noise(asked: Asked, size: tuple[int, int]) -> Tensor:

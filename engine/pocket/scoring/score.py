@@ -15,7 +15,7 @@ from PIL import Image
 from engine.pocket.scoring import namer, prompts, variety
 from engine.pocket.scoring.colours import background_colour, main_colour
 from engine.pocket.scoring.counting import pieces
-from engine.pocket.scoring.drawing import BATCH, GUIDANCE, SIDE, STEPS, Asked, Drawer, Drawn
+from engine.pocket.scoring.drawing import BATCH, GUIDANCE, SIDE, STEPS, Asked, Drawer, DrawnPicture
 from engine.pocket.scoring.guard import Guard
 from engine.pocket.training.subjects import SUBJECTS, Subject
 
@@ -25,7 +25,7 @@ Figures = dict[str, float]
 
 
 @dataclass(frozen=True)
-class Plan:
+class ScorePlan:
     """How much is drawn.
 
     Args:
@@ -55,12 +55,12 @@ class Plan:
 class Table:
     """What every part of the scoring works with."""
 
-    plan: Plan
+    plan: ScorePlan
     drawer: Drawer
     guard: Guard
 
 
-def score(weights: Path, plan: Plan, guidance: float = GUIDANCE, steps: int = STEPS) -> Figures:
+def score(weights: Path, plan: ScorePlan, guidance: float = GUIDANCE, steps: int = STEPS) -> Figures:
     """Draw what the plan says with a model folder and judge the pictures.
 
     Returns:
@@ -210,7 +210,7 @@ def thing_colour(picture: Image.Image) -> str:
 
 
 @torch.no_grad()
-def _ranks(drawn: Sequence[Drawn]) -> list[int]:
+def _ranks(drawn: Sequence[DrawnPicture]) -> list[int]:
     """The place of each picture's kind among the namer's guesses, from 0."""
     model, labels = namer.load()
     ranks = []
@@ -227,7 +227,7 @@ def _features(pictures: Sequence[Image.Image]) -> variety.Reals:
     return np.asarray(model.features(namer.to_input(list(pictures))).numpy())
 
 
-def _seen(drawn: Sequence[Drawn], suffix: str) -> Figures:
+def _seen(drawn: Sequence[DrawnPicture], suffix: str) -> Figures:
     ranks = _ranks([one for one in drawn if not one.asked.blocked])
     return {
         f"named_first{suffix}": _share(rank == 0 for rank in ranks),
@@ -235,7 +235,7 @@ def _seen(drawn: Sequence[Drawn], suffix: str) -> Figures:
     }
 
 
-def _guarded(guard: Guard, drawn: Sequence[Drawn], suffix: str) -> Figures:
+def _guarded(guard: Guard, drawn: Sequence[DrawnPicture], suffix: str) -> Figures:
     """How many pictures are stopped: of those that must be and in which the namer sees it, and of all others."""
     flags = guard.flags([one.picture for one in drawn])
     everyday = [flag for one, flag in zip(drawn, flags, strict=True) if not one.asked.blocked]

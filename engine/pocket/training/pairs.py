@@ -53,7 +53,7 @@ _FIRST_SHARDS = 3
 
 
 @dataclass(frozen=True)
-class Batch:
+class PairBatch:
     """One step's lessons.
 
     Args:
@@ -90,7 +90,7 @@ class Pairs:
         self._folder, self._gallery, self._autoencoder = folder, gallery, autoencoder
         self._open: OrderedDict[tuple[str, int], Shard] = OrderedDict()
 
-    def draw(self, step: int, count: int, need: np.ndarray | None = None) -> Batch:
+    def draw(self, step: int, count: int, need: np.ndarray | None = None) -> PairBatch:
         """Choose one batch by the step number and the need alone.
 
         Args:
@@ -108,7 +108,7 @@ class Pairs:
         rows = np.searchsorted(heights, random.random(count) * heights[-1], side="right")
         latents = torch.stack([shards[row // shape.shard].latents[row % shape.shard] for row in rows])
         texts = [known[row].words(random) if random.random() >= WITHOUT_CAPTION else "" for row in rows]
-        return Batch(latents.float(), texts, [known[row].subject for row in rows], shape.latest)
+        return PairBatch(latents.float(), texts, [known[row].subject for row in rows], shape.latest)
 
     def _shard(self, shape: Shape, number: int) -> Shard:
         key = (shape.label, number)

@@ -12,7 +12,7 @@ from pathlib import Path
 from engine.catalog import FAMILIES, load_catalog
 from engine.command_line import whole_from_one
 from engine.wire.contenders import TINY, Contender, load_contested
-from engine.wire.shared_counters import Tally
+from engine.wire.shared_counters import SharedCounters
 from engine.worker.__main__ import ENVIRONMENT, device_from, open_process, worker_options
 
 
@@ -36,7 +36,7 @@ def _serve(arguments: Sequence[str]) -> int:
 
     device = device_from(options)
     with suppress(BrokenPipeError):  # the parent is gone
-        tally = Tally(options.tally)
+        tally = SharedCounters(options.tally)
         serve(
             options.contender,
             options.name,

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch.nn import Module
 
-from engine.wire.shared_counters import Counts, Tally
+from engine.wire.shared_counters import Counts, SharedCounters
 
 
 class Counter:
@@ -24,7 +24,7 @@ class Counter:
         wait_for_device: whether to let a part's work on a card end before its time is taken.
     """
 
-    def __init__(self, tally: Tally, wait_for_device: bool) -> None:
+    def __init__(self, tally: SharedCounters, wait_for_device: bool) -> None:
         self._tally = tally
         self._wait_for_device = wait_for_device
         self._calls = self._rows = 0

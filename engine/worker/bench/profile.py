@@ -12,11 +12,11 @@ from PIL import Image
 from engine.catalog import SCHEDULERS, Catalog
 from engine.wire import FromWorker, ToWorker
 from engine.worker.bench.counter import Counter
-from engine.worker.loading.model_cache import Models
+from engine.worker.loading.model_cache import ModelCache
 from engine.worker.loop import Loop
-from engine.worker.runtime.channel import Answer, Inbox
+from engine.worker.runtime.channel import Inbox, ThreadAnswer
 from engine.worker.runtime.device import Device
-from engine.worker.runtime.service_thread import Desk, open_desk
+from engine.worker.runtime.service_thread import ServiceThread, open_service_thread
 
 Result = TypeVar("Result")
 
@@ -24,7 +24,7 @@ Result = TypeVar("Result")
 def draw_profiled(
     name: str,
     device: Device,
-    models: Models,
+    models: ModelCache,
     catalog: Catalog,
     inbox: Inbox,
     send: Callable[[FromWorker], None],
@@ -43,7 +43,7 @@ def draw_profiled(
         scheduler = getattr(diffusers, class_name)
         scheduler.step = _timed(scheduler.step, "scheduler_s", counter)
     Image.Image.save = _timed(Image.Image.save, "png_s", counter)  # type: ignore[method-assign]
-    desk = partial(open_desk, inbox=inbox, threads=device.threads)
+    desk = partial(open_service_thread, inbox=inbox, threads=device.threads)
     with desk("prepares") as prepares, desk("fetches") as fetches, desk("reviews") as reviews, desk("enlarges") as last:
         Loop(
             name,
@@ -51,9 +51,9 @@ def draw_profiled(
             models,
             cast(Inbox, _TimedInbox(inbox, counter)),
             _timed(send, "messages_s", counter),
-            cast(Desk, _TimedDesk(prepares, "prepare_s", counter)),
+            cast(ServiceThread, _TimedDesk(prepares, "prepare_s", counter)),
             fetches,
-            cast(Desk, _TimedDesk(reviews, "review_s", counter)),
+            cast(ServiceThread, _TimedDesk(reviews, "review_s", counter)),
             last,
         ).run()
 
@@ -75,7 +75,7 @@ class _TimedInbox:
         self._inbox = inbox
         self._counter = counter
 
-    def get(self) -> ToWorker | Answer | None:
+    def get(self) -> ToWorker | ThreadAnswer | None:
         with self._counter.timed("idle_s"):
             return self._inbox.get()
 
@@ -83,7 +83,7 @@ class _TimedInbox:
 class _TimedDesk:
     """The step thread's end of a desk."""
 
-    def __init__(self, desk: Desk, part: str, counter: Counter) -> None:
+    def __init__(self, desk: ServiceThread, part: str, counter: Counter) -> None:
         self._desk = desk
         self._part = part
         self._counter = counter
@@ -93,4 +93,4 @@ class _TimedDesk:
         return self._desk.waiting
 
     def ask(self, work: Callable[[], Any], take: Callable[[Any], None], fail: Callable[[Exception], None]) -> None:
-        self._desk.ask(_timed(work, self._part, self._counter), take, fail)
+        self._desk.submit(_timed(work, self._part, self._counter), take, fail)

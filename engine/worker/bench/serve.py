@@ -7,12 +7,12 @@ from collections.abc import Callable
 from engine.catalog import Catalog
 from engine.wire import FromWorker, JobFinished, Ready
 from engine.wire.contenders import Contender
-from engine.wire.shared_counters import Tally
+from engine.wire.shared_counters import SharedCounters
 from engine.worker.bench.counter import Counter
 from engine.worker.bench.profile import draw_profiled
 from engine.worker.bench.stock import StockServer
 from engine.worker.jobs import warm_up
-from engine.worker.loading.model_cache import Models
+from engine.worker.loading.model_cache import ModelCache
 from engine.worker.loop import draw_until_stopped
 from engine.worker.runtime.channel import Inbox
 from engine.worker.runtime.device import Device
@@ -26,7 +26,7 @@ def serve(
     catalog: Catalog,
     inbox: Inbox,
     send: Callable[[FromWorker], None],
-    tally: Tally,
+    tally: SharedCounters,
     *,
     profile: bool = False,
     made: bool = False,
@@ -46,7 +46,7 @@ def serve(
     """
     is_card = device.where.type == "cuda"
     counter = Counter(tally, wait_for_device=is_card and (profile or not contender.is_easel))
-    models = Models(catalog, device, load_floor(), (lambda source: ANY) if made else identify, warm_up=warm_up)
+    models = ModelCache(catalog, device, load_floor(), (lambda source: ANY) if made else identify, warm_up=warm_up)
     loaded = [models.get(info.id) for info in catalog.infos()]
     while contender.is_easel and models.prove():
         pass  # it is not idle time that is measured, and an idle contender must not disturb the others

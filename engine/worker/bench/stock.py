@@ -14,13 +14,13 @@ import diffusers
 import torch
 from torch import Tensor
 
-from engine.api import Facts, GenerationRequest, ImageResult
+from engine.api import GenerationRequest, ImageResult, Provenance
 from engine.catalog import SCHEDULERS
 from engine.wire import Draw, JobFinished, JobStarted
 from engine.wire.contenders import Contender, batch_key
 from engine.worker.conditioning.prompts import encode_prompts
 from engine.worker.conditioning.rows import join
-from engine.worker.loading.model_cache import Models
+from engine.worker.loading.model_cache import ModelCache
 from engine.worker.loading.pipelines import LoadedModel
 from engine.worker.runtime.channel import Inbox
 from engine.worker.runtime.device import Device
@@ -39,7 +39,13 @@ class StockServer:
     """
 
     def __init__(
-        self, contender: Contender, name: str, device: Device, models: Models, inbox: Inbox, send: Callable[..., None]
+        self,
+        contender: Contender,
+        name: str,
+        device: Device,
+        models: ModelCache,
+        inbox: Inbox,
+        send: Callable[..., None],
     ) -> None:
         self._contender = contender
         self._name = name
@@ -98,10 +104,10 @@ class StockServer:
             self._schedulers[model_id, name] = getattr(diffusers, spec.class_name).from_config(own, **spec.changes)
         return self._schedulers[model_id, name]
 
-    def _facts(self, seconds: float) -> Facts:
+    def _facts(self, seconds: float) -> Provenance:
         dtype = str(self._device.dtype).removeprefix("torch.")
         versions = (("diffusers", version("diffusers")),)
-        return Facts(self._name, self._device.name, self._device.threads, dtype, versions, seconds)
+        return Provenance(self._name, self._device.name, self._device.threads, dtype, versions, seconds)
 
 
 def denoise_stock(pipeline: Any, batch: Sequence[GenerationRequest]) -> Tensor:

@@ -21,9 +21,9 @@ from engine.catalog import Catalog, ModelEntry
 from engine.catalog.families import FAMILIES
 from engine.worker.loading.kept import KeptProofs, ProofFile
 from engine.worker.loading.memory import GB, Memory, card_memory, ram
-from engine.worker.loading.offload import Turns
-from engine.worker.loading.pipelines import LoadedModel, Parts, load_parts
-from engine.worker.loading.profiles import Need, Profile, choose, decode_bytes
+from engine.worker.loading.offload import ModelOffload
+from engine.worker.loading.pipelines import LoadedModel, ModelParts, load_parts
+from engine.worker.loading.profiles import MemorySaving, Need, choose, decode_bytes
 from engine.worker.loading.proofs import MOST_WORK, RowRules
 from engine.worker.loading.weights import copy_to, count_bytes, estimate_bytes, modules_of
 from engine.worker.runtime.device import Device
@@ -46,7 +46,7 @@ class NoRoom(Exception):
 
 
 @dataclass(slots=True, eq=False)
-class Resident:
+class CachedModel:
     """A model in memory.
 
     Args:
@@ -61,11 +61,11 @@ class Resident:
     """
 
     entry: ModelEntry
-    parts: Parts
+    parts: ModelParts
     size: int
     on_device: bool
-    profile: Profile | None = None
-    turns: Turns | None = None
+    profile: MemorySaving | None = None
+    turns: ModelOffload | None = None
     model: LoadedModel | None = None
     jobs: int = 0
 
@@ -100,7 +100,7 @@ class Resident:
         copy_to(self.parts.checker_modules() if self.takes_turns else self.parts.modules(), where)
 
 
-class Models:
+class ModelCache:
     """The models of one worker. Owned by the thread that prepares jobs.
 
     Args:
@@ -137,7 +137,7 @@ class Models:
         self._in_ram = in_ram or (ram(device.ram_bytes) if is_card else None)
         self._proof_file = proof_file
         self._warm_up = warm_up
-        self._residents: dict[str, Resident] = {}
+        self._residents: dict[str, CachedModel] = {}
 
     def get(self, model: str) -> LoadedModel:
         """Return a model that is ready to draw, loading it if it is not in memory.
@@ -166,13 +166,13 @@ class Models:
         """A job does not need the model any more."""
         self._residents[model].jobs -= 1
 
-    def relieve(self) -> None:
+    def evict_idle(self) -> None:
         """Let every model that is not drawn with leave the device: what is drawn needs the memory."""
         for model in [name for name, each in self._residents.items() if each.on_device and not each.jobs]:
-            self._leave_device(model)
+            self._evict_from_device(model)
         self._clean_up()
 
-    def plan_loading(self, model: str) -> Callable[[], Parts] | None:
+    def plan_loading(self, model: str) -> Callable[[], ModelParts] | None:
         """Make room for a model that will be wanted, without a loss to what is drawn.
 
         Returns:
@@ -188,10 +188,10 @@ class Models:
             return None
         return lambda: load_parts(entry, self._resting_device, self._identify)
 
-    def keep(self, model: str, parts: Parts) -> None:
+    def keep(self, model: str, parts: ModelParts) -> None:
         """Take in what was loaded of a model that is not in memory."""
         entry, size = self._entry(model), count_bytes(parts.modules())
-        self._residents[model] = Resident(entry, parts, size, on_device=self._in_ram is None)
+        self._residents[model] = CachedModel(entry, parts, size, on_device=self._in_ram is None)
 
     def prove(self) -> bool:
         """Make one call of what is still to be proven of the models on the device. Return whether there was one."""
@@ -221,7 +221,7 @@ class Models:
         else:
             self._clear_ram(size)  # it only passes through
 
-    def _bring(self, resident: Resident) -> None:
+    def _bring(self, resident: CachedModel) -> None:
         """Put a model on the device and prove it there."""
         model = resident.entry.info.id
         del self._residents[model]  # whatever has to leave for it, it is not in the way itself
@@ -249,14 +249,14 @@ class Models:
             _log.exception("%s cannot be drawn with", model)
             raise ModelUnavailable(model, one_line(error)) from error
 
-    def _choose_profile(self, resident: Resident) -> Profile:
+    def _choose_profile(self, resident: CachedModel) -> MemorySaving:
         info, vae = resident.entry.info, resident.parts.pipeline.vae
         need = Need(resident.size, decode_bytes(vae, max(size.width * size.height for size in info.sizes)))
         others = sum(each.size_on_device for each in self._residents.values() if each.on_device)
         own = resident.size if resident.on_device else 0
         return choose(info.id, self.device, need, self._free_on_device() + others + own, self._in_ram is not None)
 
-    def _make_ready(self, resident: Resident) -> LoadedModel:
+    def _make_ready(self, resident: CachedModel) -> LoadedModel:
         assert resident.profile is not None
         parts, profile, exact = resident.parts, resident.profile, self.device.service == "exact"
         unet, compiled = parts.pipeline.unet, self.device.compiles and not profile.takes_turns
@@ -264,7 +264,7 @@ class Models:
         if exact:
             work_in_pairs(unet)
         if profile.takes_turns:
-            resident.turns = Turns(modules_of(parts.pipeline).values(), self.device.where)
+            resident.turns = ModelOffload(modules_of(parts.pipeline).values(), self.device.where)
         if compiled:
             compile_unet(unet)
         model = LoadedModel(
@@ -283,7 +283,7 @@ class Models:
             self._warm_up(resident.entry.info, model)
         return model
 
-    def _rules(self, entry: ModelEntry, unet: Any, profile: Profile, compiled: bool) -> RowRules:
+    def _rules(self, entry: ModelEntry, unet: Any, profile: MemorySaving, compiled: bool) -> RowRules:
         """Return the rules of a UNet. A compiler's kernels are its own, so that of those nothing is kept."""
         exact, file = self.device.service == "exact", self._proof_file
         kept = None
@@ -335,13 +335,13 @@ class Models:
             if (oldest := next(idle, None)) is None:
                 self._clean_up()  # a model that failed may still lie about
                 return self._free_on_device(taken) >= size
-            self._leave_device(oldest)
+            self._evict_from_device(oldest)
         return True
 
-    def _leave_device(self, model: str) -> None:
+    def _evict_from_device(self, model: str) -> None:
         more = self._residents[model].size - self._residents[model].size_in_ram
         if self._in_ram is None or not self._clear_ram(more, before=model):
-            self._drop(model)
+            self._evict(model)
             return
         if (turns := self._residents[model].turns) is not None:
             turns.rest()
@@ -357,10 +357,10 @@ class Models:
             older = takewhile(lambda name: name != before, self._residents)
             if (oldest := next((name for name in older if not self._residents[name].on_device), None)) is None:
                 return False
-            self._drop(oldest)
+            self._evict(oldest)
         return True
 
-    def _drop(self, model: str) -> None:
+    def _evict(self, model: str) -> None:
         del self._residents[model]
         self._clean_up()
         _log.info("%s leaves memory", model)

@@ -17,7 +17,7 @@ _ENTRIES = ("forward", "decode", "encode")
 """What of a part is called from outside: a VAE has methods of its own for what it does."""
 
 
-class Turns:
+class ModelOffload:
     """Brings a part to the device when it is called, and takes the one before away.
 
     The step thread and a desk call parts of the same model; a lock lets one finish before the other's part comes. Hooks

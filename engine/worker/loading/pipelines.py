@@ -63,7 +63,7 @@ class LoadedModel:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class ModelParts:
     """A model's files, loaded: not ready to draw, because nothing is proven of them yet.
 
     Args:
@@ -83,7 +83,7 @@ class Parts:
         return tuple(checker.module for checker in self.checkers)
 
 
-def load_parts(entry: ModelEntry, device: Device, identify: Identify = identify) -> Parts:
+def load_parts(entry: ModelEntry, device: Device, identify: Identify = identify) -> ModelParts:
     """Load a model's files to a device. May be called from any thread: only one loads at a time.
 
     Args:
@@ -106,7 +106,7 @@ def load_parts(entry: ModelEntry, device: Device, identify: Identify = identify)
             _log.exception("%s could not be loaded", model)
             raise ModelUnavailable(model, one_line(error)) from error
         _log.info("loaded %s in %.1f s", model, time.monotonic() - started)
-    return Parts(pipeline, checkers)
+    return ModelParts(pipeline, checkers)
 
 
 def read_checkers(entry: ModelEntry, device: Device, identify: Identify = identify) -> Iterator[Checker]:

@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Profile:
+class MemorySaving:
     """What is done to a model.
 
     Args:
@@ -42,7 +42,7 @@ class Profile:
     slices_attention: bool = False
     takes_turns: bool = False
 
-    def on(self, device: Device, own_memory: bool) -> Profile:
+    def on(self, device: Device, own_memory: bool) -> MemorySaving:
         """Return what of it makes sense: without memory of its own a device has nothing to take turns with.
 
         And what is exact on a CPU must be the stock pipeline's picture.
@@ -62,9 +62,9 @@ class Profile:
             pipeline.unet.set_attention_slice("max")
 
 
-HIGH = Profile("high")
-BALANCED = Profile("balanced", slices_vae=True, tiles_vae=True)
-LOW = Profile("low", slices_vae=True, tiles_vae=True, slices_attention=True, takes_turns=True)
+HIGH = MemorySaving("high")
+BALANCED = MemorySaving("balanced", slices_vae=True, tiles_vae=True)
+LOW = MemorySaving("low", slices_vae=True, tiles_vae=True, slices_attention=True, takes_turns=True)
 PROFILES = {profile.name: profile for profile in (HIGH, BALANCED, LOW)}
 
 
@@ -95,7 +95,7 @@ def decode_bytes(vae: Any, pixels: int) -> int:
     return _DECODE_MAPS * width * pixels * int(vae.dtype.itemsize)
 
 
-def choose(model: str, device: Device, need: Need, free: int, own_memory: bool) -> Profile:
+def choose(model: str, device: Device, need: Need, free: int, own_memory: bool) -> MemorySaving:
     """Return the profile that the settings name, or on `auto` the fastest that fits; the log has what and why.
 
     Args:

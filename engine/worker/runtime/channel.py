@@ -17,7 +17,7 @@ from engine.wire import LENGTH, MAX_FRAME_BYTES, Draw, FromWorker, ToWorker, dec
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ThreadAnswer:
     """What the worker's own threads found out. `open` is called by the step thread."""
 
     open: Callable[[], None]
@@ -26,7 +26,7 @@ class Answer:
 _log = logging.getLogger(__name__)
 
 
-class Inbox(queue.SimpleQueue["ToWorker | Answer | None"]):
+class Inbox(queue.SimpleQueue["ToWorker | ThreadAnswer | None"]):
     """Messages for the step thread; None once the parent is gone."""
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from engine.worker.runtime.channel import Answer, Inbox
+from engine.worker.runtime.channel import Inbox, ThreadAnswer
 
 CLOSE_S = 1.0
 Result = TypeVar("Result")
@@ -25,7 +25,7 @@ class _Task:
     fail: Callable[[Exception], None]
 
 
-class Desk:
+class ServiceThread:
     """Takes work from any thread and gives the step thread the answers, in order.
 
     Args:
@@ -41,7 +41,7 @@ class Desk:
         self._count = threading.Lock()
         self.waiting = 0
 
-    def ask(
+    def submit(
         self, work: Callable[[], Result], take: Callable[[Result], None], fail: Callable[[Exception], None]
     ) -> None:
         """Have something done.
@@ -62,7 +62,7 @@ class Desk:
             while self._do_next():
                 pass
         except BaseException as error:
-            self._inbox.put(Answer(partial(_end_worker, error)))
+            self._inbox.put(ThreadAnswer(partial(_end_worker, error)))
 
     def _do_next(self) -> bool:
         """Do the next thing. A method, because the names in it keep nothing alive while there is nothing to do."""
@@ -73,7 +73,7 @@ class Desk:
             opened = self._opener(task.take, task.work())
         except Exception as error:
             opened = self._opener(task.fail, error)
-        self._inbox.put(Answer(opened))
+        self._inbox.put(ThreadAnswer(opened))
         return True
 
     def close(self) -> None:
@@ -96,9 +96,9 @@ def _end_worker(error: BaseException) -> None:
 
 
 @contextmanager
-def open_desk(name: str, inbox: Inbox, threads: int) -> Iterator[Desk]:
+def open_service_thread(name: str, inbox: Inbox, threads: int) -> Iterator[ServiceThread]:
     """Run a desk. At the end its thread has a moment for what it does; one that hangs is left behind."""
-    desk = Desk(inbox, threads)
+    desk = ServiceThread(inbox, threads)
     thread = threading.Thread(target=desk.run, name=name, daemon=True)
     thread.start()
     try:

@@ -12,13 +12,13 @@ from PIL import Image
 from torch import Tensor
 
 from engine.api import Fault, ReviewedImage, Verdict, pixel_sha256
-from engine.encoding import JPEG, Wrapping, decode_picture, encode_picture
+from engine.encoding import JPEG, FileOptions, decode_picture, encode_picture
 from engine.views import square_views
 from engine.worker.runtime.faults import one_line, ran_out
 from engine.worker.safety.detectors import DetectorHung, DetectorLost, Finding, TimedDetector
 from engine.worker.safety.images import compose_grid, to_picture
 
-PLAIN = Wrapping()
+PLAIN = FileOptions()
 """A PNG that tells nothing."""
 
 _log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class SafetyGate:
         self._detectors = (floor, checker, *additional)
 
     def review(
-        self, pixels: Tensor, latents: Tensor, wrapping: Wrapping = PLAIN, *, unfinished: bool = False
+        self, pixels: Tensor, latents: Tensor, wrapping: FileOptions = PLAIN, *, unfinished: bool = False
     ) -> Review:
         """Judge one decoded image.
 
@@ -94,7 +94,7 @@ class SafetyGate:
         errors = [finding for finding in findings if finding.verdict is not Verdict.ALLOW]
         return next(iter((*blocks, *errors)), Review(Verdict.ALLOW))
 
-    def compose(self, tiles: Sequence[ReviewedImage | None], wrapping: Wrapping = PLAIN) -> ReviewedImage:
+    def compose(self, tiles: Sequence[ReviewedImage | None], wrapping: FileOptions = PLAIN) -> ReviewedImage:
         """Return one picture of pictures that this gate allowed, in reading order.
 
         Args:
@@ -136,7 +136,7 @@ def _error(fault: Fault, reason: str) -> Review:
     return Review(Verdict.ERROR, reason, fault=fault)
 
 
-def _mint(picture: Image.Image, wrapping: Wrapping) -> ReviewedImage:
+def _mint(picture: Image.Image, wrapping: FileOptions) -> ReviewedImage:
     data, media_type = encode_picture(picture, wrapping)
     if media_type == JPEG:
         picture = decode_picture(data)  # its pixels are others now, and the hash is theirs

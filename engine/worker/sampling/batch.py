@@ -19,7 +19,7 @@ from engine.api import ImageSeed, LoraUse, Recipe
 from engine.worker.conditioning.rows import Conditioning
 from engine.worker.sampling.buckets import RowRule
 from engine.worker.sampling.decoding import decoded, decoded_wide
-from engine.worker.sampling.init_images import Start
+from engine.worker.sampling.init_images import EncodedInitImage
 from engine.worker.sampling.loras import UNCHANGED, Changes
 from engine.worker.sampling.schedulers import build_scheduler
 from engine.worker.sampling.seeds import initial_noise, seeded
@@ -61,7 +61,7 @@ class LastStep:
 
 
 @dataclass(frozen=True, slots=True)
-class Keep:
+class InpaintState:
     """What of a picture must stay while the rest is drawn. All on the CPU, where the scheduler's tables are.
 
     Args:
@@ -80,7 +80,7 @@ class Keep:
 
 
 @dataclass(slots=True, eq=False)
-class Drawing:
+class ImageState:
     """One image under way.
 
     Args:
@@ -117,7 +117,7 @@ class Drawing:
     takes_generator: bool
     changes: Changes = field(default_factory=dict)
     begin: int = 0
-    keep: Keep | None = None
+    keep: InpaintState | None = None
     step: int = 0
     turn: int = NEVER
     waits_since: int = NEVER
@@ -155,11 +155,11 @@ class Batch:
         rows: of the call; what the images leave over is padding.
     """
 
-    drawings: Sequence[Drawing]
+    drawings: Sequence[ImageState]
     rows: int
 
 
-def begin_drawing(
+def begin_image(
     pipeline: Any,
     recipe: Recipe,
     seed: ImageSeed,
@@ -167,8 +167,8 @@ def begin_drawing(
     row_rule: RowRule,
     group: Group,
     changes: Changes = UNCHANGED,
-    start: Start | None = None,
-) -> Drawing:
+    start: EncodedInitImage | None = None,
+) -> ImageState:
     """Return an image at its initial noise, or at a picture with some of that noise, made on the CPU in float32."""
     context = conditioning.context
     scheduler = build_scheduler(recipe.scheduler, pipeline.scheduler.config, recipe.steps)
@@ -180,7 +180,7 @@ def begin_drawing(
     else:
         begin = start.begin(recipe.steps) * scheduler.order
         latents, keep, generator = _from_picture(start, scheduler, begin, seed, shape)
-    return Drawing(
+    return ImageState(
         pipeline=pipeline,
         group=group,
         row_rule=row_rule,
@@ -198,8 +198,8 @@ def begin_drawing(
 
 
 def _from_picture(
-    start: Start, scheduler: Any, begin: int, seed: ImageSeed, shape: Sequence[int]
-) -> tuple[Tensor, Keep | None, torch.Generator]:
+    start: EncodedInitImage, scheduler: Any, begin: int, seed: ImageSeed, shape: Sequence[int]
+) -> tuple[Tensor, InpaintState | None, torch.Generator]:
     """Return the picture's latents with the noise of the first timestep that is not left out.
 
     The seed's generator gives, in the order of the stock pipelines, what is drawn of the encoder's distribution, the
@@ -214,13 +214,13 @@ def _from_picture(
         return scheduler.add_noise(latents, noise, scheduler.timesteps[begin : begin + 1]), None, generator
     torch.randn(tuple(shape), generator=generator)
     mask = functional.interpolate(start.mask, size=tuple(shape[2:]))
-    keep = Keep(start.pixels, start.mask[0], latents, noise, mask)
+    keep = InpaintState(start.pixels, start.mask[0], latents, noise, mask)
     if start.strength == 1.0:
         return noise * scheduler.init_noise_sigma, keep, generator
     return scheduler.add_noise(latents, noise, scheduler.timesteps[begin : begin + 1]), keep, generator
 
 
-def pack(drawings: Iterable[Drawing], most_rows: int, caps: Mapping[Group, int]) -> Batch | None:
+def pack(drawings: Iterable[ImageState], most_rows: int, caps: Mapping[Group, int]) -> Batch | None:
     """Return the batch of the next step: the first image, and those that can share its call.
 
     Args:
@@ -242,7 +242,7 @@ def pack(drawings: Iterable[Drawing], most_rows: int, caps: Mapping[Group, int])
 
 
 @torch.no_grad()
-def decode(drawing: Drawing) -> Tensor:
+def decode(drawing: ImageState) -> Tensor:
     """Return the pixels of a denoised image, (3, height, width), about -1.0 to 1.0; a picture's own where it stays."""
     pixels = (decoded_wide if drawing.wide else decoded)(drawing.pipeline.vae, drawing.latents)[0]
     if keep := drawing.keep:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from engine.worker.sampling.batch import Drawing, LastStep
+from engine.worker.sampling.batch import ImageState, LastStep
 from engine.worker.sampling.steps import predict_alone
 
 _REST = (0.6, 0.25)
@@ -28,11 +28,11 @@ class Unfinished:
         last: its last step.
     """
 
-    drawing: Drawing
+    drawing: ImageState
     last: LastStep
 
     @classmethod
-    def of(cls, drawing: Drawing) -> Unfinished:
+    def of(cls, drawing: ImageState) -> Unfinished:
         """Take down where an image stands; it has made a step."""
         assert drawing.last is not None
         return cls(drawing, drawing.last)

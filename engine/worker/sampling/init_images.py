@@ -32,7 +32,7 @@ _LIGHT = 128
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class EncodedInitImage:
     """A picture to start from. All on the CPU in float32.
 
     Args:
@@ -64,7 +64,7 @@ class Start:
         return functional.interpolate(latents, size=self.stretched, mode="bilinear")
 
 
-def read_start(request: GenerationRequest, pipeline: Any, gate: SafetyGate) -> Start | None:
+def read_start(request: GenerationRequest, pipeline: Any, gate: SafetyGate) -> EncodedInitImage | None:
     """Return what the recipe starts from; None for noise.
 
     Raises:
@@ -198,7 +198,7 @@ def _resized(picture: Image.Image, placed: Placement) -> Image.Image:
 
 
 @torch.no_grad()
-def encode_start(pipeline: Any, strength: float, picture: Image.Image, mask: Image.Image | None) -> Start:
+def encode_start(pipeline: Any, strength: float, picture: Image.Image, mask: Image.Image | None) -> EncodedInitImage:
     """Encode a picture of the recipe's size with a pipeline's VAE."""
     # In memory as the stock pipelines have it, colours innermost: the encoder's kernels depend on it.
     pixels = torch.from_numpy(np.asarray(picture)[None].astype(np.float32) / 255.0).permute(0, 3, 1, 2)
@@ -206,6 +206,6 @@ def encode_start(pipeline: Any, strength: float, picture: Image.Image, mask: Ima
     vae = pipeline.vae
     latents = vae.encode(pixels.to(vae.device, vae.dtype)).latent_dist
     light = None if mask is None else torch.from_numpy((np.asarray(mask) >= _LIGHT).astype(np.float32))[None, None]
-    return Start(
+    return EncodedInitImage(
         strength, pixels[0], light, latents.mean.float().cpu(), latents.std.float().cpu(), vae.config.scaling_factor
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from engine.api import GenerationRequest
-from engine.worker.sampling.batch import NEVER, Batch, Drawing
+from engine.worker.sampling.batch import NEVER, Batch, ImageState
 
 AHEAD = 4.0
 """Row-steps, two steps of an image with guidance: so many may a tenant be ahead of who was given least. Seats that
@@ -24,12 +24,12 @@ class Drawn(Protocol):
         ...
 
     @property
-    def drawings(self) -> Sequence[Drawing]:
+    def drawings(self) -> Sequence[ImageState]:
         """Its images."""
         ...
 
 
-class Shares:
+class StepFairness:
     """What each tenant who has images to denoise was given of the calls, in row-steps divided by its weight.
 
     The order in which jobs come here is the dispatcher's; this is the order of steps among those that are here. Counted
@@ -41,21 +41,21 @@ class Shares:
         self._calls = 0
         self._turn = 0
 
-    def in_turn(self, jobs: Iterable[Drawn]) -> list[Drawing]:
+    def in_turn(self, jobs: Iterable[Drawn]) -> list[ImageState]:
         """Return the images to denoise, in the order in which they should get their next step.
 
         The tenant who was given least comes first, and a tenant's second image as if the first had its step already.
         Among a tenant's images those whose turn is longest ago come first: newcomers before all. Who comes, starts as
         the one who was given least. Before everybody come images that have waited for too long.
         """
-        waiting: dict[str, list[Drawing]] = {}
+        waiting: dict[str, list[ImageState]] = {}
         weights: dict[str, float] = {}
         for job in jobs:
             if images := [drawing for drawing in job.drawings if not drawing.denoised]:
                 waiting.setdefault(job.request.tenant, []).extend(images)
                 weights[job.request.tenant] = job.request.weight
         self._settle(weights)
-        places: list[tuple[bool, float, int, Drawing]] = []
+        places: list[tuple[bool, float, int, ImageState]] = []
         for tenant, own in waiting.items():
             given, weight = self._given[tenant], weights[tenant]
             patience = PATIENCE * len(own) * sum(weights.values()) / weight

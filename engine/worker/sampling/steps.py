@@ -14,7 +14,7 @@ from torch import Tensor
 
 from engine.api import is_guided
 from engine.worker.conditioning.rows import Conditioning, join
-from engine.worker.sampling.batch import Batch, Drawing, Keep, LastStep
+from engine.worker.sampling.batch import Batch, ImageState, InpaintState, LastStep
 from engine.worker.sampling.loras import applied
 
 
@@ -22,7 +22,7 @@ from engine.worker.sampling.loras import applied
 class Checkpoint:
     """All of an image that a step changes, from before it."""
 
-    drawing: Drawing
+    drawing: ImageState
     latents: Tensor
     step: int
     last: LastStep | None
@@ -30,7 +30,7 @@ class Checkpoint:
     generator: Tensor
 
     @classmethod
-    def of(cls, drawing: Drawing) -> Checkpoint:
+    def of(cls, drawing: ImageState) -> Checkpoint:
         """Keep an image as it is. Schedulers replace their tensors, but change their lists in place."""
         state = vars(drawing.scheduler)
         state = {name: list(value) if isinstance(value, list) else value for name, value in state.items()}
@@ -60,7 +60,7 @@ def advance(batch: Batch) -> None:
         raise
 
 
-def _model_input(drawing: Drawing) -> Tensor:
+def _model_input(drawing: ImageState) -> Tensor:
     return drawing.scheduler.scale_model_input(drawing.latents, drawing.timestep)  # type: ignore[no-any-return]
 
 
@@ -80,7 +80,7 @@ def _predict(batch: Batch, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
 
 
 @torch.no_grad()
-def predict_alone(drawing: Drawing, model_input: Tensor, timestep: float) -> Tensor:
+def predict_alone(drawing: ImageState, model_input: Tensor, timestep: float) -> Tensor:
     """Return what the UNet predicts for an image, after guidance, at whatever timestep. Changes nothing of it.
 
     Args:
@@ -93,7 +93,7 @@ def predict_alone(drawing: Drawing, model_input: Tensor, timestep: float) -> Ten
     return _guide(_call_unet(drawing, samples, times, drawing.conditioning), drawing.guidance_scale)
 
 
-def _call_unet(drawing: Drawing, samples: Tensor, times: Tensor, conditioning: Conditioning) -> Tensor:
+def _call_unet(drawing: ImageState, samples: Tensor, times: Tensor, conditioning: Conditioning) -> Tensor:
     """Call the UNet as an image's group wants it: (rows, channels, height, width) of samples and of predictions."""
     unet = drawing.pipeline.unet
     call = unet.forward if drawing.changes else unet  # what is compiled was so without the changes
@@ -109,7 +109,7 @@ def _guide(rows: Tensor, guidance_scale: float) -> Tensor:
     return unconditional + guidance_scale * (conditional - unconditional)
 
 
-def _step(drawing: Drawing, model_input: Tensor, prediction: Tensor) -> None:
+def _step(drawing: ImageState, model_input: Tensor, prediction: Tensor) -> None:
     timestep = drawing.timestep
     extra = {"generator": drawing.generator} if drawing.takes_generator else {}
     drawing.latents = drawing.scheduler.step(prediction, timestep, drawing.latents, return_dict=False, **extra)[0]
@@ -119,7 +119,7 @@ def _step(drawing: Drawing, model_input: Tensor, prediction: Tensor) -> None:
         drawing.latents = _kept(drawing, drawing.keep)
 
 
-def _kept(drawing: Drawing, keep: Keep) -> Tensor:
+def _kept(drawing: ImageState, keep: InpaintState) -> Tensor:
     """Return the latents with those of the picture, as noisy as the next step expects, where it must stay."""
     picture = keep.latents
     if not drawing.denoised:

@@ -10,8 +10,8 @@ from functools import partial
 from PIL import Image
 
 from engine.api import Recipe
-from engine.worker.runtime.channel import Answer, Inbox
-from engine.worker.runtime.service_thread import Desk
+from engine.worker.runtime.channel import Inbox, ThreadAnswer
+from engine.worker.runtime.service_thread import ServiceThread
 from engine.worker.upscaling.upscalers import Enlarged, LoadedUpscaler
 
 
@@ -46,7 +46,7 @@ class Enlarging:
         inbox: the step thread's; progress comes through it.
     """
 
-    def __init__(self, desk: Desk, inbox: Inbox) -> None:
+    def __init__(self, desk: ServiceThread, inbox: Inbox) -> None:
         self._desk = desk
         self._inbox = inbox
 
@@ -70,6 +70,8 @@ class Enlarging:
         def watch(done: int, total: int) -> None:
             if enlargement.unwanted.is_set():
                 raise Unwanted
-            self._inbox.put(Answer(partial(progress, done, total)))
+            self._inbox.put(ThreadAnswer(partial(progress, done, total)))
 
-        self._desk.ask(lambda: enlargement.upscaler.enlarge(enlargement.picture, enlargement.recipe, watch), take, fail)
+        self._desk.submit(
+            lambda: enlargement.upscaler.enlarge(enlargement.picture, enlargement.recipe, watch), take, fail
+        )

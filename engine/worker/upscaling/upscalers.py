@@ -19,7 +19,7 @@ from engine.catalog import Source
 from engine.catalog.checkpoint_inspection import ContentsError
 from engine.catalog.upscaler_inspection import X4, UpscalerContents, inspect_upscaler
 from engine.catalog.upscalers import UpscalerEntry
-from engine.worker.loading.model_cache import Models
+from engine.worker.loading.model_cache import ModelCache
 from engine.worker.loading.pipelines import LOADING
 from engine.worker.loading.profiles import BALANCED
 from engine.worker.loading.weights import count_bytes, count_numbers, modules_of
@@ -150,7 +150,7 @@ class Upscalers:
         models: beside which they are in memory.
     """
 
-    def __init__(self, models: Models) -> None:
+    def __init__(self, models: ModelCache) -> None:
         self._models = models
         self._entries = models.catalog.upscalers
         self._device = models.device

@@ -50,7 +50,7 @@ def full(folder: Path, how: str) -> Iterator[None]:
 
 
 async def follow(app: App, generation: Generation, worker: FakeExecutor, started: asyncio.Event) -> Generation:
-    async for update in app.usecases.draw.follow(generation.id):
+    async for update in app.usecases.running_jobs.follow(generation.id):
         if isinstance(update, Drawing):
             started.set()
         if isinstance(update, Ended):

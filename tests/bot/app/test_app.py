@@ -28,7 +28,7 @@ async def test_an_open_app_draws_what_its_use_cases_accept(settings: Settings) -
     member, place = Member(guild_id=1, user_id=2), Place(1, 3)
     async with asyncio.timeout(GUARD_S), open_app(settings, executors=[FakeExecutor()]) as app:
         generation = await app.usecases.imagine.accept(member, place, Ask("a red apple"))
-        *_, last = [update async for update in app.usecases.draw.follow(generation.id)]
+        *_, last = [update async for update in app.usecases.running_jobs.follow(generation.id)]
         parcel = await app.usecases.deliver.prepare(generation.id)
 
     assert isinstance(last, Ended)
@@ -40,7 +40,7 @@ async def test_what_was_accepted_is_still_there_when_the_app_is_opened_again(set
         generation = await app.usecases.imagine.accept(Member(1, 2), Place(1, 3), Ask("a red apple"))
 
     async with open_app(settings, executors=[FakeExecutor()]) as app:
-        assert [job.id for job in await app.usecases.draw.in_hand()] == [generation.id]
+        assert [job.id for job in await app.usecases.running_jobs.unsettled()] == [generation.id]
 
 
 async def test_a_closed_app_leaves_no_task_behind(settings: Settings) -> None:
@@ -56,7 +56,7 @@ async def drawn(settings: Settings) -> set[Path]:
     """Draw one job, and return the files that are kept of it."""
     async with asyncio.timeout(GUARD_S), open_app(settings, executors=[FakeExecutor()]) as app:
         generation = await app.usecases.imagine.accept(Member(1, 2), Place(1, 3), Ask("a red apple", count=2))
-        _ = [update async for update in app.usecases.draw.follow(generation.id)]
+        _ = [update async for update in app.usecases.running_jobs.follow(generation.id)]
     return set((settings.data_dir / "pictures").glob("??/*"))
 
 
@@ -70,7 +70,7 @@ async def test_a_database_that_is_gone_stops_the_start_until_the_owner_says_to_g
     assert {path for path in files if path.exists()} == files
 
     async with open_app(settings, executors=[FakeExecutor()], assurances=Assurances(adopt_empty_ledger=True)) as app:
-        assert await app.usecases.draw.in_hand() == ()
+        assert await app.usecases.running_jobs.unsettled() == ()
     assert {path.name for path in (settings.data_dir / "quarantine").glob("pictures/*/*")} == {p.name for p in files}
 
 

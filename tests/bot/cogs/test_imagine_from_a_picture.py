@@ -15,7 +15,7 @@ from bot.texts import buttons as button_texts
 from bot.texts import inputs as input_texts
 from bot.texts import refusals as refusal_texts
 from engine.api import MAX_INPUT_BYTES, Fault, InputNotJudged, InputWithheld
-from engine.executors.fake import Plan
+from engine.executors.fake import FakePlan
 
 if TYPE_CHECKING:
     from simcord.results import InteractionResult
@@ -193,7 +193,7 @@ async def test_a_request_over_the_limits_keeps_nothing_of_what_was_handed_in(wor
 
 
 async def test_a_picture_that_the_gate_holds_back_is_told_and_not_kept(world: World) -> None:
-    world.worker.plan = lambda request: Plan(fail=InputWithheld())
+    world.worker.plan = lambda request: FakePlan(fail=InputWithheld())
 
     message = await world.drawn(image=("apple.png", APPLE))
 
@@ -205,7 +205,7 @@ async def test_a_picture_that_the_gate_holds_back_is_told_and_not_kept(world: Wo
 
 async def test_a_picture_that_the_gate_holds_back_is_taken_from_every_generation(world: World) -> None:
     earlier = await world.drawn(image=("apple.png", APPLE))
-    world.worker.plan = lambda request: Plan(fail=InputWithheld())
+    world.worker.plan = lambda request: FakePlan(fail=InputWithheld())
 
     await world.drawn(image=("apple.png", APPLE))
 
@@ -215,7 +215,7 @@ async def test_a_picture_that_the_gate_holds_back_is_taken_from_every_generation
 
 async def test_a_picture_that_could_not_be_judged_stays_with_those_who_need_it(world: World) -> None:
     await world.drawn(image=("apple.png", APPLE))
-    world.worker.plan = lambda request: Plan(fail=InputNotJudged(Fault.DETECTOR_BROKE, "broken"))
+    world.worker.plan = lambda request: FakePlan(fail=InputNotJudged(Fault.DETECTOR_BROKE, "broken"))
     world.faults_are_expected = True
 
     await world.drawn(image=("apple.png", APPLE), mask=("mask.png", MASK))

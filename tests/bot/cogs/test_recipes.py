@@ -12,13 +12,13 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from bot.domain.records import JobState, Kind
+from bot.domain.records import JobKind, JobState
 from bot.texts import buttons as button_texts
 from bot.texts import inputs as input_texts
 from bot.texts import recipes as texts
 from bot.texts import refusals as refusal_texts
 from engine.api import MAX_INPUT_BYTES, ImageSeed, Recipe, Variation
-from engine.encoding import Wrapping, encode_picture
+from engine.encoding import FileOptions, encode_picture
 
 if TYPE_CHECKING:
     from simcord.results import InteractionResult, ResponseMessage
@@ -84,7 +84,7 @@ async def test_a_picture_of_another_program_is_read_and_drawn_again(world: World
     assert (recipe.prompt, recipe.negative_prompt) == ("a red apple, on a table", "leaves")
     assert (recipe.width, recipe.height, recipe.steps, recipe.guidance_scale) == (128, 192, 12, 6.5)
     assert (recipe.model, recipe.scheduler, recipe.images) == ("pocket", "DPM++ 2M", (ImageSeed(41),))
-    assert (generation.state, generation.kind, generation.user_id) == (JobState.DELIVERED, Kind.REROLL, world.ann.id)
+    assert (generation.state, generation.kind, generation.user_id) == (JobState.DELIVERED, JobKind.REROLL, world.ann.id)
 
 
 async def test_our_own_file_draws_the_very_same_picture(world: World) -> None:
@@ -100,7 +100,7 @@ async def test_our_own_file_draws_the_very_same_picture(world: World) -> None:
 async def test_a_variation_of_a_variation_comes_back_from_its_file(world: World) -> None:
     seed = ImageSeed(7, (Variation(1, 0.15), Variation(2, 0.4)))
     recipe = Recipe("pocket", "0", "a boat", "", 128, 128, 4, 4.5, "DPM++ 2M", (seed,))
-    data, _ = encode_picture(Image.new("RGB", (8, 8)), Wrapping(recipe, 0))
+    data, _ = encode_picture(Image.new("RGB", (8, 8)), FileOptions(recipe, 0))
 
     generation = await run(world, await read(world, data))
 

@@ -27,7 +27,7 @@ async def block(world: World, words: str = "Jane Doe") -> str:
 async def refused(world: World, result: InteractionResult) -> str:
     """Return what only the member reads of a refusal, after which nothing is queued."""
     sentence = world.refusal(result)
-    assert await world.store.jobs.in_hand() == ()
+    assert await world.store.jobs.unsettled() == ()
     return sentence
 
 

@@ -19,7 +19,7 @@ from bot.texts import generation as generation_texts
 from bot.texts import refusals as refusal_texts
 from bot.usecases.imagine import Ask
 from engine.api import WorkerReplaced
-from engine.executors.fake import Plan
+from engine.executors.fake import FakePlan
 
 if TYPE_CHECKING:
     from simcord.results import InteractionResult
@@ -131,7 +131,7 @@ async def test_a_job_whose_start_cannot_be_recorded_is_given_up_and_counts_no_mo
     assert world.labels(result.response) == []
     _, usage = await world.usecases.quota.of(world.member(world.ann))
     assert (usage.today, usage.active) == (0, 0)
-    assert await world.usecases.draw.in_hand() == ()
+    assert await world.usecases.running_jobs.unsettled() == ()
 
 
 async def other_program(world: World) -> Callable[[], Awaitable[None]]:
@@ -170,7 +170,7 @@ async def test_a_job_waits_for_a_ledger_that_another_program_holds_for_long(worl
 async def test_a_job_that_could_not_be_put_back_is_no_suspect(world: World) -> None:
     world.faults_are_expected = True  # that an attempt did not count cannot be recorded at once
     fault = WorkerReplaced("fake-0")
-    world.worker.plan = lambda request: Plan(fail=fault if len(world.worker.requests) == 1 else None)
+    world.worker.plan = lambda request: FakePlan(fail=fault if len(world.worker.requests) == 1 else None)
     _, generation = await held_job(world)
     world.during_sleep(await other_program(world))
 
@@ -191,7 +191,7 @@ async def test_a_job_that_a_crash_left_counts_it_though_the_ledger_could_not_be_
     let_go = await other_program(world)
 
     with pytest.raises(DatabaseBusy):
-        await anext(world.usecases.draw.follow(generation.id))
+        await anext(world.usecases.running_jobs.follow(generation.id))
     await let_go()
     await world.restart()
     await world.over(generation.id)
@@ -238,7 +238,7 @@ async def test_a_result_that_may_not_be_posted_is_given_up_and_marked(world: Wor
 
     assert (await reload(world, generation)).state is JobState.FAILED
     assert world.slept == []
-    assert await world.usecases.draw.in_hand() == ()
+    assert await world.usecases.running_jobs.unsettled() == ()
 
 
 async def test_a_result_that_discord_will_never_take_is_given_up_and_marked(world: World) -> None:

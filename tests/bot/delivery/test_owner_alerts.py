@@ -14,7 +14,7 @@ from bot.texts import refusals as texts_for_members
 from bot.texts.phrases import MESSAGE_LENGTH
 from bot.usecases.watch import CALM_LOOKS, QUIET_LOOKS
 from engine.api import Fault, ModelUnavailable, Trouble
-from engine.executors.fake import Plan
+from engine.executors.fake import FakePlan
 
 if TYPE_CHECKING:
     from simcord.builders import UserHandle
@@ -87,7 +87,7 @@ async def test_all_is_well_only_when_no_trouble_is_left(world: World, owner: Use
 
 
 async def test_a_model_that_cannot_be_loaded_is_told_with_the_workers_reason(world: World, owner: UserHandle) -> None:
-    world.worker.plan = lambda request: Plan(fail=ModelUnavailable("pocket", "a tensor is missing"))
+    world.worker.plan = lambda request: FakePlan(fail=ModelUnavailable("pocket", "a tensor is missing"))
     world.faults_are_expected = True
     await world.settled(await world.imagine())
     await after_looks(world)
@@ -108,14 +108,14 @@ async def test_the_owner_hears_of_each_fault_of_a_review_once_and_when_pictures_
     world: World, owner: UserHandle, fault: Fault, said: str
 ) -> None:
     world.faults_are_expected = True
-    world.worker.plan = lambda request: Plan(faults=dict.fromkeys(range(4), fault))
+    world.worker.plan = lambda request: FakePlan(faults=dict.fromkeys(range(4), fault))
     for _ in range(2):
         await world.drawn(count=4)
         await after_looks(world, QUIET_LOOKS)
     (trouble,) = told(owner)
     assert said in trouble.replace("\\", "").replace("\u200b", "")
 
-    world.worker.plan = lambda request: Plan()
+    world.worker.plan = lambda request: FakePlan()
     await world.drawn()
     await after_looks(world, 3 * CALM_LOOKS)
     assert told(owner) == [trouble, texts.ALL_WELL]

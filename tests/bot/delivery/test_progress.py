@@ -12,7 +12,7 @@ from bot.texts import generation as generation_texts
 from bot.texts import refusals as refusal_texts
 from bot.usecases.running_jobs import Drawing, Waiting
 from engine.api import Fault, GenerationFailed, Preview
-from engine.executors.fake import Plan
+from engine.executors.fake import FakePlan
 
 if TYPE_CHECKING:
     from tests.bot.conftest import World
@@ -123,7 +123,7 @@ async def test_a_preview_of_an_attempt_that_is_over_goes_when_the_job_waits_agai
 
 
 async def test_pictures_that_the_gate_blocked_are_missing_with_one_kind_notice(world: World) -> None:
-    world.worker.plan = lambda request: Plan(block=frozenset({1}))
+    world.worker.plan = lambda request: FakePlan(block=frozenset({1}))
 
     message = await world.drawn(count=4)
 
@@ -133,7 +133,7 @@ async def test_pictures_that_the_gate_blocked_are_missing_with_one_kind_notice(w
 
 
 async def test_when_all_are_blocked_the_message_says_so_kindly_and_offers_a_reroll(world: World) -> None:
-    world.worker.plan = lambda request: Plan(block=frozenset({0, 1}))
+    world.worker.plan = lambda request: FakePlan(block=frozenset({0, 1}))
 
     message = await world.drawn(count=2)
 
@@ -147,7 +147,7 @@ async def test_a_picture_that_could_not_be_judged_is_told_by_its_fault_costs_not
     world: World, fault: Fault
 ) -> None:
     world.faults_are_expected = True
-    world.worker.plan = lambda request: Plan(faults={0: fault})
+    world.worker.plan = lambda request: FakePlan(faults={0: fault})
 
     message = await world.drawn()
 
@@ -160,7 +160,9 @@ async def test_a_picture_that_could_not_be_judged_is_told_by_its_fault_costs_not
 
 async def test_faults_and_blocks_in_one_request_are_each_told_beside_the_pictures_that_came_out(world: World) -> None:
     world.faults_are_expected = True
-    world.worker.plan = lambda request: Plan(block=frozenset({0}), faults={1: Fault.NOT_FINITE, 2: Fault.DETECTOR_HUNG})
+    world.worker.plan = lambda request: FakePlan(
+        block=frozenset({0}), faults={1: Fault.NOT_FINITE, 2: Fault.DETECTOR_HUNG}
+    )
 
     message = await world.drawn(count=4)
 
@@ -174,18 +176,18 @@ async def test_faults_and_blocks_in_one_request_are_each_told_beside_the_picture
 
 async def test_a_hang_keeps_what_was_judged_and_the_next_request_is_drawn_by_another_worker(world: World) -> None:
     world.faults_are_expected = True
-    world.worker.plan = lambda request: Plan(hang_at_picture=2)
+    world.worker.plan = lambda request: FakePlan(hang_at_picture=2)
 
     message = await world.drawn(count=3)
 
     assert len(message.attachments) == 1
     assert fault_texts.missing(Fault.DETECTOR_HUNG, 1, 3) in message.content
-    world.worker.plan = lambda request: Plan()
+    world.worker.plan = lambda request: FakePlan()
     assert (await world.drawn("a pear")).attachments
 
 
 async def test_a_failed_job_ends_with_an_honest_sentence_and_no_buttons(world: World) -> None:
-    world.worker.plan = lambda request: Plan(fail=GenerationFailed("out of memory"))
+    world.worker.plan = lambda request: FakePlan(fail=GenerationFailed("out of memory"))
 
     result = await world.imagine()
     await world.settled(result)
@@ -197,7 +199,7 @@ async def test_a_failed_job_ends_with_an_honest_sentence_and_no_buttons(world: W
 
 
 async def test_a_worker_that_dies_in_mid_job_is_made_up_for_by_a_retry(world: World) -> None:
-    world.worker.plan = lambda request: Plan(die_at_step=3 if request.attempt == 1 else None)
+    world.worker.plan = lambda request: FakePlan(die_at_step=3 if request.attempt == 1 else None)
 
     message = await world.drawn(seed="7")
 
@@ -208,13 +210,13 @@ async def test_a_worker_that_dies_in_mid_job_is_made_up_for_by_a_retry(world: Wo
 
 
 async def test_a_worker_that_always_dies_ends_in_one_honest_sentence_and_the_next_job_works(world: World) -> None:
-    world.worker.plan = lambda request: Plan(die_at_step=3)
+    world.worker.plan = lambda request: FakePlan(die_at_step=3)
     result = await world.imagine()
     await world.settled(result)
 
     assert result.response is not None
     assert refusal_texts.ENDS_WORKERS in result.response.content
-    world.worker.plan = lambda request: Plan()
+    world.worker.plan = lambda request: FakePlan()
     assert (await world.drawn()).attachments
 
 

@@ -116,7 +116,7 @@ async def test_the_end_of_a_job_that_nobody_was_told_of_is_told_by_the_next_star
     await world.worker.held()
     generation_id = world.generation_id(message)
     world.env.inject_error("PATCH", "*", status=503, times=None)
-    await world.usecases.draw.cancel(world.member(world.ann), generation_id)
+    await world.usecases.running_jobs.cancel(world.member(world.ann), generation_id)
     await settled(world, generation_id)
     assert generation_texts.CANCELLED not in message.content
     world.env.backend.faults.clear()
@@ -126,7 +126,7 @@ async def test_the_end_of_a_job_that_nobody_was_told_of_is_told_by_the_next_star
 
     assert generation_texts.CANCELLED in message.content
     assert world.labels(message) == []
-    assert await world.usecases.draw.in_hand() == ()
+    assert await world.usecases.running_jobs.unsettled() == ()
 
 
 async def test_pictures_withheld_just_before_a_stop_are_explained_by_the_next_start(world: World) -> None:
@@ -146,7 +146,7 @@ async def test_pictures_withheld_just_before_a_stop_are_explained_by_the_next_st
 
     assert refusal_texts.withheld("pocket") in message.content
     assert message.attachments == []
-    assert await world.usecases.draw.in_hand() == ()
+    assert await world.usecases.running_jobs.unsettled() == ()
 
 
 async def test_pictures_deleted_just_before_a_stop_go_at_the_next_start(world: World) -> None:
@@ -157,7 +157,7 @@ async def test_pictures_deleted_just_before_a_stop_go_at_the_next_start(world: W
     await settled(world, generation)
 
     assert world.posts() == []
-    assert await world.usecases.draw.in_hand() == ()
+    assert await world.usecases.running_jobs.unsettled() == ()
 
 
 async def test_pictures_that_discord_would_not_delete_go_at_the_next_start(world: World) -> None:
@@ -166,14 +166,14 @@ async def test_pictures_that_discord_would_not_delete_go_at_the_next_start(world
     world.env.inject_error("DELETE", "*", status=503, times=None)
     await world.press(world.ann, message, "Delete")
     assert [post.id for post in world.posts()] == [message.id]
-    assert [each.id for each in await world.usecases.draw.in_hand()] == [generation.id]
+    assert [each.id for each in await world.usecases.running_jobs.unsettled()] == [generation.id]
 
     world.env.backend.faults.clear()
     await world.restart()
     await settled(world, generation)
 
     assert world.posts() == []
-    assert await world.usecases.draw.in_hand() == ()
+    assert await world.usecases.running_jobs.unsettled() == ()
 
 
 async def test_the_message_of_a_job_deleted_just_before_a_stop_goes_at_the_next_start(world: World) -> None:
@@ -186,7 +186,7 @@ async def test_the_message_of_a_job_deleted_just_before_a_stop_goes_at_the_next_
     await settled(world, generation)
 
     assert world.posts() == []
-    assert await world.usecases.draw.in_hand() == ()
+    assert await world.usecases.running_jobs.unsettled() == ()
 
 
 async def test_a_delivered_job_is_left_alone_by_a_restart(world: World) -> None:
@@ -212,7 +212,7 @@ async def test_no_state_is_left_behind_that_a_second_restart_would_deliver_again
     await world.restart()
 
     assert len(world.posts()) == 1
-    assert await world.usecases.draw.in_hand() == ()
+    assert await world.usecases.running_jobs.unsettled() == ()
 
 
 @pytest.mark.parametrize("patience_s", [0.01])

@@ -12,7 +12,7 @@ from simcord import Env
 from bot.__main__ import main
 from bot.sandbox import LagOptions, SandboxUnavailable, run_lag
 from bot.settings import load_settings
-from engine.executors.fake import FakeExecutor, Start
+from engine.executors.fake import FakeExecutor, StartOutcome
 
 
 def test_a_small_run_answers_everyone_and_writes_its_figures(
@@ -45,7 +45,7 @@ async def test_every_kind_of_interaction_comes_and_pictures_are_delivered_meanwh
 
 
 async def test_workers_that_cannot_draw_end_the_run_with_the_reason() -> None:
-    workers = [FakeExecutor(starts=[Start.UNFIT] * 5)]
+    workers = [FakeExecutor(starts=[StartOutcome.UNFIT] * 5)]
     with pytest.raises(SandboxUnavailable, match="planted picture"):
         await run_lag(LagOptions(), load_settings({}), workers)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bot.sandbox.world import open_world
 from bot.settings import load_settings
-from engine.executors.fake import FakeExecutor, Plan
+from engine.executors.fake import FakeExecutor, FakePlan
 
 TIMEOUT_S = 600
 
@@ -47,7 +47,7 @@ async def test_a_taken_port_gets_one_sentence_that_names_the_way_out() -> None:
 
 
 async def test_a_picture_whose_worker_died_is_tried_again_in_the_sandbox_too(tmp_path: Path) -> None:
-    worker = FakeExecutor(plan=lambda request: Plan(die_at_step=2 if request.attempt == 1 else None))
+    worker = FakeExecutor(plan=lambda request: FakePlan(die_at_step=2 if request.attempt == 1 else None))
     settings = load_settings({"EASEL_DATA_DIR": str(tmp_path)})
     async with asyncio.timeout(TIMEOUT_S), open_world(settings, [worker]) as env:
         delivered = asyncio.Event()

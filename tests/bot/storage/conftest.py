@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from bot.domain.policy import GuildPolicy, Limits, Usage
-from bot.domain.records import Generation, Kind, Place
+from bot.domain.records import Generation, JobKind, Place
 from bot.storage import Check, NewJob, Store, open_store
-from engine.api import Facts, Fault, Finished, ImageResult, ImageSeed, Recipe, ReviewedImage, Verdict
+from engine.api import Fault, Finished, ImageResult, ImageSeed, Provenance, Recipe, ReviewedImage, Verdict
 
 LIMITS = Limits(pictures_per_request=4, pictures_per_day=20, pictures_at_once=8, largest_side=1024, most_steps=50)
-FACTS = Facts("fake-0", "cpu", 2, "float32", (("torch", "2.13.0"),), 1.5)
+FACTS = Provenance("fake-0", "cpu", 2, "float32", (("torch", "2.13.0"),), 1.5)
 GUILD = 11
 DAY_S = 86_400.0
 NOON = 1_800_014_400.0  # of some day, UTC
@@ -78,7 +78,7 @@ class Ledger:
         seeds = tuple(ImageSeed(seed) for seed in range(images))
         return NewJob(
             id=f"job{number:07}",
-            kind=Kind.IMAGINE,
+            kind=JobKind.IMAGINE,
             recipe=Recipe("pocket", "1", "a red apple", "", 64, 64, 20, 4.5, "Euler", seeds),
             user_id=user,
             place=Place(guild, 22),

@@ -133,5 +133,5 @@ async def test_a_folder_that_cannot_be_written_fails_with_what_to_do_and_no_job(
     with pytest.raises(StorageError, match=r"cannot be changed .* Check its permissions"):
         await accepted(ledger, APPLE)
     os.unlink(ledger.data_dir / "inputs")
-    assert await ledger.store.jobs.in_hand() == ()
+    assert await ledger.store.jobs.unsettled() == ()
     await accepted(ledger, APPLE)

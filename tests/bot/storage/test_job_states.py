@@ -12,14 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.domain.policy import Limits
-from bot.domain.records import MOVES, UNFINISHED, Generation, JobState, Kind, Place
+from bot.domain.records import MOVES, UNFINISHED, Generation, JobKind, JobState, Place
 from bot.storage import IllegalMove, NewJob, Store, open_store
-from engine.api import Facts, Finished, GenerationFailed, ImageResult, ImageSeed, Recipe, Verdict
+from engine.api import Finished, GenerationFailed, ImageResult, ImageSeed, Provenance, Recipe, Verdict
 
 LIMITS = Limits(pictures_per_request=4, pictures_per_day=20, pictures_at_once=8, largest_side=64, most_steps=50)
 RECIPE = Recipe("pocket", "1", "a red apple", "", 64, 64, 20, 4.5, "Euler", (ImageSeed(7),))
-JOB = NewJob("abcdefghij", Kind.IMAGINE, RECIPE, 1, Place(11, 22), 1000.0)
-RESULT = Finished((ImageResult(0, Verdict.BLOCK, "planned"),), None, Facts("fake-0", "cpu", 1, "float32", (), 1.0))
+JOB = NewJob("abcdefghij", JobKind.IMAGINE, RECIPE, 1, Place(11, 22), 1000.0)
+RESULT = Finished((ImageResult(0, Verdict.BLOCK, "planned"),), None, Provenance("fake-0", "cpu", 1, "float32", (), 1.0))
 
 Move = Callable[[Store], Awaitable[Generation]]
 

@@ -63,7 +63,7 @@ async def test_a_check_that_raises_leaves_no_job(ledger: Ledger) -> None:
 
     with pytest.raises(ValueError, match="no"):
         await ledger.accepted(check=refuse)
-    assert await ledger.store.jobs.in_hand() == ()
+    assert await ledger.store.jobs.unsettled() == ()
 
 
 async def test_requests_made_at_once_cannot_pass_a_limit_together(ledger: Ledger) -> None:
@@ -103,7 +103,7 @@ async def test_of_jobs_accepted_together_all_are_recorded_or_none(ledger: Ledger
     await ledger.store.jobs.cancel(both[0].id, 0.0)
     with pytest.raises(PressUnderWay):
         await ledger.store.jobs.accept([ledger.job(press=press) for press in presses], lambda policy, usage: None)
-    assert [generation.id for generation in await ledger.store.jobs.in_hand()] == [each.id for each in both]
+    assert [generation.id for generation in await ledger.store.jobs.unsettled()] == [each.id for each in both]
 
 
 async def test_the_database_itself_refuses_a_second_unfinished_press(ledger: Ledger) -> None:
@@ -235,7 +235,7 @@ async def test_in_hand_is_what_a_restart_takes_up_oldest_first(ledger: Ledger) -
     gone = await ledger.finished()
     await ledger.store.jobs.give_up_delivery(gone.id, "channel_gone")
     await ledger.reopen()
-    found = [generation.id for generation in await ledger.store.jobs.in_hand()]
+    found = [generation.id for generation in await ledger.store.jobs.unsettled()]
     assert found == [early.id, late.id, running.id, finished.id, untold.id]
 
 
@@ -258,30 +258,32 @@ async def test_a_job_whose_failure_is_told_but_not_recorded_is_in_hand_after_a_s
         await ledger.store.jobs.tell(generation.id)
         await ledger.close()
     await ledger.open()
-    assert [each.id for each in await ledger.store.jobs.in_hand()] == [generation.id]
+    assert [each.id for each in await ledger.store.jobs.unsettled()] == [generation.id]
 
 
-@pytest.mark.parametrize("is_told", [True, False])
-async def test_a_failure_that_is_recorded_later_is_as_told_as_its_message_is(ledger: Ledger, is_told: bool) -> None:
+@pytest.mark.parametrize("is_announced", [True, False])
+async def test_a_failure_that_is_recorded_later_is_as_told_as_its_message_is(
+    ledger: Ledger, is_announced: bool
+) -> None:
     generation = await ledger.running()
     with no_failure_recorded(ledger):
         await ledger.store.jobs.fail(generation.id, GenerationFailed("boom"), 0.0)
-        if is_told:
+        if is_announced:
             await ledger.store.jobs.tell(generation.id)
     await ledger.store.settle()
     failed = await ledger.get(generation)
-    assert (failed.state, failed.is_told) == (JobState.FAILED, is_told)
+    assert (failed.state, failed.is_announced) == (JobState.FAILED, is_announced)
 
 
 async def test_a_job_whose_failure_is_owed_is_not_taken_up_again_by_this_process(ledger: Ledger) -> None:
     generation = await ledger.running()
     with no_failure_recorded(ledger):
         await ledger.store.jobs.fail(generation.id, GenerationFailed("boom"), 0.0)
-        untold = await ledger.store.jobs.in_hand()
+        untold = await ledger.store.jobs.unsettled()
         await ledger.store.jobs.tell(generation.id)
-        told, kept = await ledger.store.jobs.in_hand(), await ledger.get(generation)
+        told, kept = await ledger.store.jobs.unsettled(), await ledger.get(generation)
     assert [(each.id, each.state) for each in untold] == [(generation.id, JobState.FAILED)]
-    assert (told, kept.state, kept.is_told) == ((), JobState.FAILED, True)
+    assert (told, kept.state, kept.is_announced) == ((), JobState.FAILED, True)
 
 
 async def test_a_failure_that_is_owed_is_recorded_at_a_stop(ledger: Ledger) -> None:
@@ -291,7 +293,7 @@ async def test_a_failure_that_is_owed_is_recorded_at_a_stop(ledger: Ledger) -> N
         await ledger.store.jobs.tell(generation.id)
     await ledger.reopen()
     failed = await ledger.get(generation)
-    assert (failed.state, failed.is_told) == (JobState.FAILED, True)
+    assert (failed.state, failed.is_announced) == (JobState.FAILED, True)
     assert (await ledger.store.jobs.usage(generation.place.guild_id, 1, ledger.clock.now)).active == 0
 
 
@@ -299,4 +301,4 @@ async def test_a_failure_that_is_owed_is_recorded_at_a_stop(ledger: Ledger) -> N
 async def test_a_job_that_is_not_over_cannot_be_told(ledger: Ledger, running: bool) -> None:
     generation = await (ledger.running() if running else ledger.accepted())
     await ledger.store.jobs.tell(generation.id)
-    assert [each.id for each in await ledger.store.jobs.in_hand()] == [generation.id]
+    assert [each.id for each in await ledger.store.jobs.unsettled()] == [generation.id]

@@ -6,9 +6,9 @@ import json
 from dataclasses import asdict
 
 from bot.storage.rows import facts_from_json, facts_to_json
-from engine.api import Facts
+from engine.api import Provenance
 
-FACTS = Facts("cpu-0", "cpu", 2, "float32", (("torch", "2.13.0"),), 1.5, "fast", 16)
+FACTS = Provenance("cpu-0", "cpu", 2, "float32", (("torch", "2.13.0"),), 1.5, "fast", 16)
 
 
 def test_facts_are_read_as_they_were_written() -> None:

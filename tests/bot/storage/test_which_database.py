@@ -280,10 +280,10 @@ async def test_nothing_that_an_adopted_older_database_has_in_hand_is_posted_and_
     await ledger.store.jobs.deliver(finished.id, 2, {})
     await ledger.store.delete(finished.id)
     await older_database_put_back(ledger, tmp_path / "older")
-    assert await ledger.store.jobs.in_hand() == ()
+    assert await ledger.store.jobs.unsettled() == ()
     assert await ledger.store.interactions.without_job(ledger.clock.now) == ()
     ended = [await ledger.get(each) for each in (*unfinished, finished)]
-    assert {(each.state, each.is_told) for each in ended} == {(JobState.FAILED, True)}
+    assert {(each.state, each.is_announced) for each in ended} == {(JobState.FAILED, True)}
     others = [(await ledger.get(each)).state for each in (delivered, cancelled, withheld)]
     assert others == [JobState.DELIVERED, JobState.CANCELLED, JobState.WITHHELD]
     assert (await ledger.store.jobs.usage(GUILD, 1, ledger.clock.now)).active == 0
@@ -306,7 +306,7 @@ async def test_a_message_that_its_member_wanted_gone_still_goes_after_an_adoptio
     await ledger.open()
     await ledger.store.jobs.tell(generation.id)
     await older_database_put_back(ledger, tmp_path / "older")
-    assert [each.state for each in await ledger.store.jobs.in_hand()] == [JobState.DELETED]
+    assert [each.state for each in await ledger.store.jobs.unsettled()] == [JobState.DELETED]
 
 
 async def test_an_adoption_that_cannot_end_what_was_in_hand_is_none(ledger: Ledger, tmp_path: Path) -> None:

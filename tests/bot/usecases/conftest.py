@@ -21,7 +21,7 @@ from bot.usecases.imagine import Ask
 from bot.usecases.running_jobs import Drawing, Ended, Update, Waiting
 from engine.api import ModelInfo, SchedulerInfo, Size
 from engine.catalog import Catalog, ModelEntry, Source
-from engine.executors.fake import FakeExecutor, Plan, Start
+from engine.executors.fake import FakeExecutor, FakePlan, StartOutcome
 from engine.service import EngineService, open_engine
 from engine.settings import EngineSettings
 
@@ -80,7 +80,7 @@ class Studio:
         self.models: tuple[ModelInfo, ...] = (POCKET, OTHER)
         self.styles: tuple[Style, ...] = (Style("sketch", "Sketch", "grey lines", "sketch of {prompt}", "colour"),)
         self.queue_limit = 100
-        self.starts: Iterable[Start] = ()
+        self.starts: Iterable[StartOutcome] = ()
         self.make_worker: type[FakeExecutor] = FakeExecutor
         self.slept: list[float] = []
         self.asleep = asyncio.Event()
@@ -128,11 +128,11 @@ class Studio:
 
     def plan(self, **changes: Any) -> None:
         """Say what becomes of every job from now on."""
-        self.worker.plan = lambda request: Plan(**changes)
+        self.worker.plan = lambda request: FakePlan(**changes)
 
     def die_on(self, *attempts: int) -> None:
         """Let the worker die on these attempts of every job from now on."""
-        self.worker.plan = lambda request: Plan(die_at_step=2 if request.attempt in attempts else None)
+        self.worker.plan = lambda request: FakePlan(die_at_step=2 if request.attempt in attempts else None)
 
     async def accepted(self, prompt: str = "a red apple", *, by: Member = ANN, **options: Any) -> Generation:
         return await self.usecases.imagine.accept(by, PLACE, Ask(prompt, **options))
@@ -144,7 +144,7 @@ class Studio:
     async def updates(self, generation_id: str) -> list[Update]:
         """Follow a job to its end."""
         async with asyncio.timeout(PATIENCE_S):
-            return [update async for update in self.usecases.draw.follow(generation_id)]
+            return [update async for update in self.usecases.running_jobs.follow(generation_id)]
 
     async def end(self, generation_id: str) -> Generation:
         """Follow a job and return what became of it."""
@@ -158,7 +158,7 @@ class Studio:
 
         async def follow() -> Generation:
             async with asyncio.timeout(PATIENCE_S):
-                async for update in self.usecases.draw.follow(generation_id):
+                async for update in self.usecases.running_jobs.follow(generation_id):
                     if isinstance(update, kind):
                         come.set()
             assert isinstance(update, Ended)

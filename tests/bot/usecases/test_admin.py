@@ -297,7 +297,7 @@ async def test_the_channels_flag_of_the_moment_counts_at_each_click_and_at_deliv
     with pytest.raises(NotAgeRestricted):
         await studio.usecases.deliver.show(studio.ann, generation.id, 0)
     with pytest.raises(NotAgeRestricted):
-        await studio.usecases.rework.reroll(studio.ann, studio.place, generation.id)
+        await studio.usecases.variations.reroll(studio.ann, studio.place, generation.id)
     with pytest.raises(NotAgeRestricted):
         await studio.usecases.deliver.prepare(other.id)
     assert (await studio.get(other.id)).state is JobState.WITHHELD

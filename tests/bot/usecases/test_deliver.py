@@ -53,9 +53,9 @@ async def test_a_result_whose_model_was_denied_meanwhile_is_withheld_for_good(st
         await studio.usecases.deliver.prepare(generation.id)
     assert refused.value.allowed == ("other",)
     assert (await studio.get(generation.id)).state is JobState.WITHHELD
-    assert [left.state for left in await studio.usecases.draw.in_hand()] == [JobState.WITHHELD]
-    await studio.usecases.deliver.told(generation.id)
-    assert await studio.usecases.draw.in_hand() == ()
+    assert [left.state for left in await studio.usecases.running_jobs.unsettled()] == [JobState.WITHHELD]
+    await studio.usecases.deliver.announced(generation.id)
+    assert await studio.usecases.running_jobs.unsettled() == ()
     with pytest.raises(ModelDenied):
         await studio.usecases.deliver.prepare(generation.id)
     await studio.usecases.admin.allow(studio.moderator, "pocket")
@@ -64,7 +64,7 @@ async def test_a_result_whose_model_was_denied_meanwhile_is_withheld_for_good(st
     with pytest.raises(NoSuchPicture):
         await studio.usecases.deliver.show(studio.ann, generation.id, 0)
     with pytest.raises(NoSuchPicture):
-        await studio.usecases.rework.upscale(studio.ann, studio.place, generation.id, 0, 2)
+        await studio.usecases.variations.upscale(studio.ann, studio.place, generation.id, 0, 2)
 
 
 async def test_a_delivered_result_stays_delivered_when_its_model_is_denied(studio: Studio) -> None:
@@ -79,7 +79,7 @@ async def test_a_delivered_result_stays_delivered_when_its_model_is_denied(studi
 async def test_a_job_without_pictures_cannot_be_prepared(studio: Studio) -> None:
     waiting = await studio.accepted()
     cancelled = await studio.accepted()
-    await studio.usecases.draw.cancel(studio.ann, cancelled.id)
+    await studio.usecases.running_jobs.cancel(studio.ann, cancelled.id)
     for generation in (waiting, cancelled):
         with pytest.raises(NoSuchPicture):
             await studio.usecases.deliver.prepare(generation.id)
@@ -140,7 +140,7 @@ async def test_a_result_that_nobody_can_receive_is_not_tried_for_ever(studio: St
     generation = await studio.drawn()
     await studio.usecases.deliver.failed(generation.id, "channel_gone")
     assert (await studio.get(generation.id)).state is JobState.FAILED
-    assert await studio.usecases.draw.in_hand() == ()
+    assert await studio.usecases.running_jobs.unsettled() == ()
 
 
 async def test_show_gives_one_picture_to_anybody_of_the_guild(studio: Studio) -> None:

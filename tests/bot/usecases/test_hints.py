@@ -104,7 +104,7 @@ def test_every_rule_has_one_short_sentence_that_says_what_to_do(each: Rule) -> N
 
 async def test_a_result_has_the_hint_and_what_is_made_from_it_has_not(studio: Studio) -> None:
     parent = await studio.drawn(guidance_scale=15.0)
-    again = await studio.usecases.rework.reroll(studio.ann, studio.place, parent.id)
+    again = await studio.usecases.variations.reroll(studio.ann, studio.place, parent.id)
     await studio.end(again.id)
 
     first = await studio.usecases.deliver.prepare(parent.id)

@@ -20,7 +20,7 @@ from bot.domain.policy import (
     TooManyAtOnce,
     TooManyPictures,
 )
-from bot.domain.records import JobState, Kind
+from bot.domain.records import JobKind, JobState
 from bot.usecases.running_jobs import Drawing, Waiting
 from engine.api import (
     MAX_SEED,
@@ -38,7 +38,7 @@ from engine.api import (
     UnknownModel,
     UnknownScheduler,
 )
-from engine.executors.fake import Start
+from engine.executors.fake import StartOutcome
 
 if TYPE_CHECKING:
     from tests.bot.usecases.conftest import Studio
@@ -60,7 +60,7 @@ async def test_a_bare_prompt_takes_everything_else_from_the_model(studio: Studio
     )
     assert (recipe.width, recipe.height, recipe.steps) == (128, 128, 6)
     assert (recipe.guidance_scale, recipe.scheduler) == (4.5, "DPM++ 2M")
-    assert (generation.kind, generation.state, generation.user_id) == (Kind.IMAGINE, JobState.ACCEPTED, 1)
+    assert (generation.kind, generation.state, generation.user_id) == (JobKind.IMAGINE, JobState.ACCEPTED, 1)
     assert (generation.place, generation.accepted_at) == (studio.place, studio.clock.now)
 
 
@@ -172,7 +172,7 @@ async def test_a_wrong_request_is_refused_and_costs_nothing(
 ) -> None:
     with pytest.raises(error):
         await studio.accepted(**options)
-    assert await studio.store.jobs.in_hand() == ()
+    assert await studio.store.jobs.unsettled() == ()
     assert await studio.used() == (0, 0)
 
 
@@ -284,9 +284,9 @@ async def test_a_full_queue_refuses_before_there_is_a_job(studio: Studio) -> Non
 async def test_nothing_is_accepted_while_the_safety_gate_is_unfit(studio: Studio) -> None:
     tried = asyncio.Event()
 
-    def one_bad_start() -> Iterator[Start]:
+    def one_bad_start() -> Iterator[StartOutcome]:
         tried.set()
-        yield Start.UNFIT
+        yield StartOutcome.UNFIT
 
     await studio.close()
     studio.starts = one_bad_start()

@@ -15,14 +15,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.domain.policy import Limits
-from bot.domain.records import Generation, JobState, Kind, Place
+from bot.domain.records import Generation, JobKind, JobState, Place
 from bot.storage import NewJob, open_store
 from bot.usecases import build
 from bot.usecases.attempts import MOST_DEATHS
-from bot.usecases.running_jobs import Draw, Ended
+from bot.usecases.running_jobs import Ended, RunningJobs
 from engine.api import EndsWorkers, ImageSeed, ModelInfo, Recipe, SchedulerInfo, Size
 from engine.catalog import Catalog, ModelEntry, Source
-from engine.executors.fake import FakeExecutor, Plan
+from engine.executors.fake import FakeExecutor, FakePlan
 from engine.service import open_engine
 from engine.settings import EngineSettings
 from engine.wire import Draw as DrawMessage
@@ -67,7 +67,7 @@ class Asked:
 
     member: int = 1
     images: int = 1
-    poison: Plan | None = None
+    poison: FakePlan | None = None
     side: int = 64
 
 
@@ -129,7 +129,7 @@ class _Loop(asyncio.SelectorEventLoop):
         return self._jumping.now
 
 
-async def follow(draw: Draw, generation_id: str, waits: Waits) -> Generation:
+async def follow(draw: RunningJobs, generation_id: str, waits: Waits) -> Generation:
     waits.following += 1
     try:
         *_, last = [update async for update in draw.follow(generation_id)]
@@ -145,18 +145,18 @@ async def draw_all(
     """Return what became of jobs that are asked for at once, in their order."""
     poison = {f"job-{number}": each.poison for number, each in enumerate(asked) if each.poison}
     for worker in workers:
-        worker.plan = lambda request: poison.get(request.job_id, Plan())
+        worker.plan = lambda request: poison.get(request.job_id, FakePlan())
     source = Source(folder=Path("/nowhere"))
     catalog = Catalog((ModelEntry(POCKET, source, source),))
     async with (
         open_store(folder, Limits(4, 100, 100, 128, 60)) as store,
         open_engine(SETTINGS, catalog, workers) as engine,
     ):
-        draw = build(store, engine, park=waits.park).draw
+        draw = build(store, engine, park=waits.park).running_jobs
         for number, each in enumerate(asked):
             images = tuple(ImageSeed(seed) for seed in range(each.images))
             recipe = replace(RECIPE, images=images, width=each.side, height=each.side)
-            job = NewJob(f"job-{number}", Kind.IMAGINE, recipe, each.member, Place(11, 22), 1000.0 + number)
+            job = NewJob(f"job-{number}", JobKind.IMAGINE, recipe, each.member, Place(11, 22), 1000.0 + number)
             await store.jobs.accept([job], lambda policy, usage: None)
         return list(await asyncio.gather(*(follow(draw, f"job-{number}", waits) for number in range(len(asked)))))
 
@@ -179,8 +179,8 @@ def crew(number: int, rows: int) -> list[FakeExecutor]:
 
 
 POISONS = st.one_of(
-    st.integers(1, 6).map(lambda step: Plan(die_at_step=step)),
-    st.integers(1, 6).map(lambda step: Plan(silent_at_step=step)),
+    st.integers(1, 6).map(lambda step: FakePlan(die_at_step=step)),
+    st.integers(1, 6).map(lambda step: FakePlan(silent_at_step=step)),
 )
 JOBS = st.lists(
     st.builds(Asked, st.integers(1, 3), st.integers(1, 2), st.none() | POISONS, st.sampled_from([64, 128])),
@@ -204,21 +204,21 @@ def test_innocent_jobs_end_well_and_each_poison_job_ends_once(asked: list[Asked]
 
 
 def test_a_job_that_ends_its_worker_takes_nobody_with_it() -> None:
-    asked = [Asked(), Asked(poison=Plan(die_at_step=2)), Asked()]
+    asked = [Asked(), Asked(poison=FakePlan(die_at_step=2)), Asked()]
     first, poison, last = run(asked, *crew(1, rows=32))
     assert [first.state, poison.state, last.state] == [JobState.FINISHED, JobState.FAILED, JobState.FINISHED]
     assert isinstance(poison.error, EndsWorkers)
 
 
 def test_a_job_that_makes_its_worker_hang_takes_nobody_with_it() -> None:
-    asked = [Asked(), Asked(poison=Plan(silent_at_step=2)), Asked()]
+    asked = [Asked(), Asked(poison=FakePlan(silent_at_step=2)), Asked()]
     first, poison, last = run(asked, *crew(1, rows=32))
     assert [first.state, poison.state, last.state] == [JobState.FINISHED, JobState.FAILED, JobState.FINISHED]
 
 
 def test_a_suspect_keeps_its_place_in_the_line_though_a_worker_has_to_be_empty_for_it() -> None:
     worker = Watched(rows=8, step_s=1.0)
-    poison, *others = run([Asked(poison=Plan(die_at_step=1)), *(Asked() for _ in range(15))], worker)
+    poison, *others = run([Asked(poison=FakePlan(die_at_step=1)), *(Asked() for _ in range(15))], worker)
     assert poison.state is JobState.FAILED
     assert {other.state for other in others} == {JobState.FINISHED}
     places = [place for place, request in enumerate(worker.requests) if request.job_id == "job-0"]
@@ -227,7 +227,7 @@ def test_a_suspect_keeps_its_place_in_the_line_though_a_worker_has_to_be_empty_f
 
 def test_while_a_suspect_has_its_worker_the_other_worker_draws_on() -> None:
     left, right = Watched("left", rows=8, step_s=1.0), Watched("right", rows=8, step_s=1.0)
-    asked = [Asked(poison=Plan(die_at_step=6)), *(Asked(member=2 + number) for number in range(20))]
+    asked = [Asked(poison=FakePlan(die_at_step=6)), *(Asked(member=2 + number) for number in range(20))]
     poison, *others = run(asked, left, right)
     assert poison.state is JobState.FAILED
     assert {other.state for other in others} == {JobState.FINISHED}

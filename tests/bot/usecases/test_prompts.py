@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.domain.prompts import Parts, whole_negative_prompt
+from bot.domain.prompts import PromptParts, whole_negative_prompt
 from bot.domain.styles import Style
 from bot.usecases.refusals import UnknownStyle
 from engine.api import BadPrompt, Lora, LoraUse
@@ -39,12 +39,12 @@ def test_what_was_typed_replaces_the_models_and_style_and_server_add_to_it(
 
 
 def test_answers_make_one_prompt_with_what_matters_most_first() -> None:
-    parts = Parts(
+    parts = PromptParts(
         "an old\nfisherman, ", style="oil painting", light=" evening light", details="close-up,", avoid="hats"
     )
 
     assert parts.prompt() == "an old fisherman, oil painting, close-up, evening light"
-    assert Parts("a cat").prompt() == "a cat"
+    assert PromptParts("a cat").prompt() == "a cat"
 
 
 async def test_a_style_puts_its_words_around_the_prompt_before_the_models_trigger_words(studio: Studio) -> None:
@@ -80,7 +80,7 @@ async def test_the_servers_words_are_in_every_new_request_of_that_server(studio:
     await studio.usecases.admin.set_negative_prompt(studio.moderator, " text,\nwatermark, ")
 
     assert (await studio.accepted(negative_prompt="hats")).recipe.negative_prompt == "hats, text, watermark"
-    again = await studio.usecases.rework.reroll(studio.ann, studio.place, before.id)
+    again = await studio.usecases.variations.reroll(studio.ann, studio.place, before.id)
     assert again.recipe.negative_prompt == "blurry"
 
     await studio.usecases.admin.clear_negative_prompt(studio.moderator)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.domain.policy import ModelDenied
-from bot.domain.records import Kind
-from bot.usecases.recipes import Change, Plan, read_found
+from bot.domain.records import JobKind
+from bot.usecases.recipes import RecipeChange, RecipePlan, read_found
 from bot.usecases.refusals import AlreadyUnderWay, NoRecipe, NoSuchPicture
 from engine.api import BadInput, ImageSeed, Lora, LoraUse, Parameters
 from engine.api.embedded_texts import PARAMETERS, RECIPE
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SAID = Parameters("a cat", "", "pocket", 128, 128, 9, 5.0, "Euler", ImageSeed(7))
 
 
-async def plan(studio: Studio, **changes: object) -> Plan:
+async def plan(studio: Studio, **changes: object) -> RecipePlan:
     return await studio.usecases.recipes.plan(studio.ann, replace(SAID, **changes))  # type: ignore[arg-type]
 
 
@@ -48,24 +48,24 @@ async def test_a_size_that_cannot_be_drawn_gives_way_to_one_of_its_shape(
 ) -> None:
     planned = await plan(studio, width=width, height=height)
 
-    assert planned.changes == (Change("size", f"{width}x{height}", size),)
+    assert planned.changes == (RecipeChange("size", f"{width}x{height}", size),)
     assert f"{planned.recipe.width}x{planned.recipe.height}" == size
 
 
 async def test_a_size_over_the_member_s_limit_gives_way_too(studio: Studio) -> None:
-    assert (await plan(studio, width=256, height=256)).changes == (Change("size", "256x256", "128x128"),)
+    assert (await plan(studio, width=256, height=256)).changes == (RecipeChange("size", "256x256", "128x128"),)
 
 
 @pytest.mark.parametrize(("steps", "used"), [(41, 40), (1000, 40)])
 async def test_steps_stay_within_the_member_s_limit(studio: Studio, steps: int, used: int) -> None:
     planned = await plan(studio, steps=steps)
 
-    assert (planned.recipe.steps, planned.changes) == (used, (Change("steps", str(steps), str(used)),))
+    assert (planned.recipe.steps, planned.changes) == (used, (RecipeChange("steps", str(steps), str(used)),))
 
 
 async def test_as_many_layers_are_skipped_as_the_model_can(studio: Studio) -> None:
     assert (await plan(studio, clip_skip=1)).recipe.clip_skip == 1
-    assert (await plan(studio, clip_skip=12)).changes == (Change("clip skip", "12", "10"),)
+    assert (await plan(studio, clip_skip=12)).changes == (RecipeChange("clip skip", "12", "10"),)
 
 
 @pytest.mark.parametrize(("said", "used"), [("euler", "Euler"), ("Euler Karras", "Euler"), ("DPM fast", "DPM++ 2M")])
@@ -82,7 +82,7 @@ async def test_loras_that_are_not_here_are_left_out_and_the_others_stay(studio: 
 
     planned = await plan(studio, prompt="a cat <lora:gone>, <lora:Ink:0.5> <lora:wide:1>")
 
-    assert planned.changes == (Change("lora", "gone, wide"),)
+    assert planned.changes == (RecipeChange("lora", "gone, wide"),)
     assert planned.recipe.loras == (LoraUse("ink", "1", 0.5),)
     assert "gone" not in planned.recipe.prompt
 
@@ -93,7 +93,7 @@ async def test_a_lora_without_a_weight_stays_as_it_was_typed(studio: Studio) -> 
 
     planned = await plan(studio, prompt="a cat <lora:ink>", negative_prompt="mud <lora:gone>")
 
-    assert planned.changes == (Change("lora", "gone"),)
+    assert planned.changes == (RecipeChange("lora", "gone"),)
     assert (planned.recipe.prompt, planned.recipe.negative_prompt) == ("a cat <lora:ink>", "mud")
     assert planned.recipe.loras == (LoraUse("ink", "1", 0.7),)
 
@@ -114,7 +114,7 @@ async def test_a_lora_that_fits_a_model_of_its_own_layers_stays(studio: Studio) 
 
     planned = await plan(studio, prompt="a cat <lora:own:1> <lora:usual:1>")
 
-    assert planned.changes == (Change("lora", "usual"),)
+    assert planned.changes == (RecipeChange("lora", "usual"),)
     assert planned.recipe.loras == (LoraUse("own", "1", 1.0),)
 
 
@@ -125,14 +125,14 @@ async def test_as_many_layers_are_skipped_as_the_file_says_and_the_model_can(
     planned = await plan(studio, clip_skip=said)
 
     assert planned.recipe.clip_skip == used
-    assert planned.changes == ((Change("clip skip", "32", "10"),) if said == 32 else ())
+    assert planned.changes == ((RecipeChange("clip skip", "32", "10"),) if said == 32 else ())
 
 
 async def test_what_the_server_keeps_away_is_added_once(studio: Studio) -> None:
     await studio.usecases.admin.set_negative_prompt(studio.moderator, "gore")
 
     assert (await plan(studio)).recipe.negative_prompt == "gore"
-    assert (await plan(studio)).changes == (Change("server", used="gore"),)
+    assert (await plan(studio)).changes == (RecipeChange("server", used="gore"),)
     assert (await plan(studio, negative_prompt="Gore, mud")).changes == ()
 
 
@@ -141,7 +141,7 @@ async def test_an_unknown_model_falls_to_the_server_s_default(studio: Studio) ->
 
     planned = await plan(studio, model="dreamy")
 
-    assert (planned.recipe.model, planned.changes) == ("other", (Change("model", "dreamy", "other"),))
+    assert (planned.recipe.model, planned.changes) == ("other", (RecipeChange("model", "dreamy", "other"),))
 
 
 async def test_a_known_model_that_is_denied_is_refused_and_not_replaced(studio: Studio) -> None:
@@ -154,16 +154,16 @@ async def test_a_known_model_that_is_denied_is_refused_and_not_replaced(studio: 
 async def test_the_same_press_is_one_job(studio: Studio) -> None:
     accepted = await studio.usecases.recipes.accept(studio.ann, studio.place, SAID, "run:1:1")
 
-    assert (accepted.kind, accepted.parent_id) == (Kind.REROLL, None)
+    assert (accepted.kind, accepted.parent_id) == (JobKind.REROLL, None)
     with pytest.raises(AlreadyUnderWay):
         await studio.usecases.recipes.accept(studio.ann, studio.place, SAID, "run:1:1")
 
 
 async def test_a_generation_runs_again_from_what_it_started_from(studio: Studio) -> None:
     parent = await studio.drawn("a cat", seed=7, width=64, height=64)
-    grown = await studio.end((await studio.usecases.rework.upscale(studio.ann, studio.place, parent.id, 0, 2)).id)
+    grown = await studio.end((await studio.usecases.variations.upscale(studio.ann, studio.place, parent.id, 0, 2)).id)
 
-    again = await studio.usecases.rework.run(studio.ben, studio.place, grown.id, None)
+    again = await studio.usecases.variations.run(studio.ben, studio.place, grown.id, None)
 
     assert again.recipe == grown.recipe
     assert (await studio.end(again.id)).pictures[0].file_sha256 == grown.pictures[0].file_sha256
@@ -171,11 +171,11 @@ async def test_a_generation_runs_again_from_what_it_started_from(studio: Studio)
 
 async def test_a_generation_whose_start_was_deleted_cannot_run(studio: Studio) -> None:
     parent = await studio.drawn("a cat", width=64, height=64)
-    grown = await studio.end((await studio.usecases.rework.upscale(studio.ann, studio.place, parent.id, 0, 2)).id)
+    grown = await studio.end((await studio.usecases.variations.upscale(studio.ann, studio.place, parent.id, 0, 2)).id)
     await studio.usecases.deliver.delete(studio.ann, parent.id)
 
     with pytest.raises(BadInput) as refused:
-        await studio.usecases.rework.run(studio.ann, studio.place, grown.id, None)
+        await studio.usecases.variations.run(studio.ann, studio.place, grown.id, None)
 
     assert refused.value.reason == "missing"
 
@@ -184,7 +184,7 @@ async def test_a_picture_that_a_generation_never_had_cannot_run(studio: Studio) 
     parent = await studio.drawn(count=2)
 
     with pytest.raises(NoSuchPicture):
-        await studio.usecases.rework.run(studio.ann, studio.place, parent.id, 2)
+        await studio.usecases.variations.run(studio.ann, studio.place, parent.id, 2)
 
 
 def test_texts_that_say_nothing_are_refused() -> None:

@@ -73,7 +73,7 @@ async def test_a_bot_that_stops_leaves_its_job_for_the_next_start(studio: Studio
     task = await studio.follow_until(generation_id, Drawing)
     await stop_following(task)
     await studio.reopen()
-    (left,) = await studio.usecases.draw.in_hand()
+    (left,) = await studio.usecases.running_jobs.unsettled()
     assert (left.id, left.state, left.attempts) == (generation_id, JobState.ACCEPTED, 0)
     ended = await studio.end(generation_id)
     assert (ended.state, ended.attempts) == (JobState.FINISHED, 1)
@@ -128,7 +128,7 @@ async def test_a_job_is_drawn_in_the_end_however_often_the_bot_is_stopped_meanwh
 
 async def test_a_stop_while_a_result_is_recorded_is_no_attempt(studio: Studio) -> None:
     generation = await studio.accepted()
-    draw = studio.usecases.draw
+    draw = studio.usecases.running_jobs
 
     async def stopped_at_the_end() -> None:
         async for update in draw.follow(generation.id):
@@ -138,7 +138,7 @@ async def test_a_stop_while_a_result_is_recorded_is_no_attempt(studio: Studio) -
     following = asyncio.create_task(stopped_at_the_end())
     with pytest.raises(asyncio.CancelledError):
         await following
-    (left,) = await draw.in_hand()
+    (left,) = await draw.unsettled()
     assert (left.state, left.attempts) == (JobState.ACCEPTED, 0)
 
 
@@ -166,12 +166,12 @@ async def test_a_job_over_which_the_bot_crashed_three_times_is_given_up(studio: 
 async def test_a_finished_job_is_delivered_by_the_next_start_and_not_drawn_again(studio: Studio) -> None:
     generation = await studio.drawn(count=2)
     await studio.reopen()
-    (left,) = await studio.usecases.draw.in_hand()
+    (left,) = await studio.usecases.running_jobs.unsettled()
     assert left == generation
     assert len((await studio.usecases.deliver.prepare(left.id)).pictures) == 2
     await studio.usecases.deliver.delivered(left.id, 555, (71,))
     await studio.reopen()
-    assert await studio.usecases.draw.in_hand() == ()
+    assert await studio.usecases.running_jobs.unsettled() == ()
     assert studio.worker.requests == []
 
 
@@ -179,11 +179,11 @@ async def test_everything_accepted_ends_once_over_many_restarts(studio: Studio) 
     accepted = [(await studio.accepted()).id for _ in range(4)]
     for generation_id in accepted:
         await studio.reopen()
-        assert generation_id in [left.id for left in await studio.usecases.draw.in_hand()]
+        assert generation_id in [left.id for left in await studio.usecases.running_jobs.unsettled()]
         assert (await studio.end(generation_id)).state is JobState.FINISHED
         await studio.usecases.deliver.delivered(generation_id, 555)
     await studio.reopen()
-    assert await studio.usecases.draw.in_hand() == ()
+    assert await studio.usecases.running_jobs.unsettled() == ()
     assert await studio.used() == (4, 0)
 
 
@@ -192,5 +192,5 @@ async def test_a_killed_process_loses_no_accepted_job(tmp_path: Path) -> None:
     done = await asyncio.to_thread(subprocess.run, command, capture_output=True, timeout=600)
     assert done.returncode == -9, done.stderr.decode()
     async with open_store(tmp_path, Limits(4, 20, 8, 192, 40)) as store:
-        left = {generation.id: generation.state for generation in await store.jobs.in_hand()}
+        left = {generation.id: generation.state for generation in await store.jobs.unsettled()}
     assert left == {"waiting": JobState.ACCEPTED, "drawing": JobState.RUNNING}

@@ -17,7 +17,7 @@ from bot.usecases.refusals import (
 )
 from bot.usecases.running_jobs import Drawing, Ended, Waiting
 from engine.api import EndsWorkers, GenerationFailed, NotKept, Verdict, WorkerReplaced
-from engine.executors.fake import Plan
+from engine.executors.fake import FakePlan
 
 if TYPE_CHECKING:
     from tests.bot.usecases.conftest import Studio
@@ -39,7 +39,7 @@ async def test_a_job_is_followed_from_its_start_to_its_pictures(studio: Studio) 
 
 async def test_pictures_are_kept_before_the_end_is_told(studio: Studio) -> None:
     generation = await studio.accepted()
-    async for update in studio.usecases.draw.follow(generation.id):
+    async for update in studio.usecases.running_jobs.follow(generation.id):
         if isinstance(update, Ended):
             assert await studio.store.pictures.read(generation.id, 0) is not None
 
@@ -48,7 +48,7 @@ async def test_a_waiting_job_learns_its_place(studio: Studio) -> None:
     studio.worker.hold()
     first = await studio.follow_until((await studio.accepted()).id, Drawing)
     second = (await studio.accepted()).id
-    async for update in studio.usecases.draw.follow(second):
+    async for update in studio.usecases.running_jobs.follow(second):
         if isinstance(update, Waiting):
             assert update.position == 1
             studio.worker.release()
@@ -113,7 +113,7 @@ async def test_a_job_whose_worker_was_replaced_over_another_is_drawn_again_howev
     studio: Studio,
 ) -> None:
     requests = studio.worker.requests
-    studio.worker.plan = lambda request: Plan(fail=WorkerReplaced("fake-0") if len(requests) < 7 else None)
+    studio.worker.plan = lambda request: FakePlan(fail=WorkerReplaced("fake-0") if len(requests) < 7 else None)
     finished = await studio.drawn()
     assert (finished.state, finished.attempts) == (JobState.FINISHED, 1)
     assert [request.attempt for request in requests] == [1] * 7
@@ -123,8 +123,8 @@ async def test_a_job_whose_worker_was_replaced_over_another_is_drawn_again_howev
 async def test_a_job_on_its_last_attempt_outlives_the_replacement_of_its_worker_but_not_its_own_fault(
     studio: Studio,
 ) -> None:
-    plans = {1: Plan(die_at_step=2), 2: Plan(die_at_step=2)}
-    replaced = iter([Plan(fail=WorkerReplaced("fake-0")), Plan(die_at_step=2)])
+    plans = {1: FakePlan(die_at_step=2), 2: FakePlan(die_at_step=2)}
+    replaced = iter([FakePlan(fail=WorkerReplaced("fake-0")), FakePlan(die_at_step=2)])
     studio.worker.plan = lambda request: plans.get(request.attempt) or next(replaced)
     failed = await studio.drawn()
     assert (failed.state, failed.attempts) == (JobState.FAILED, 3)
@@ -155,7 +155,7 @@ async def test_a_full_queue_after_acceptance_is_waited_for_and_no_attempt(studio
     running = await studio.follow_until(accepted[0], Drawing)
     waiting = await studio.follow_until(accepted[1], Waiting)
     places = []
-    async for update in studio.usecases.draw.follow(accepted[2]):
+    async for update in studio.usecases.running_jobs.follow(accepted[2]):
         if isinstance(update, Waiting):
             places.append(update.position)
             studio.worker.release()
@@ -185,7 +185,7 @@ async def test_a_cancelled_job_ends_cancelled_and_its_worker_is_free(studio: Stu
     studio.worker.hold()
     generation_id = (await studio.accepted()).id
     task = await studio.follow_until(generation_id, Drawing)
-    await studio.usecases.draw.cancel(studio.ann, generation_id)
+    await studio.usecases.running_jobs.cancel(studio.ann, generation_id)
     assert (await studio.get(generation_id)).state is JobState.CANCELLED
     assert (await task).state is JobState.CANCELLED
     studio.worker.release()
@@ -195,7 +195,7 @@ async def test_a_cancelled_job_ends_cancelled_and_its_worker_is_free(studio: Stu
 
 async def test_a_waiting_job_can_be_cancelled_before_anybody_follows_it(studio: Studio) -> None:
     generation = await studio.accepted()
-    await studio.usecases.draw.cancel(studio.ann, generation.id)
+    await studio.usecases.running_jobs.cancel(studio.ann, generation.id)
     assert (await studio.end(generation.id)).state is JobState.CANCELLED
     assert studio.worker.requests == []
 
@@ -206,7 +206,7 @@ async def test_a_job_cancelled_between_two_attempts_is_not_submitted_again(studi
     studio.wake.clear()
     task = asyncio.create_task(studio.end(generation.id))
     await studio.asleep.wait()
-    await studio.usecases.draw.cancel(studio.ann, generation.id)
+    await studio.usecases.running_jobs.cancel(studio.ann, generation.id)
     studio.wake.set()
     assert (await task).state is JobState.CANCELLED
     assert len(studio.worker.requests) == 1
@@ -215,22 +215,22 @@ async def test_a_job_cancelled_between_two_attempts_is_not_submitted_again(studi
 async def test_only_the_author_or_a_moderator_may_cancel(studio: Studio) -> None:
     generation = await studio.accepted()
     with pytest.raises(NotAllowed) as refused:
-        await studio.usecases.draw.cancel(studio.ben, generation.id)
+        await studio.usecases.running_jobs.cancel(studio.ben, generation.id)
     assert refused.value.action == "cancel"
     assert (await studio.get(generation.id)).state is JobState.ACCEPTED
-    await studio.usecases.draw.cancel(studio.moderator, generation.id)
+    await studio.usecases.running_jobs.cancel(studio.moderator, generation.id)
     assert (await studio.get(generation.id)).state is JobState.CANCELLED
 
 
 async def test_a_job_that_is_over_cannot_be_cancelled(studio: Studio) -> None:
     finished = await studio.drawn()
     with pytest.raises(NotCancellable):
-        await studio.usecases.draw.cancel(studio.ann, finished.id)
+        await studio.usecases.running_jobs.cancel(studio.ann, finished.id)
     await studio.usecases.deliver.delete(studio.ann, finished.id)
     with pytest.raises(GenerationDeleted):
-        await studio.usecases.draw.cancel(studio.ann, finished.id)
+        await studio.usecases.running_jobs.cancel(studio.ann, finished.id)
     with pytest.raises(UnknownGeneration):
-        await studio.usecases.draw.cancel(studio.ann, "nowhere")
+        await studio.usecases.running_jobs.cancel(studio.ann, "nowhere")
 
 
 async def test_an_engine_that_stops_does_not_cancel_what_nobody_cancelled(studio: Studio) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.domain.policy import ModelDenied, SizeOverLimit, StepsOverLimit, TooManyAtOnce, TooManyPictures
-from bot.domain.records import Generation, JobState, Kind
+from bot.domain.records import Generation, JobKind, JobState
 from bot.usecases.refusals import (
     AlreadyUnderWay,
     GenerationDeleted,
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 
 async def reroll(studio: Studio, generation_id: str) -> Generation:
-    return await studio.usecases.rework.reroll(studio.ann, studio.place, generation_id)
+    return await studio.usecases.variations.reroll(studio.ann, studio.place, generation_id)
 
 
 async def vary(
     studio: Studio, generation_id: str, index: int = 0, strength: float = SUBTLE, count: int | None = None
 ) -> Generation:
-    return await studio.usecases.rework.vary(studio.ann, studio.place, generation_id, index, strength, count)
+    return await studio.usecases.variations.vary(studio.ann, studio.place, generation_id, index, strength, count)
 
 
 async def test_a_reroll_changes_the_seeds_and_nothing_else(studio: Studio) -> None:
@@ -40,7 +40,7 @@ async def test_a_reroll_changes_the_seeds_and_nothing_else(studio: Studio) -> No
     assert replace(again.recipe, images=parent.recipe.images) == parent.recipe
     assert len(again.recipe.images) == 3
     assert not set(again.recipe.images) & set(parent.recipe.images)
-    assert (again.kind, again.parent_id, again.parent_index) == (Kind.REROLL, parent.id, None)
+    assert (again.kind, again.parent_id, again.parent_index) == (JobKind.REROLL, parent.id, None)
 
 
 async def test_a_reroll_of_a_variation_starts_from_fresh_noise(studio: Studio) -> None:
@@ -56,7 +56,7 @@ async def test_variations_move_the_noise_of_the_chosen_picture(studio: Studio) -
     assert [image.seed for image in varied.recipe.images] == [8] * 4
     assert [[step.strength for step in image.variations] for image in varied.recipe.images] == [[STRONG]] * 4
     assert len({image.variations for image in varied.recipe.images}) == 4
-    assert (varied.kind, varied.parent_id, varied.parent_index) == (Kind.VARY, parent.id, 1)
+    assert (varied.kind, varied.parent_id, varied.parent_index) == (JobKind.VARY, parent.id, 1)
 
 
 async def test_a_variation_of_a_variation_keeps_the_chain(studio: Studio) -> None:
@@ -114,8 +114,8 @@ async def test_another_picture_strength_or_member_is_another_press(studio: Studi
     await vary(studio, parent.id, 0, SUBTLE, count=1)
     await vary(studio, parent.id, 0, STRONG, count=1)
     await vary(studio, parent.id, 1, SUBTLE, count=1)
-    await studio.usecases.rework.vary(studio.ben, studio.place, parent.id, 0, SUBTLE, count=1)
-    assert len(await studio.store.jobs.in_hand()) == 5  # and the parent, which nobody delivered
+    await studio.usecases.variations.vary(studio.ben, studio.place, parent.id, 0, SUBTLE, count=1)
+    assert len(await studio.store.jobs.unsettled()) == 5  # and the parent, which nobody delivered
 
 
 async def test_a_blocked_absent_or_unfinished_picture_cannot_be_varied(studio: Studio) -> None:
@@ -146,9 +146,9 @@ async def test_unknown_deleted_and_foreign_generations_are_refused(studio: Studi
         with pytest.raises(GenerationDeleted):
             await act(studio, deleted.id)
     with pytest.raises(UnknownGeneration):
-        await studio.usecases.rework.reroll(stranger, studio.place, kept.id)
+        await studio.usecases.variations.reroll(stranger, studio.place, kept.id)
     with pytest.raises(UnknownGeneration):
-        await studio.usecases.rework.vary(stranger, studio.place, kept.id, 0, SUBTLE)
+        await studio.usecases.variations.vary(stranger, studio.place, kept.id, 0, SUBTLE)
 
 
 async def test_policy_is_asked_again_at_every_press(studio: Studio) -> None:
@@ -185,7 +185,7 @@ async def test_an_old_button_of_a_model_that_is_gone_says_so(studio: Studio) -> 
 
 async def test_upscaling_draws_one_picture_over_at_a_larger_size_from_its_file(studio: Studio) -> None:
     parent = await studio.drawn("a cat", seed=7, count=2, width=96, height=64)
-    grown = await studio.usecases.rework.upscale(studio.ann, studio.place, parent.id, 1, 2)
+    grown = await studio.usecases.variations.upscale(studio.ann, studio.place, parent.id, 1, 2)
     assert grown.recipe == parent.recipe.upscaled(1, str(parent.pictures[1].file_sha256), 2)
     assert (grown.recipe.width, grown.recipe.height, grown.recipe.images[0].seed) == (192, 128, 8)
     assert (grown.parent_id, grown.parent_index) == (parent.id, 1)
@@ -200,14 +200,14 @@ async def test_a_picture_is_not_upscaled_beyond_what_model_and_server_allow(stud
     parent = await studio.drawn(width=192, height=128)
     for factor, refusal in ((2, SizeOverLimit), (4, InvalidSize)):
         with pytest.raises(refusal):
-            await studio.usecases.rework.upscale(studio.ann, studio.place, parent.id, 0, factor)
+            await studio.usecases.variations.upscale(studio.ann, studio.place, parent.id, 0, factor)
     with pytest.raises(NoSuchPicture):
-        await studio.usecases.rework.upscale(studio.ann, studio.place, parent.id, 3, 2)
+        await studio.usecases.variations.upscale(studio.ann, studio.place, parent.id, 3, 2)
 
 
 async def test_an_upscale_whose_picture_was_deleted_meanwhile_fails_with_that_reason(studio: Studio) -> None:
     parent = await studio.drawn(width=64, height=64)
-    grown = await studio.usecases.rework.upscale(studio.ann, studio.place, parent.id, 0, 2)
+    grown = await studio.usecases.variations.upscale(studio.ann, studio.place, parent.id, 0, 2)
     await studio.usecases.deliver.delete(studio.ann, parent.id)
     failed = await studio.end(grown.id)
     assert failed.state is JobState.FAILED

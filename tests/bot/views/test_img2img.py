@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.domain.records import Kind
+from bot.domain.records import JobKind
 from bot.texts import buttons as button_texts
 from bot.texts import inputs as input_texts
 from bot.texts import refusals as refusal_texts
@@ -62,7 +62,12 @@ async def test_a_form_that_is_sent_off_draws_the_picture_over(world: World) -> N
     start = new.recipe.init_image
     assert start is not None
     assert (start.sha256, start.strength) == (old.pictures[0].file_sha256, 0.45)
-    assert (new.recipe.prompt, new.recipe.width, new.recipe.height, new.kind) == ("a green apple", 128, 192, Kind.VARY)
+    assert (new.recipe.prompt, new.recipe.width, new.recipe.height, new.kind) == (
+        "a green apple",
+        128,
+        192,
+        JobKind.VARY,
+    )
     assert new.recipe.images != old.recipe.images
     assert (new.parent_id, new.parent_index, new.user_id) == (old.id, 0, world.ann.id)
     assert world.worker.requests[-1].inputs == (world.file(parent),)

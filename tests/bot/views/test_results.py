@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.domain.records import JobState, Kind
+from bot.domain.records import JobKind, JobState
 from bot.texts import buttons as button_texts
 from bot.usecases.variations import STRONG, SUBTLE
-from engine.executors.fake import Plan
+from engine.executors.fake import FakePlan
 
 if TYPE_CHECKING:
     from simcord.results import ResponseMessage
@@ -23,7 +23,7 @@ async def test_reroll_draws_the_same_recipe_with_new_seeds_in_a_message_of_its_o
 
     old, new = await world.generation(parent), await world.generation(child)
     assert child.id != parent.id
-    assert new.kind is Kind.REROLL
+    assert new.kind is JobKind.REROLL
     assert replace(new.recipe, images=old.recipe.images) == old.recipe
     assert len(new.recipe.images) == 2
     assert not set(new.recipe.images) & set(old.recipe.images)
@@ -103,7 +103,7 @@ async def test_the_buttons_under_a_shown_picture_are_about_that_picture(world: W
 
 
 async def test_the_numbers_on_the_buttons_count_the_pictures_that_are_there(world: World) -> None:
-    world.worker.plan = lambda request: Plan(block=frozenset({0}))
+    world.worker.plan = lambda request: FakePlan(block=frozenset({0}))
     grid = await world.drawn(seed="7", count=3)
 
     assert [label for label in world.labels(grid) if label.startswith("Show")] == ["Show 1", "Show 2"]
@@ -122,7 +122,7 @@ async def test_the_author_deletes_pictures_and_their_message(world: World) -> No
 
     assert world.posts() == []
     assert await state(world, generation.id) is JobState.DELETED
-    assert await world.usecases.draw.in_hand() == ()
+    assert await world.usecases.running_jobs.unsettled() == ()
 
 
 async def test_a_moderator_deletes_anyones_pictures(world: World) -> None:

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.domain.records import JobState, Kind
+from bot.domain.records import JobKind, JobState
 from bot.texts import buttons as button_texts
 from bot.texts import inputs as input_texts
 from bot.texts import refusals as refusal_texts
 from bot.texts import upscaling
 from engine.api import UpscalerUnavailable
-from engine.executors.fake import Plan
+from engine.executors.fake import FakePlan
 
 if TYPE_CHECKING:
     from tests.bot.conftest import World
@@ -36,7 +36,7 @@ async def test_a_picture_of_a_grid_grows_twofold_without_being_shown_first(world
     child = await world.delivered(await world.press(world.ben, grid, "Upscale 2"))
 
     generation = await world.generation(child)
-    assert generation.kind is Kind.UPSCALE
+    assert generation.kind is JobKind.UPSCALE
     assert (generation.parent_index, generation.user_id) == (1, world.ben.id)
     assert (generation.recipe.width, generation.recipe.height) == (192, 128)
     assert [image.seed for image in generation.recipe.images] == [8]
@@ -67,7 +67,7 @@ async def test_an_upscaler_of_the_catalogue_is_named_in_the_reply(world: World) 
 
 async def test_an_upscaler_that_fails_is_named_with_whom_to_ask(world: World) -> None:
     parent = await world.drawn(size="96x64", model="other")
-    world.worker.plan = lambda request: Plan(fail=UpscalerUnavailable("Crisp 2", "no tensor conv_last"))
+    world.worker.plan = lambda request: FakePlan(fail=UpscalerUnavailable("Crisp 2", "no tensor conv_last"))
 
     result = await world.press(world.ann, parent, "Upscale x2")
     await world.settled(result)
@@ -98,7 +98,7 @@ async def test_a_double_click_makes_one_larger_picture(world: World, count: int,
 
 
 async def test_a_blocked_picture_has_no_upscale_button_and_a_forged_one_is_refused(world: World) -> None:
-    world.worker.plan = lambda request: Plan(block=frozenset({0}))
+    world.worker.plan = lambda request: FakePlan(block=frozenset({0}))
     grid = await world.drawn(size="96x64", count=3)
     assert [label for label in world.labels(grid) if label.startswith("Upscale")] == ["Upscale 1", "Upscale 2"]
     components = world.env.backend.get_message(world.channel.id, grid.id).components

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.bench.contest import Plan, requests_at
+from engine.bench.contest import ContestPlan, requests_at
 
 IMAGES = 8
 """Of one call."""
@@ -18,11 +18,11 @@ IMAGES = 8
 def test_so_many_requests_come_at_once_that_calls_are_full_for_most_of_the_time(
     span: int, expected: tuple[int, int]
 ) -> None:
-    assert Plan(minutes=15, seed=1, service="exact").at_once(span, IMAGES) == expected
+    assert ContestPlan(minutes=15, seed=1, service="exact").at_once(span, IMAGES) == expected
 
 
 def test_a_run_that_only_tries_the_bench_out_fills_nothing() -> None:
-    assert Plan(minutes=0.1, seed=1, service="exact").at_once(3, IMAGES) == (3, 1)
+    assert ContestPlan(minutes=0.1, seed=1, service="exact").at_once(3, IMAGES) == (3, 1)
 
 
 def test_an_overload_lasts_twice_as_long_so_that_queues_have_time_to_build() -> None:

@@ -29,7 +29,7 @@ from engine.api import (
     WorkerDied,
 )
 from engine.dispatch import Dispatcher
-from engine.executors.fake import FakeExecutor, Plan, Start
+from engine.executors.fake import FakeExecutor, FakePlan, StartOutcome
 from engine.executors.port import Executor
 from engine.settings import EngineSettings
 
@@ -306,7 +306,7 @@ def test_a_worker_is_started_again_ever_more_slowly_and_the_trouble_is_told_afte
 ) -> None:
     async def scenario() -> None:
         clock = asyncio.get_running_loop().time
-        async with opened(FakeExecutor("w", starts=[Start.DIE] * 9)) as dispatcher:
+        async with opened(FakeExecutor("w", starts=[StartOutcome.DIE] * 9)) as dispatcher:
             job = dispatcher.submit(make_request())
             final = await last(job)
             assert isinstance(final, Failed)
@@ -325,7 +325,9 @@ def test_a_worker_is_started_again_ever_more_slowly_and_the_trouble_is_told_afte
 
 def test_a_good_start_forgives_the_failed_ones(make_request: MakeRequest, simulate: Simulate) -> None:
     async def scenario() -> None:
-        fake = FakeExecutor(starts=[Start.DIE, Start.DIE, Start.READY, Start.DIE, Start.DIE])
+        fake = FakeExecutor(
+            starts=[StartOutcome.DIE, StartOutcome.DIE, StartOutcome.READY, StartOutcome.DIE, StartOutcome.DIE]
+        )
         async with opened(fake) as dispatcher:
             await until(dispatcher, workers=1)
             fake.die()
@@ -339,7 +341,7 @@ def test_a_worker_that_does_not_become_ready_in_time_counts_as_a_failed_start(
     make_request: MakeRequest, simulate: Simulate
 ) -> None:
     async def scenario() -> None:
-        async with opened(FakeExecutor("w", starts=[Start.HANG] * 3)) as dispatcher:
+        async with opened(FakeExecutor("w", starts=[StartOutcome.HANG] * 3)) as dispatcher:
             assert isinstance(await last(dispatcher.submit(make_request())), Failed)
             assert "w was not ready after 60 s" in dispatcher.status().trouble
             await until(dispatcher, workers=1)
@@ -351,7 +353,7 @@ def test_when_no_worker_is_fit_waiting_jobs_end_and_new_ones_are_refused(
     make_request: MakeRequest, simulate: Simulate
 ) -> None:
     async def scenario() -> None:
-        async with opened(FakeExecutor(starts=[Start.UNFIT, Start.UNFIT])) as dispatcher:
+        async with opened(FakeExecutor(starts=[StartOutcome.UNFIT, StartOutcome.UNFIT])) as dispatcher:
             final = await last(dispatcher.submit(make_request()))
             assert isinstance(final, Failed)
             assert isinstance(final.error, SafetyUnavailable)
@@ -366,7 +368,7 @@ def test_when_no_worker_is_fit_waiting_jobs_end_and_new_ones_are_refused(
 
 def test_jobs_of_a_worker_that_turns_out_unfit_move_to_a_fit_one(make_request: MakeRequest, simulate: Simulate) -> None:
     async def scenario() -> None:
-        unfit, fit = FakeExecutor("unfit", starts=[Start.UNFIT] * 99), FakeExecutor("fit")
+        unfit, fit = FakeExecutor("unfit", starts=[StartOutcome.UNFIT] * 99), FakeExecutor("fit")
         async with opened(unfit, fit) as dispatcher:
             for job in [dispatcher.submit(make_request()) for _ in range(4)]:
                 assert isinstance(await last(job), Finished)
@@ -400,7 +402,7 @@ def test_a_worker_that_restarts_gets_no_job_that_another_could_take(
     make_request: MakeRequest, simulate: Simulate
 ) -> None:
     async def scenario() -> None:
-        broken, good = FakeExecutor("broken", starts=[Start.HANG]), FakeExecutor("good")
+        broken, good = FakeExecutor("broken", starts=[StartOutcome.HANG]), FakeExecutor("good")
         async with opened(broken, good) as dispatcher:
             await until(dispatcher, workers=1)
             for job in [dispatcher.submit(make_request()) for _ in range(3)]:
@@ -413,7 +415,7 @@ def test_a_worker_that_restarts_gets_no_job_that_another_could_take(
 def test_a_workers_error_reaches_the_listener_with_its_data(make_request: MakeRequest, simulate: Simulate) -> None:
     async def scenario() -> None:
         error = ModelUnavailable("pocket", "the file is damaged")
-        async with opened(FakeExecutor(plan=lambda request: Plan(fail=error))) as dispatcher:
+        async with opened(FakeExecutor(plan=lambda request: FakePlan(fail=error))) as dispatcher:
             final = await last(dispatcher.submit(make_request()))
         assert isinstance(final, Failed)
         assert isinstance(final.error, ModelUnavailable)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from engine.api import FINAL, EngineError, Event, GenerationRequest, Job, ModelUnavailable, Progress, Queued, Started
 from engine.dispatch import Dispatcher
-from engine.executors.fake import FakeExecutor, Plan, Start
+from engine.executors.fake import FakeExecutor, FakePlan, StartOutcome
 from engine.settings import EngineSettings
 
 SETTINGS = EngineSettings(
@@ -73,7 +73,7 @@ ACTIONS = st.one_of(
     st.builds(Resume, st.integers(0, 2)),
     st.builds(Wait, st.sampled_from([0.0, 0.0, 0.0, 0.3, 5.0, 61.0])),
 )
-STARTS = st.lists(st.sampled_from(Start), max_size=4)
+STARTS = st.lists(st.sampled_from(StartOutcome), max_size=4)
 DEATHS = st.lists(st.none() | st.integers(1, 6), max_size=20)
 
 
@@ -90,7 +90,7 @@ DEATHS = st.lists(st.none() | st.integers(1, 6), max_size=20)
 def test_every_accepted_job_ends_exactly_once(
     make_request: Callable[..., GenerationRequest],
     simulate: Callable[[Coroutine[Any, Any, None]], None],
-    starts: list[list[Start]],
+    starts: list[list[StartOutcome]],
     actions: list[Submit | CancelJob | Kill | Hang | Resume | Wait],
     deaths: list[int | None],
     rows: int,
@@ -98,9 +98,9 @@ def test_every_accepted_job_ends_exactly_once(
 ) -> None:
     plans = iter(deaths)
 
-    def plan(request: GenerationRequest) -> Plan:
+    def plan(request: GenerationRequest) -> FakePlan:
         broken = ModelUnavailable("broken", "a tensor is missing") if request.recipe.model == "broken" else None
-        return Plan(die_at_step=next(plans, None), fail=broken)
+        return FakePlan(die_at_step=next(plans, None), fail=broken)
 
     fakes = [FakeExecutor(f"w{number}", plan, worker_starts, rows) for number, worker_starts in enumerate(starts)]
 

@@ -19,7 +19,7 @@ from engine.api import (
     WorkerDied,
 )
 from engine.dispatch import Dispatcher
-from engine.executors.fake import FakeExecutor, Plan
+from engine.executors.fake import FakeExecutor, FakePlan
 from engine.wire import ToWorker
 
 MakeRequest = Callable[..., GenerationRequest]
@@ -46,8 +46,8 @@ async def until(dispatcher: Dispatcher, **wanted: Any) -> None:
         await asyncio.sleep(0.1)
 
 
-def cannot_load_broken(request: GenerationRequest) -> Plan:
-    return Plan(fail=BROKEN) if request.recipe.model == "broken" else Plan()
+def cannot_load_broken(request: GenerationRequest) -> FakePlan:
+    return FakePlan(fail=BROKEN) if request.recipe.model == "broken" else FakePlan()
 
 
 def test_a_worker_that_hangs_in_a_step_is_replaced_and_its_job_can_be_tried_again(
@@ -127,13 +127,13 @@ def test_jobs_that_go_on_arriving_do_not_hide_that_a_worker_hangs(make_request: 
 def test_three_deaths_in_a_row_pause_a_worker_and_its_owner_is_told(
     make_request: MakeRequest, run: Run, caplog: pytest.LogCaptureFixture
 ) -> None:
-    fake = FakeExecutor("w", lambda request: Plan(die_at_step=1))
+    fake = FakeExecutor("w", lambda request: FakePlan(die_at_step=1))
 
     async def scenario(dispatcher: Dispatcher) -> None:
         for _ in range(3):
             assert isinstance(await error_of(dispatcher.submit(make_request())), WorkerDied)
         paused_s = now_s()
-        fake.plan = lambda request: Plan()
+        fake.plan = lambda request: FakePlan()
         waiting = dispatcher.submit(make_request())
         assert "The worker w is paused: it ended 3 times in a row while drawing" in dispatcher.status().trouble
         assert any(
@@ -147,7 +147,7 @@ def test_three_deaths_in_a_row_pause_a_worker_and_its_owner_is_told(
 
 
 def test_while_a_worker_is_paused_the_other_draws_everything(make_request: MakeRequest, run: Run) -> None:
-    bad, good = FakeExecutor("bad", lambda request: Plan(die_at_step=1)), FakeExecutor("good", step_s=1)
+    bad, good = FakeExecutor("bad", lambda request: FakePlan(die_at_step=1)), FakeExecutor("good", step_s=1)
 
     async def scenario(dispatcher: Dispatcher) -> None:
         await until(dispatcher, workers=2)
@@ -161,7 +161,7 @@ def test_while_a_worker_is_paused_the_other_draws_everything(make_request: MakeR
 
 
 def test_one_job_that_ends_its_worker_each_time_does_not_pause_it(make_request: MakeRequest, run: Run) -> None:
-    fake = FakeExecutor(plan=lambda request: Plan(die_at_step=1 if request.job_id == "poison" else None))
+    fake = FakeExecutor(plan=lambda request: FakePlan(die_at_step=1 if request.job_id == "poison" else None))
 
     async def scenario(dispatcher: Dispatcher) -> None:
         for _ in range(5):
@@ -177,10 +177,10 @@ def test_a_finished_job_forgives_the_deaths_before(make_request: MakeRequest, ru
 
     async def scenario(dispatcher: Dispatcher) -> None:
         for _ in range(4):
-            fake.plan = lambda request: Plan(die_at_step=1)
+            fake.plan = lambda request: FakePlan(die_at_step=1)
             for _ in range(2):
                 await error_of(dispatcher.submit(make_request()))
-            fake.plan = lambda request: Plan()
+            fake.plan = lambda request: FakePlan()
             assert isinstance(await last(dispatcher.submit(make_request())), Finished)
 
     run(scenario, fake)
@@ -220,7 +220,7 @@ def test_a_model_is_tried_again_ever_more_slowly_until_it_loads(make_request: Ma
                 dispatcher.submit(make_request(model="broken"))
             await asyncio.sleep(1)
             assert now_s() - failed_s == pytest.approx(back_off_s)
-        fake.plan = lambda request: Plan()
+        fake.plan = lambda request: FakePlan()
         assert isinstance(await last(dispatcher.submit(make_request(model="broken"))), Finished)
         assert dispatcher.status().trouble == ""
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from engine.api import Event, Failed, Finished, GenerationRequest, Job, ModelUnavailable, WorkerDied
 from engine.dispatch import Dispatcher
-from engine.executors.fake import FakeExecutor, Plan, Start
+from engine.executors.fake import FakeExecutor, FakePlan, StartOutcome
 
 MakeRequest = Callable[..., GenerationRequest]
 Run = Callable[..., None]
@@ -201,7 +201,10 @@ def test_the_emptier_of_two_batches_is_filled_first(make_request: MakeRequest, r
 def test_a_killed_workers_jobs_submitted_again_and_those_that_wait_finish_on_the_other(
     make_request: MakeRequest, run: Run
 ) -> None:
-    left, right = FakeExecutor("left", starts=[Start.READY, Start.HANG], step_s=1), FakeExecutor("right", step_s=1)
+    left, right = (
+        FakeExecutor("left", starts=[StartOutcome.READY, StartOutcome.HANG], step_s=1),
+        FakeExecutor("right", step_s=1),
+    )
 
     async def see_through(dispatcher: Dispatcher, request: GenerationRequest) -> Event:
         """Do as the ledger does: submit again what a worker's death ended."""
@@ -312,8 +315,8 @@ def test_nothing_is_loaded_ahead_that_another_worker_has_or_is_loading(make_requ
 
 
 def test_a_model_that_cannot_be_loaded_is_not_loaded_ahead(make_request: MakeRequest, run: Run) -> None:
-    def plan(request: GenerationRequest) -> Plan:
-        return Plan(fail=ModelUnavailable("b", "a tensor is missing") if request.recipe.model == "b" else None)
+    def plan(request: GenerationRequest) -> FakePlan:
+        return FakePlan(fail=ModelUnavailable("b", "a tensor is missing") if request.recipe.model == "b" else None)
 
     left, right = FakeExecutor("left", plan, step_s=1), FakeExecutor("right", step_s=1)
 

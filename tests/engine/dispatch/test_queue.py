@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from engine.api import GenerationRequest, ImageSeed, Recipe
 from engine.dispatch.jobs import EngineJob
-from engine.dispatch.queue import FairQueue
+from engine.dispatch.queue import StartTimeFairQueue
 
 RECIPE = Recipe("pocket", "1", "a red apple", "", 16, 16, 4, 4.5, "Euler", (ImageSeed(1),))
 LARGEST = 2 * 50.0
@@ -22,8 +22,8 @@ def job(tenant: str, accepted_at: float, job_id: str = "", *, weight: float = 1.
     return EngineJob(request, lambda: None)
 
 
-def filled(*jobs: EngineJob) -> FairQueue:
-    queue = FairQueue()
+def filled(*jobs: EngineJob) -> StartTimeFairQueue:
+    queue = StartTimeFairQueue()
     for waiting in jobs:
         queue.put(waiting)
     return queue
@@ -76,7 +76,7 @@ def test_jobs_are_taken_in_the_order_that_was_announced(entries: list[tuple[str,
     assert len(queue) == 0
 
 
-def drain(queue: FairQueue, row_steps: float = float("inf")) -> list[EngineJob]:
+def drain(queue: StartTimeFairQueue, row_steps: float = float("inf")) -> list[EngineJob]:
     """Take the jobs in the fair order, until so much work was taken."""
     taken: list[EngineJob] = []
     while queue and sum(job.cost for job in taken) < row_steps:
@@ -165,7 +165,7 @@ def test_a_newcomer_waits_for_two_large_jobs_of_each_tenant_at_most(
         queue.put(job(tenant, number, f"{number}", steps=steps))
         return queue.order()[0]
 
-    queue = FairQueue()
+    queue = StartTimeFairQueue()
     for tenant, steps in backlog:
         arrive(tenant, steps)
     for tenant, steps in before:

@@ -21,7 +21,7 @@ from engine.api import (
     WorkerReplaced,
 )
 from engine.dispatch import Dispatcher
-from engine.executors.fake import FakeExecutor, Plan
+from engine.executors.fake import FakeExecutor, FakePlan
 from engine.wire import Draw, Leaving, Stop, ToWorker
 
 MakeRequest = Callable[..., GenerationRequest]
@@ -49,8 +49,8 @@ async def finished(job: Job) -> Finished:
     return final
 
 
-def plans(by_job: Mapping[str, Plan]) -> Callable[[GenerationRequest], Plan]:
-    return lambda request: by_job.get(request.job_id, Plan())
+def plans(by_job: Mapping[str, FakePlan]) -> Callable[[GenerationRequest], FakePlan]:
+    return lambda request: by_job.get(request.job_id, FakePlan())
 
 
 def errors_in(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -65,14 +65,14 @@ def test_a_fault_is_an_error_in_the_log_with_job_seed_and_model(
         await finished(dispatcher.submit(make_request(job_id="bad")))
         assert errors_in(caplog) == [SAID[fault]]
 
-    run(scenario, FakeExecutor("w", plans({"bad": Plan(faults={0: fault})})))
+    run(scenario, FakeExecutor("w", plans({"bad": FakePlan(faults={0: fault})})))
 
 
 @pytest.mark.parametrize("fault", list(SAID))
 def test_a_fault_is_the_owners_trouble_until_a_job_of_the_model_is_judged_whole(
     make_request: MakeRequest, run: Run, fault: Fault
 ) -> None:
-    fake = FakeExecutor("w", plans({"bad": Plan(faults={1: fault}), "blocked": Plan(block=frozenset({0}))}))
+    fake = FakeExecutor("w", plans({"bad": FakePlan(faults={1: fault}), "blocked": FakePlan(block=frozenset({0}))}))
 
     async def scenario(dispatcher: Dispatcher) -> None:
         await finished(dispatcher.submit(make_request(job_id="bad", images=2)))
@@ -90,7 +90,7 @@ def test_a_fault_is_the_owners_trouble_until_a_job_of_the_model_is_judged_whole(
 
 def test_many_faults_of_a_kind_are_one_trouble_and_each_kind_is_its_own(make_request: MakeRequest, run: Run) -> None:
     kinds = {0: Fault.NOT_FINITE, 1: Fault.NOT_FINITE, 2: Fault.ONE_COLOUR, 3: Fault.DETECTOR_BROKE}
-    fake = FakeExecutor("w", lambda request: Plan(faults=kinds))
+    fake = FakeExecutor("w", lambda request: FakePlan(faults=kinds))
 
     async def scenario(dispatcher: Dispatcher) -> None:
         for _ in range(3):
@@ -107,7 +107,7 @@ def test_many_faults_of_a_kind_are_one_trouble_and_each_kind_is_its_own(make_req
 
 def test_faults_do_not_keep_the_other_model_from_drawing(make_request: MakeRequest, run: Run) -> None:
     fake = FakeExecutor(
-        "w", lambda r: Plan(faults={0: Fault.DETECTOR_BROKE} if r.recipe.model == "bad" else {}), room=2
+        "w", lambda r: FakePlan(faults={0: Fault.DETECTOR_BROKE} if r.recipe.model == "bad" else {}), room=2
     )
 
     async def scenario(dispatcher: Dispatcher) -> None:
@@ -123,7 +123,7 @@ def test_an_input_that_could_not_be_judged_is_logged_and_a_trouble_too(
     make_request: MakeRequest, run: Run, caplog: pytest.LogCaptureFixture
 ) -> None:
     failure = InputNotJudged(Fault.DETECTOR_BROKE, "checker: RuntimeError: out of order")
-    fake = FakeExecutor("w", plans({"bad": Plan(fail=failure)}))
+    fake = FakeExecutor("w", plans({"bad": FakePlan(fail=failure)}))
 
     async def scenario(dispatcher: Dispatcher) -> None:
         assert isinstance(await error_of(dispatcher.submit(make_request(job_id="bad"))), InputNotJudged)
@@ -137,7 +137,7 @@ def test_an_input_that_could_not_be_judged_is_logged_and_a_trouble_too(
 def test_a_hang_ends_the_job_under_review_with_what_was_judged_and_the_others_had_no_part_in_it(
     make_request: MakeRequest, run: Run, caplog: pytest.LogCaptureFixture
 ) -> None:
-    fake = FakeExecutor("w", plans({"bad": Plan(hang_at_picture=1)}), rows=200, step_s=1, room=2)
+    fake = FakeExecutor("w", plans({"bad": FakePlan(hang_at_picture=1)}), rows=200, step_s=1, room=2)
 
     async def scenario(dispatcher: Dispatcher) -> None:
         for model in ("pocket", "other"):
@@ -170,7 +170,7 @@ def test_a_hang_ends_the_job_under_review_with_what_was_judged_and_the_others_ha
 def test_a_hang_over_a_preview_blames_the_job_for_an_attempt_and_no_other(
     make_request: MakeRequest, run: Run, caplog: pytest.LogCaptureFixture
 ) -> None:
-    fake = FakeExecutor("w", plans({"bad": Plan(hang_at_step=2)}), rows=200, step_s=1)
+    fake = FakeExecutor("w", plans({"bad": FakePlan(hang_at_step=2)}), rows=200, step_s=1)
 
     async def scenario(dispatcher: Dispatcher) -> None:
         bad, other = dispatcher.submit(make_request(job_id="bad")), dispatcher.submit(make_request(steps=60))
@@ -182,14 +182,14 @@ def test_a_hang_over_a_preview_blames_the_job_for_an_attempt_and_no_other(
 
 
 def test_three_hangs_in_a_row_over_different_jobs_pause_the_worker(make_request: MakeRequest, run: Run) -> None:
-    fake = FakeExecutor("w", lambda request: Plan(hang_at_picture=0))
+    fake = FakeExecutor("w", lambda request: FakePlan(hang_at_picture=0))
 
     async def scenario(dispatcher: Dispatcher) -> None:
         for number in range(3):
             assert "worker w" not in [trouble.about for trouble in dispatcher.status().troubles], number
             await finished(dispatcher.submit(make_request()))
             await asyncio.sleep(0)
-        fake.plan = lambda request: Plan()
+        fake.plan = lambda request: FakePlan()
         await asyncio.sleep(1)
         assert "The worker w is paused: it ended 3 times in a row" in dispatcher.status().trouble
         await finished(dispatcher.submit(make_request()))

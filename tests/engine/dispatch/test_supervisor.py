@@ -9,12 +9,12 @@ import pytest
 
 from engine.api import (
     EngineError,
-    Facts,
     Failed,
     Finished,
     GenerationFailed,
     GenerationRequest,
     ImageResult,
+    Provenance,
     Verdict,
     WorkerDied,
     WorkerReplaced,
@@ -27,7 +27,7 @@ from engine.wire import Draw, FromWorker, JobCancelled, JobFailed, JobFinished, 
 
 GUARD_S = 600.0
 SETTINGS = EngineSettings(queue_limit=10, start_timeout_s=60)
-FACTS = Facts("w", "cpu", 1, "float32", (), 1.0)
+FACTS = Provenance("w", "cpu", 1, "float32", (), 1.0)
 BLOCKED = ImageResult(0, Verdict.BLOCK, "planned")
 
 

@@ -30,7 +30,7 @@ from engine.api import (
 from engine.catalog import load_catalog
 from engine.command_line import DONE, FAILED, WRONG_INPUT
 from engine.draw_command import HELD_BACK, DrawError, DrawOptions, draw, recipe_for
-from engine.executors.fake import FakeExecutor, Plan, Start
+from engine.executors.fake import FakeExecutor, FakePlan, StartOutcome
 from engine.settings import EngineSettings
 
 SETTINGS = EngineSettings()
@@ -121,7 +121,7 @@ async def test_a_folder_that_cannot_be_written_is_told_before_anything_is_drawn(
 
 
 async def test_a_blocked_picture_is_missing_and_kindly_explained(tmp_path: Path) -> None:
-    fake = FakeExecutor(plan=lambda request: Plan(block=frozenset({1})))
+    fake = FakeExecutor(plan=lambda request: FakePlan(block=frozenset({1})))
     code, out, err = await drawn(tmp_path, fake, count=3)
     assert code == DONE
     assert len(out.splitlines()) == 2
@@ -130,7 +130,7 @@ async def test_a_blocked_picture_is_missing_and_kindly_explained(tmp_path: Path)
 
 
 async def test_when_every_picture_is_blocked_the_exit_code_says_so(tmp_path: Path) -> None:
-    fake = FakeExecutor(plan=lambda request: Plan(block=frozenset({0})))
+    fake = FakeExecutor(plan=lambda request: FakePlan(block=frozenset({0})))
     code, out, err = await drawn(tmp_path, fake)
     assert (code, out) == (HELD_BACK, "")
     assert "held back" in err
@@ -138,7 +138,7 @@ async def test_when_every_picture_is_blocked_the_exit_code_says_so(tmp_path: Pat
 
 
 async def test_pictures_that_could_not_be_judged_are_faults_told_apart_and_no_accusation(tmp_path: Path) -> None:
-    fake = FakeExecutor(plan=lambda request: Plan(faults=dict(enumerate(Fault))))
+    fake = FakeExecutor(plan=lambda request: FakePlan(faults=dict(enumerate(Fault))))
     code, out, err = await drawn(tmp_path, fake, count=4)
     assert (code, out) == (FAILED, "")
     said = [line.partition(" with seed ")[2][2:] for line in err.splitlines()]
@@ -156,9 +156,9 @@ async def test_a_terminal_sees_a_progress_bar_and_a_pipe_does_not(tmp_path: Path
 @pytest.mark.parametrize(
     ("fake", "error"),
     [
-        (FakeExecutor(plan=lambda request: Plan(die_at_step=1)), WorkerDied),
-        (FakeExecutor(plan=lambda request: Plan(fail=GenerationFailed("out of memory"))), GenerationFailed),
-        (FakeExecutor(starts=[Start.UNFIT]), SafetyUnavailable),
+        (FakeExecutor(plan=lambda request: FakePlan(die_at_step=1)), WorkerDied),
+        (FakeExecutor(plan=lambda request: FakePlan(fail=GenerationFailed("out of memory"))), GenerationFailed),
+        (FakeExecutor(starts=[StartOutcome.UNFIT]), SafetyUnavailable),
     ],
     ids=["death", "failure", "unfit"],
 )

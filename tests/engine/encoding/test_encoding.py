@@ -23,7 +23,7 @@ from engine.api import (
     read_texts,
 )
 from engine.api.embedded_texts import PARAMETERS, RECIPE
-from engine.encoding import JPEG, PNG, WEBP, Wrapping, decode_picture, encode_picture
+from engine.encoding import JPEG, PNG, WEBP, FileOptions, decode_picture, encode_picture
 
 RECIPE_OF_TWO = Recipe(
     model="sd15",
@@ -68,17 +68,17 @@ def read_by_others(data: bytes) -> PromptInfo:
 
 def limited(picture: Image.Image, below: str) -> tuple[bytes, str]:
     """Encode with a limit that leaves no room for the form before `below`."""
-    limit = len(encode_picture(picture, Wrapping(RECIPE_OF_TWO, 0))[0]) - 1
-    data, media_type = encode_picture(picture, Wrapping(RECIPE_OF_TWO, 0, limit))
+    limit = len(encode_picture(picture, FileOptions(RECIPE_OF_TWO, 0))[0]) - 1
+    data, media_type = encode_picture(picture, FileOptions(RECIPE_OF_TWO, 0, limit))
     if below == JPEG and media_type == WEBP:
-        data, media_type = encode_picture(picture, Wrapping(RECIPE_OF_TWO, 0, len(data) - 1))
+        data, media_type = encode_picture(picture, FileOptions(RECIPE_OF_TWO, 0, len(data) - 1))
     assert media_type == below
     return data, media_type
 
 
 @pytest.mark.parametrize("form", [PNG, WEBP, JPEG])
 def test_another_reader_finds_the_values_of_the_recipe(form: str) -> None:
-    data = encode_picture(smooth(), Wrapping(RECIPE_OF_TWO, 0))[0] if form == PNG else limited(smooth(), form)[0]
+    data = encode_picture(smooth(), FileOptions(RECIPE_OF_TWO, 0))[0] if form == PNG else limited(smooth(), form)[0]
     found = read_by_others(data)
 
     (sampler,) = found.samplers
@@ -94,7 +94,7 @@ def test_another_reader_finds_the_values_of_the_recipe(form: str) -> None:
 @pytest.mark.parametrize("prompt", NASTY)
 def test_another_reader_finds_a_prompt_whatever_is_in_it(prompt: str) -> None:
     recipe = replace(RECIPE_OF_TWO, prompt=prompt, negative_prompt=prompt[::-1].strip())
-    (sampler,) = read_by_others(encode_picture(noise(8), Wrapping(recipe, 1))[0]).samplers
+    (sampler,) = read_by_others(encode_picture(noise(8), FileOptions(recipe, 1))[0]).samplers
 
     assert [each.value for each in sampler.prompts] == [prompt]
     assert [each.value for each in sampler.negative_prompts] == [prompt[::-1].strip()]
@@ -106,7 +106,7 @@ def test_another_reader_finds_a_prompt_whatever_is_in_it(prompt: str) -> None:
 @pytest.mark.parametrize("form", [PNG, JPEG])
 def test_our_own_reader_finds_exactly_the_recipe(prompt: str, form: str) -> None:
     recipe = replace(RECIPE_OF_TWO, prompt=prompt)
-    data, media_type = encode_picture(noise(48), Wrapping(recipe, 1, 0 if form == PNG else 1))
+    data, media_type = encode_picture(noise(48), FileOptions(recipe, 1, 0 if form == PNG else 1))
 
     texts = read_texts(data)
 
@@ -118,28 +118,28 @@ def test_our_own_reader_finds_exactly_the_recipe(prompt: str, form: str) -> None
 def test_the_picture_in_a_png_and_in_a_webp_is_the_picture_that_was_drawn() -> None:
     picture = smooth()
 
-    assert decode_picture(encode_picture(picture, Wrapping(RECIPE_OF_TWO, 0))[0]).tobytes() == picture.tobytes()
+    assert decode_picture(encode_picture(picture, FileOptions(RECIPE_OF_TWO, 0))[0]).tobytes() == picture.tobytes()
     assert decode_picture(limited(picture, WEBP)[0]).tobytes() == picture.tobytes()
 
 
 @pytest.mark.parametrize("limit", [0, 3000, 1])
 def test_the_same_picture_and_recipe_are_the_same_bytes(limit: int) -> None:
-    assert encode_picture(noise(), Wrapping(RECIPE_OF_TWO, 0, limit)) == encode_picture(
-        noise(), Wrapping(RECIPE_OF_TWO, 0, limit)
+    assert encode_picture(noise(), FileOptions(RECIPE_OF_TWO, 0, limit)) == encode_picture(
+        noise(), FileOptions(RECIPE_OF_TWO, 0, limit)
     )
 
 
 def test_a_file_keeps_to_the_limit_where_any_form_does() -> None:
-    limit = len(encode_picture(noise(256), Wrapping(max_bytes=1))[0]) + 2000
-    data, media_type = encode_picture(noise(256), Wrapping(max_bytes=limit))
+    limit = len(encode_picture(noise(256), FileOptions(max_bytes=1))[0]) + 2000
+    data, media_type = encode_picture(noise(256), FileOptions(max_bytes=limit))
 
     assert (len(data) <= limit, media_type) == (True, JPEG)
 
 
 def test_a_file_that_fits_stays_a_png() -> None:
-    data, media_type = encode_picture(noise(8), Wrapping(RECIPE_OF_TWO, 0))
+    data, media_type = encode_picture(noise(8), FileOptions(RECIPE_OF_TWO, 0))
 
-    assert encode_picture(noise(8), Wrapping(RECIPE_OF_TWO, 0, len(data))) == (data, media_type)
+    assert encode_picture(noise(8), FileOptions(RECIPE_OF_TWO, 0, len(data))) == (data, media_type)
 
 
 @pytest.mark.parametrize("character", ["🍎", "り", "é", '"'])
@@ -147,7 +147,7 @@ def test_the_recipe_of_the_longest_prompts_still_fits_into_a_jpeg(character: str
     longest = character * MAX_PROMPT_CHARACTERS
     seed = ImageSeed(1, tuple(Variation(4294967295, 0.123456789) for _ in range(MAX_VARIATIONS)))
     recipe = replace(RECIPE_OF_TWO, prompt=longest, negative_prompt=longest, images=(seed,))
-    data, media_type = encode_picture(noise(8), Wrapping(recipe, 0, 1))
+    data, media_type = encode_picture(noise(8), FileOptions(recipe, 0, 1))
 
     assert media_type == JPEG
     assert Recipe.from_json(read_texts(data)[RECIPE]) == recipe
@@ -156,20 +156,20 @@ def test_the_recipe_of_the_longest_prompts_still_fits_into_a_jpeg(character: str
 def test_a_jpeg_whose_recipe_does_not_fit_tells_nothing() -> None:
     longest = "\x01" * MAX_PROMPT_CHARACTERS
     recipe = replace(RECIPE_OF_TWO, prompt=longest, negative_prompt=longest)
-    data, media_type = encode_picture(noise(8), Wrapping(recipe, 0, 1))
+    data, media_type = encode_picture(noise(8), FileOptions(recipe, 0, 1))
 
     assert media_type == JPEG
     assert read_texts(data) == {}
 
 
 def test_a_picture_without_a_recipe_tells_nothing() -> None:
-    assert read_texts(encode_picture(noise(8), Wrapping())[0]) == {}
-    assert read_texts(encode_picture(noise(8), Wrapping(max_bytes=1))[0]) == {}
+    assert read_texts(encode_picture(noise(8), FileOptions())[0]) == {}
+    assert read_texts(encode_picture(noise(8), FileOptions(max_bytes=1))[0]) == {}
 
 
 def test_a_variation_is_told_in_the_words_of_others() -> None:
     once = replace(RECIPE_OF_TWO, images=(ImageSeed(7, (Variation(12, 0.15),)),))
-    text = read_texts(encode_picture(noise(8), Wrapping(once, 0))[0])[PARAMETERS]
+    text = read_texts(encode_picture(noise(8), FileOptions(once, 0))[0])[PARAMETERS]
     found = read_parameters(text)
 
     assert "Variation seed: 12, Variation seed strength: 0.15" in text
@@ -179,7 +179,7 @@ def test_a_variation_is_told_in_the_words_of_others() -> None:
 
 def test_variations_of_variations_do_not_pass_for_a_single_one() -> None:
     twice = replace(RECIPE_OF_TWO, images=(ImageSeed(7, (Variation(12, 0.15), Variation(13, 0.4))),))
-    texts = read_texts(encode_picture(noise(8), Wrapping(twice, 0))[0])
+    texts = read_texts(encode_picture(noise(8), FileOptions(twice, 0))[0])
     exact = read_metadata(texts)
 
     assert "Variation seed" not in texts[PARAMETERS]

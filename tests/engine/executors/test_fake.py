@@ -16,7 +16,7 @@ from engine.api import (
     SafetyUnavailable,
     Verdict,
 )
-from engine.executors.fake import PREVIEW_EVERY_STEPS, FakeExecutor, Plan, Start
+from engine.executors.fake import PREVIEW_EVERY_STEPS, FakeExecutor, FakePlan, StartOutcome
 from engine.executors.port import WorkerGone
 from engine.wire import Draw, FromWorker, JobFailed, JobFinished, JobProgress, JobStarted, Leaving, Loaded, Prefetch
 
@@ -28,8 +28,8 @@ def draw(recipe: Recipe = RECIPE, job_id: str = "job", previews: bool = True) ->
     return Draw(GenerationRequest(recipe, job_id, 1, 0.0, "ann", previews=previews))
 
 
-async def started(plan: Plan | None = None) -> FakeExecutor:
-    fake = FakeExecutor(plan=lambda request: plan or Plan())
+async def started(plan: FakePlan | None = None) -> FakeExecutor:
+    fake = FakeExecutor(plan=lambda request: plan or FakePlan())
     await fake.start()
     return fake
 
@@ -53,7 +53,7 @@ async def finished(fake: FakeExecutor, message: Draw) -> JobFinished:
 
 
 async def test_planned_verdicts_leave_their_pictures_out_of_results_and_grid() -> None:
-    fake = await started(Plan(block=frozenset({1}), faults={2: Fault.ONE_COLOUR}))
+    fake = await started(FakePlan(block=frozenset({1}), faults={2: Fault.ONE_COLOUR}))
     final = await finished(fake, draw())
     assert [result.verdict for result in final.images] == [Verdict.ALLOW, Verdict.BLOCK, Verdict.ERROR, Verdict.ALLOW]
     assert [result.image is None for result in final.images] == [False, True, True, False]
@@ -64,7 +64,7 @@ async def test_planned_verdicts_leave_their_pictures_out_of_results_and_grid() -
 
 @pytest.mark.parametrize("blocked", [{0, 1, 2}, {0, 1, 2, 3}])
 async def test_fewer_than_two_allowed_pictures_have_no_grid(blocked: set[int]) -> None:
-    assert (await finished(await started(Plan(block=frozenset(blocked))), draw())).grid is None
+    assert (await finished(await started(FakePlan(block=frozenset(blocked))), draw())).grid is None
 
 
 async def test_another_prompt_or_variation_is_another_picture() -> None:
@@ -87,7 +87,7 @@ async def test_another_prompt_or_variation_is_another_picture() -> None:
 async def test_previews_come_now_and_then_where_plan_and_request_want_them(
     planned: bool, wanted: bool, shown: bool
 ) -> None:
-    fake = await started(Plan(previews=planned))
+    fake = await started(FakePlan(previews=planned))
     fake.send(draw(previews=wanted))
     messages = await hear(fake, RECIPE.steps + 2)
     with_preview = [m.step for m in messages if isinstance(m, JobProgress) and m.preview is not None]
@@ -95,7 +95,7 @@ async def test_previews_come_now_and_then_where_plan_and_request_want_them(
 
 
 async def test_a_planned_failure_comes_after_the_last_step() -> None:
-    fake = await started(Plan(fail=GenerationFailed("out of memory")))
+    fake = await started(FakePlan(fail=GenerationFailed("out of memory")))
     fake.send(draw())
     assert (await hear(fake, RECIPE.steps + 2))[-1] == JobFailed(
         "job", "generation_failed", {"reason": "out of memory"}
@@ -103,7 +103,7 @@ async def test_a_planned_failure_comes_after_the_last_step() -> None:
 
 
 async def test_a_planned_death_comes_instead_of_its_step() -> None:
-    fake = await started(Plan(die_at_step=3))
+    fake = await started(FakePlan(die_at_step=3))
     fake.send(draw())
     assert [type(message) for message in await hear(fake, 3)] == [JobStarted, JobProgress, JobProgress]
     with pytest.raises(WorkerGone):
@@ -111,7 +111,7 @@ async def test_a_planned_death_comes_instead_of_its_step() -> None:
 
 
 async def test_a_planned_hang_over_a_picture_ends_the_job_with_what_was_judged_and_then_the_worker() -> None:
-    fake = await started(Plan(hang_at_picture=2))
+    fake = await started(FakePlan(hang_at_picture=2))
     fake.send(draw())
     *_, leaving, final = await hear(fake, RECIPE.steps + 3)
     assert isinstance(leaving, Leaving)
@@ -122,7 +122,7 @@ async def test_a_planned_hang_over_a_picture_ends_the_job_with_what_was_judged_a
 
 
 async def test_a_planned_hang_over_a_preview_ends_the_worker_alone() -> None:
-    fake = await started(Plan(hang_at_step=2))
+    fake = await started(FakePlan(hang_at_step=2))
     fake.send(draw())
     assert [type(message) for message in await hear(fake, 3)] == [JobStarted, JobProgress, Leaving]
     with pytest.raises(WorkerGone):
@@ -152,7 +152,7 @@ async def test_releasing_all_ends_the_holding() -> None:
 
 
 async def test_starts_go_as_planned_and_then_well() -> None:
-    fake = FakeExecutor(starts=[Start.UNFIT, Start.DIE, Start.HANG])
+    fake = FakeExecutor(starts=[StartOutcome.UNFIT, StartOutcome.DIE, StartOutcome.HANG])
     with pytest.raises(SafetyUnavailable):
         await fake.start()
     with pytest.raises(WorkerGone):

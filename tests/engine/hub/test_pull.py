@@ -12,7 +12,7 @@ import pytest
 from engine.catalog import Source
 from engine.catalog.checkpoint_inspection import inspect
 from engine.catalog.sources import repository_folder
-from engine.hub import HubError, Progress, check, is_here, licence_of, missing, pull
+from engine.hub import HubError, PullProgress, check, is_here, licence_of, missing, pull
 from tests.engine.stand_in import Hub
 
 NAME = "owner/model"
@@ -46,12 +46,12 @@ def waits() -> list[float]:
 
 def test_a_pulled_model_is_one_that_can_be_loaded(model: Hub, source: Source) -> None:
     assert not is_here(source, "pipeline")
-    told: list[Progress] = []
+    told: list[PullProgress] = []
     report = pull([(source, "pipeline")], told.append)
     assert inspect(source).family.id == "sd1"
     assert is_here(source, "pipeline")
     assert report.commits == (model.repositories[NAME].commit,)
-    assert told[-1] == Progress(report.size, report.size)
+    assert told[-1] == PullProgress(report.size, report.size)
     assert [progress.done for progress in told] == sorted(progress.done for progress in told)
     assert report.pulled == report.size == check(source, "pipeline")
     assert licence_of(source, "pipeline") == "openrail"
@@ -91,7 +91,7 @@ def test_a_model_and_its_safety_checker_are_one_pull(
 ) -> None:
     names = ("config.json", "model.safetensors", "preprocessor_config.json")
     model.put("a/checker").files.update(dict.fromkeys(names, b"x" * 1000))
-    checker, told = make_source("a/checker"), list[Progress]()
+    checker, told = make_source("a/checker"), list[PullProgress]()
     report = pull([(checker, "safety_checker"), (source, "pipeline")], told.append)
     assert report.size == check(source, "pipeline") + check(checker, "safety_checker")
     assert {progress.total for progress in told} == {report.size}

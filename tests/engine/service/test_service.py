@@ -30,7 +30,7 @@ from engine.api import (
     UnknownScheduler,
 )
 from engine.catalog import CatalogError, load_catalog
-from engine.executors.fake import FakeExecutor, Plan, Start
+from engine.executors.fake import FakeExecutor, FakePlan, StartOutcome
 from engine.hub import ADDON, pull
 from engine.service import open_engine
 from engine.settings import EngineSettings
@@ -110,7 +110,7 @@ async def test_checking_queues_nothing(engine: EngineClient) -> None:
 
 
 async def test_while_no_worker_is_fit_every_recipe_is_refused() -> None:
-    async with open_engine(SETTINGS, executors=[FakeExecutor(starts=[Start.UNFIT])]) as engine:
+    async with open_engine(SETTINGS, executors=[FakeExecutor(starts=[StartOutcome.UNFIT])]) as engine:
         await read(engine.submit(request()))
         with pytest.raises(SafetyUnavailable):
             engine.check(RECIPE)
@@ -119,7 +119,7 @@ async def test_while_no_worker_is_fit_every_recipe_is_refused() -> None:
 async def test_a_model_that_could_not_be_loaded_is_refused_with_the_reason(
     engine: EngineClient, fake: FakeExecutor
 ) -> None:
-    fake.plan = lambda request: Plan(fail=ModelUnavailable(INFO.id, "a tensor is missing"))
+    fake.plan = lambda request: FakePlan(fail=ModelUnavailable(INFO.id, "a tensor is missing"))
     await read(engine.submit(request()))
     with pytest.raises(ModelUnavailable, match="a tensor is missing"):
         engine.check(RECIPE)
@@ -137,9 +137,9 @@ async def test_a_closed_engine_refuses() -> None:
 async def test_submit_makes_no_task_and_the_work_is_done_in_the_engines_own_context() -> None:
     seen: list[str] = []
 
-    def plan(request: GenerationRequest) -> Plan:
+    def plan(request: GenerationRequest) -> FakePlan:
         seen.append(caller.get())
-        return Plan()
+        return FakePlan()
 
     async with open_engine(SETTINGS, executors=[FakeExecutor(plan=plan)]) as engine:
 

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine.api import Facts, Fault, GenerationRequest, ImageResult, ImageSeed, Recipe, Variation, Verdict
+from engine.api import Fault, GenerationRequest, ImageResult, ImageSeed, Provenance, Recipe, Variation, Verdict
 from engine.wire import (
     LENGTH,
     Cancel,
@@ -32,7 +32,7 @@ from engine.wire import (
 RECIPE = Recipe(
     "pocket", "1", "a red apple 🍎", "", 64, 96, 3, 4.5, "Euler", (ImageSeed(7), ImageSeed(8, (Variation(9, 0.15),)))
 )
-FACTS = Facts("cpu-0", "cpu", 2, "float32", (("torch", "2.13.0"),), 1.25, "fast", 32)
+FACTS = Provenance("cpu-0", "cpu", 2, "float32", (("torch", "2.13.0"),), 1.25, "fast", 32)
 IMAGE = {
     "data": b"not really a PNG",
     "media_type": "image/png",

@@ -25,14 +25,14 @@ from engine.catalog import SCHEDULERS, Catalog, ModelEntry, Source
 from engine.pocket import WEIGHTS
 from engine.wire import Draw, FromWorker, JobCancelled, JobFailed, JobFinished, Stop, ToWorker
 from engine.worker.conditioning.rows import Conditioning
-from engine.worker.jobs import Job, begin_job
-from engine.worker.loading.model_cache import Models
+from engine.worker.jobs import WorkerJob, begin_job
+from engine.worker.loading.model_cache import ModelCache
 from engine.worker.loading.pipelines import LoadedModel
 from engine.worker.loop import draw_until_stopped, run_worker
 from engine.worker.runtime.channel import Inbox
 from engine.worker.runtime.device import Device, open_device
 from engine.worker.safety import Detector, load_floor
-from engine.worker.sampling.batch import Drawing, Group, pack
+from engine.worker.sampling.batch import Group, ImageState, pack
 from engine.worker.sampling.buckets import AnyRows
 from engine.worker.sampling.steps import advance
 from tests.engine.stand_in_checker import any_checker
@@ -106,14 +106,14 @@ def make_catalog() -> Callable[..., Catalog]:
 @pytest.fixture(scope="session")
 def tiny(tiny_folder: Path, make_catalog: Callable[..., Catalog], device: Device, floor: Detector) -> LoadedModel:
     """The tiny model as a worker loads it."""
-    return Models(make_catalog(tiny_folder), device, floor, any_checker).get("tiny")
+    return ModelCache(make_catalog(tiny_folder), device, floor, any_checker).get("tiny")
 
 
 @pytest.fixture(scope="session")
-def begin_proven() -> Callable[[GenerationRequest, LoadedModel], Job]:
+def begin_proven() -> Callable[[GenerationRequest, LoadedModel], WorkerJob]:
     """Begin a job, with its rows proven as after a worker's idle time."""
 
-    def begin(request: GenerationRequest, model: LoadedModel) -> Job:
+    def begin(request: GenerationRequest, model: LoadedModel) -> WorkerJob:
         job = begin_job(request, model)
         while model.rules.prove():
             pass
@@ -183,11 +183,11 @@ def request_for() -> Callable[..., GenerationRequest]:
 
 
 @pytest.fixture(scope="session")
-def image() -> Callable[..., Drawing]:
+def image() -> Callable[..., ImageState]:
     """Make an image of a group, with all that the order of steps looks at and nothing that draws."""
 
-    def make(group: Group, rows: int = 2, steps: int = 4, **state: Any) -> Drawing:
-        return Drawing(
+    def make(group: Group, rows: int = 2, steps: int = 4, **state: Any) -> ImageState:
+        return ImageState(
             pipeline=None,
             group=group,
             row_rule=AnyRows(),
@@ -206,11 +206,11 @@ def image() -> Callable[..., Drawing]:
 
 @pytest.fixture(scope="session")
 def denoise(
-    request_for: Callable[..., GenerationRequest], begin_proven: Callable[[GenerationRequest, LoadedModel], Job]
-) -> Callable[[LoadedModel, Recipe], Job]:
+    request_for: Callable[..., GenerationRequest], begin_proven: Callable[[GenerationRequest, LoadedModel], WorkerJob]
+) -> Callable[[LoadedModel, Recipe], WorkerJob]:
     """Take a recipe's images through all their steps; give back the job, which has no results yet."""
 
-    def do(model: LoadedModel, recipe: Recipe) -> Job:
+    def do(model: LoadedModel, recipe: Recipe) -> WorkerJob:
         job = begin_proven(request_for(recipe), model)
         while batch := pack(job.drawings, 16, {}):
             advance(batch)
@@ -236,7 +236,7 @@ class Parent:
     heard: list[FromWorker] = field(default_factory=list)
     inbox: Inbox = field(default_factory=Inbox)
     awaited: int = 0
-    models: Models | None = None
+    models: ModelCache | None = None
     listener: Callable[[FromWorker], Iterable[ToWorker]] = lambda message: ()
 
     def run(self, *messages: ToWorker) -> list[FromWorker]:

@@ -14,7 +14,7 @@ import pytest
 from engine.api import GenerationRequest, ImageSeed, Recipe
 from engine.catalog import Catalog
 from engine.wire import Draw, FromWorker, JobFinished, Stop, ToWorker
-from engine.worker.loading.model_cache import Models
+from engine.worker.loading.model_cache import ModelCache
 from engine.worker.runtime.channel import Inbox
 from engine.worker.runtime.device import Device
 from engine.worker.safety import Detector
@@ -38,9 +38,9 @@ class Idle(Inbox):
 
 
 @pytest.fixture
-def models(make_catalog: Callable[..., Catalog], tiny_folder: Path, device: Device, floor: Detector) -> Models:
+def models(make_catalog: Callable[..., Catalog], tiny_folder: Path, device: Device, floor: Detector) -> ModelCache:
     """Loaded, with two rows at a time."""
-    models = Models(make_catalog(tiny_folder), device, floor, any_checker)
+    models = ModelCache(make_catalog(tiny_folder), device, floor, any_checker)
     models.get("tiny")
     return models
 
@@ -54,7 +54,7 @@ def draws(recipe: Recipe, request_for: Callable[..., GenerationRequest]) -> Draw
 
 
 @pytest.fixture
-def worker(make_parent: Callable[..., Any], tiny_folder: Path, models: Models) -> Any:
+def worker(make_parent: Callable[..., Any], tiny_folder: Path, models: ModelCache) -> Any:
     """The parent of the worker; it stops the worker itself."""
     parent = make_parent(tiny_folder)
     parent.models, parent.awaited = models, 1
@@ -62,7 +62,7 @@ def worker(make_parent: Callable[..., Any], tiny_folder: Path, models: Models) -
 
 
 @pytest.fixture
-def is_proven(models: Models, monkeypatch: pytest.MonkeyPatch) -> Callable[[], bool]:
+def is_proven(models: ModelCache, monkeypatch: pytest.MonkeyPatch) -> Callable[[], bool]:
     """Say whether the worker found nothing left to prove when it last looked."""
     went_on = [True]
     prove = models.prove
@@ -76,7 +76,7 @@ def is_proven(models: Models, monkeypatch: pytest.MonkeyPatch) -> Callable[[], b
 
 
 @contextmanager
-def watched(models: Models, see: Callable[[str, int], None]) -> Iterator[None]:
+def watched(models: ModelCache, see: Callable[[str, int], None]) -> Iterator[None]:
     """Have `see` told the thread and the rows of each UNet call before it is made."""
 
     def look(unet: Any, arguments: Any) -> None:
@@ -113,7 +113,7 @@ def test_an_idle_worker_proves_its_rows_and_uses_them_from_then_on(
 
 
 def test_a_job_that_comes_during_a_call_of_a_proof_waits_for_that_call_alone_and_the_proof_goes_on_later(
-    worker: Any, models: Models, draws: Draws, is_proven: Callable[[], bool]
+    worker: Any, models: ModelCache, draws: Draws, is_proven: Callable[[], bool]
 ) -> None:
     events: list[str] = []
     coming = {f"proof {number}": draws(f"job-{number}", 2) for number in (3, 5)}

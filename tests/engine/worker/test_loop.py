@@ -28,7 +28,7 @@ from engine.wire import (
     Unfit,
 )
 from engine.worker.jobs import begin_job
-from engine.worker.loading.model_cache import Models
+from engine.worker.loading.model_cache import ModelCache
 from engine.worker.loading.pipelines import LoadedModel
 from engine.worker.loop import Loop, run_worker
 from engine.worker.runtime.channel import Inbox
@@ -211,7 +211,7 @@ def test_a_busy_desk_may_be_spared_drafts_but_not_the_look_that_they_rest_on(
     tiny: LoadedModel, device: Device, floor: Detector, recipe: Recipe, request_for: Callable[..., GenerationRequest]
 ) -> None:
     reviews = Busy(waiting=9)
-    models = Models(Catalog(()), device, floor, any_checker)
+    models = ModelCache(Catalog(()), device, floor, any_checker)
     desks: list[Any] = [Busy(), Busy(), reviews, Busy()]
     loop = Loop("cpu-0", device, models, Inbox(), lambda message: None, *desks)
     job = begin_job(request_for(replace(recipe, steps=20)), tiny)
@@ -221,7 +221,7 @@ def test_a_busy_desk_may_be_spared_drafts_but_not_the_look_that_they_rest_on(
 
     def looks_after(step: int) -> int:
         drawing.step = step
-        loop._show(job)
+        loop._maybe_preview(job)
         return len(reviews.asked)
 
     assert [looks_after(step) for step in (1, 2, 10)] == [0, 1, 1]

@@ -13,8 +13,8 @@ import pytest
 from engine.api import ImageSeed, Recipe, Verdict
 from engine.catalog import SCHEDULERS, load_catalog
 from engine.encoding import decode_picture
-from engine.worker.jobs import Job
-from engine.worker.loading.model_cache import Models
+from engine.worker.jobs import WorkerJob
+from engine.worker.loading.model_cache import ModelCache
 from engine.worker.loading.pipelines import LoadedModel
 from engine.worker.runtime.device import Device
 from engine.worker.safety import Detector
@@ -27,12 +27,15 @@ RECIPE = Recipe("pocket", "1", "red apple", "", 128, 128, 5, 4.5, "DPM++ 2M", (I
 
 @pytest.fixture(scope="module")
 def pocket(device: Device, floor: Detector) -> LoadedModel:
-    return Models(load_catalog(MODELS, MODELS.parent), device, floor).get("pocket")
+    return ModelCache(load_catalog(MODELS, MODELS.parent), device, floor).get("pocket")
 
 
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
 def test_pocket_draws_the_stock_pipelines_pixels(
-    scheduler: str, pocket: LoadedModel, stock_pocket: Callable[..., Any], denoise: Callable[[LoadedModel, Recipe], Job]
+    scheduler: str,
+    pocket: LoadedModel,
+    stock_pocket: Callable[..., Any],
+    denoise: Callable[[LoadedModel, Recipe], WorkerJob],
 ) -> None:
     recipe = replace(RECIPE, scheduler=scheduler)
     job = denoise(pocket, recipe)
@@ -41,7 +44,7 @@ def test_pocket_draws_the_stock_pipelines_pixels(
 
 
 def test_a_batch_of_four_pocket_pictures_equals_each_seed_alone(
-    pocket: LoadedModel, denoise: Callable[[LoadedModel, Recipe], Job]
+    pocket: LoadedModel, denoise: Callable[[LoadedModel, Recipe], WorkerJob]
 ) -> None:
     seeds = tuple(ImageSeed(seed) for seed in (7, 8, 9, 10))
     together = denoise(pocket, replace(RECIPE, images=seeds))
@@ -51,7 +54,7 @@ def test_a_batch_of_four_pocket_pictures_equals_each_seed_alone(
 
 
 def test_an_everyday_picture_passes_the_gate(
-    pocket: LoadedModel, denoise: Callable[[LoadedModel, Recipe], Job]
+    pocket: LoadedModel, denoise: Callable[[LoadedModel, Recipe], WorkerJob]
 ) -> None:
     (drawing,) = denoise(pocket, replace(RECIPE, steps=20)).drawings
     review = pocket.gate.review(decode(drawing), drawing.latents)

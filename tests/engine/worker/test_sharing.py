@@ -30,14 +30,14 @@ from engine.wire import (
     Stop,
     ToWorker,
 )
-from engine.worker.jobs import Job
-from engine.worker.loading.model_cache import Models
+from engine.worker.jobs import WorkerJob
+from engine.worker.loading.model_cache import ModelCache
 from engine.worker.loading.pipelines import LoadedModel
-from engine.worker.runtime.channel import Answer, Inbox
+from engine.worker.runtime.channel import Inbox, ThreadAnswer
 from engine.worker.runtime.device import Device
 from engine.worker.safety import Detector
 from engine.worker.safety.images import to_picture
-from engine.worker.sampling.batch import Drawing, decode
+from engine.worker.sampling.batch import ImageState, decode
 from tests.engine.stand_in_checker import any_checker
 
 NAMES = tuple(SCHEDULERS)
@@ -49,9 +49,9 @@ Draws = Callable[[Sequence[Recipe]], list[Draw]]
 
 
 @pytest.fixture(scope="module")
-def models(make_catalog: Callable[..., Catalog], tiny_folder: Path, device: Device, floor: Detector) -> Models:
+def models(make_catalog: Callable[..., Catalog], tiny_folder: Path, device: Device, floor: Detector) -> ModelCache:
     """The worker's models, with the rows of the default size proven."""
-    models = Models(make_catalog(tiny_folder), device, floor, any_checker)
+    models = ModelCache(make_catalog(tiny_folder), device, floor, any_checker)
     models.get("tiny")
     while models.prove():
         pass
@@ -59,10 +59,10 @@ def models(make_catalog: Callable[..., Catalog], tiny_folder: Path, device: Devi
 
 
 @pytest.fixture
-def make_sharing(make_parent: Callable[..., Any], tiny_folder: Path, models: Models) -> Share:
+def make_sharing(make_parent: Callable[..., Any], tiny_folder: Path, models: ModelCache) -> Share:
     """Make the parent of a worker whose models are loaded already."""
 
-    def make(listener: Listener = lambda message: (), models: Models = models, device: Device | None = None) -> Any:
+    def make(listener: Listener = lambda message: (), models: ModelCache = models, device: Device | None = None) -> Any:
         parent = make_parent(tiny_folder)
         parent.models, parent.listener, parent.device = models, listener, device or parent.device
         return parent
@@ -71,7 +71,7 @@ def make_sharing(make_parent: Callable[..., Any], tiny_folder: Path, models: Mod
 
 
 @pytest.fixture(scope="module")
-def alone(models: Models, denoise: Callable[[LoadedModel, Recipe], Job]) -> Callable[[Recipe], list[str]]:
+def alone(models: ModelCache, denoise: Callable[[LoadedModel, Recipe], WorkerJob]) -> Callable[[Recipe], list[str]]:
     """The hashes of a recipe's pictures, each drawn by itself in calls of two rows."""
     known: dict[Recipe, str] = {}
 
@@ -144,12 +144,12 @@ class AnswerCount(Inbox):
 
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
         super().put(item, block, timeout)
-        if isinstance(item, Answer):
+        if isinstance(item, ThreadAnswer):
             self.answers.release()
 
 
 def test_a_job_that_comes_during_a_call_is_prepared_meanwhile_and_is_in_the_next(
-    make_sharing: Share, models: Models, recipe: Recipe, draws: Draws
+    make_sharing: Share, models: ModelCache, recipe: Recipe, draws: Draws
 ) -> None:
     first, second = draws([replace(recipe, steps=9), replace(recipe, steps=2)])
     model, parent, rows = models.get("tiny"), make_sharing(), list[int]()
@@ -169,7 +169,7 @@ def test_a_job_that_comes_during_a_call_is_prepared_meanwhile_and_is_in_the_next
 
 
 def test_a_cancel_directly_behind_a_job_that_comes_during_a_call_ends_it(
-    make_sharing: Share, models: Models, recipe: Recipe, draws: Draws
+    make_sharing: Share, models: ModelCache, recipe: Recipe, draws: Draws
 ) -> None:
     first, second = draws([replace(recipe, steps=9), replace(recipe, steps=9)])
     model, parent, rows = models.get("tiny"), make_sharing(), list[int]()
@@ -201,13 +201,13 @@ class IdleWatch(Inbox):
 
 @pytest.mark.parametrize("end", [JobFinished, JobCancelled])
 def test_a_worker_that_has_nothing_to_draw_keeps_nothing_of_what_it_drew(
-    end: type[FromWorker], make_sharing: Share, models: Models, recipe: Recipe, draws: Draws
+    end: type[FromWorker], make_sharing: Share, models: ModelCache, recipe: Recipe, draws: Draws
 ) -> None:
     """Else a model that leaves memory next would stay there with it."""
 
     def drawings() -> set[int]:
         gc.collect()
-        return {id(each) for each in gc.get_objects() if type(each) is Drawing}
+        return {id(each) for each in gc.get_objects() if type(each) is ImageState}
 
     def cancel(message: FromWorker) -> Iterable[ToWorker]:
         return [Cancel("job-0")] if end is JobCancelled and message == JobProgress("job-0", 2, 4) else []
@@ -239,7 +239,7 @@ def test_a_cancel_frees_its_rows_for_the_next_call(
 ) -> None:
     """Seen in the class `fast`, where a call has no rows but those in use."""
     fast = replace(device, service="fast")
-    fast_models = Models(make_catalog(tiny_folder), fast, floor, any_checker)
+    fast_models = ModelCache(make_catalog(tiny_folder), fast, floor, any_checker)
     events: list[Any] = []
 
     def cancel(message: FromWorker) -> Iterable[ToWorker]:
@@ -260,7 +260,7 @@ def test_a_cancel_frees_its_rows_for_the_next_call(
 
 def test_running_out_of_memory_halves_the_rows_and_changes_no_picture(
     make_sharing: Share,
-    models: Models,
+    models: ModelCache,
     recipe: Recipe,
     draws: Draws,
     alone: Callable[[Recipe], list[str]],
@@ -287,7 +287,7 @@ def test_running_out_of_memory_halves_the_rows_and_changes_no_picture(
 
 
 def test_an_image_that_does_not_fit_by_itself_fails_its_job(
-    make_sharing: Share, models: Models, recipe: Recipe, request_for: Callable[..., GenerationRequest]
+    make_sharing: Share, models: ModelCache, recipe: Recipe, request_for: Callable[..., GenerationRequest]
 ) -> None:
     models.get("tiny")
 
@@ -301,11 +301,11 @@ def test_an_image_that_does_not_fit_by_itself_fails_its_job(
 
 def test_a_job_whose_images_raise_fails_alone_in_a_shared_call(
     make_sharing: Share,
-    models: Models,
+    models: ModelCache,
     recipe: Recipe,
     draws: Draws,
     alone: Callable[[Recipe], list[str]],
-    denoise: Callable[[LoadedModel, Recipe], Job],
+    denoise: Callable[[LoadedModel, Recipe], WorkerJob],
 ) -> None:
     wanted = [replace(recipe, steps=20, images=(ImageSeed(number),)) for number in range(2)]
     expected = [alone(recipe) for recipe in wanted]

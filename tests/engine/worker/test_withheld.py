@@ -18,8 +18,8 @@ from engine.api import GenerationRequest, ImageSeed, ModelUnavailable, Preview, 
 from engine.catalog import Catalog, Source
 from engine.encoding import decode_picture
 from engine.wire import Draw, FromWorker, JobFailed, JobFinished, JobProgress
-from engine.worker.jobs import Job
-from engine.worker.loading.model_cache import Models
+from engine.worker.jobs import WorkerJob
+from engine.worker.loading.model_cache import ModelCache
 from engine.worker.loading.pipelines import LoadedModel, load_parts
 from engine.worker.loading.weights import estimate_bytes
 from engine.worker.loop import run_worker
@@ -100,11 +100,13 @@ def test_code_that_takes_the_pipelines_checker_away_changes_nothing(
     floor: Detector,
     recipe: Recipe,
     request_for: Callable[..., GenerationRequest],
-    denoise: Callable[[LoadedModel, Recipe], Job],
+    denoise: Callable[[LoadedModel, Recipe], WorkerJob],
 ) -> None:
     (result,) = parent.run(Draw(request_for(recipe)))[-1].images
     picture = decode_picture(result.image.data)
-    model = Models(make_catalog(plant(picture, [Image.new("RGB", (64, 64))])), device, floor, any_checker).get("tiny")
+    model = ModelCache(make_catalog(plant(picture, [Image.new("RGB", (64, 64))])), device, floor, any_checker).get(
+        "tiny"
+    )
     model.pipeline.safety_checker = None
     model.pipeline.feature_extractor = None
     (drawing,) = denoise(model, recipe).drawings
@@ -174,7 +176,7 @@ def test_a_preview_that_cannot_be_made_costs_no_picture(
         if threading.current_thread().name == "reviews":
             raise torch.OutOfMemoryError("no room for a draft")
 
-    parent.models = Models(make_catalog(tiny_folder), device, floor, any_checker)
+    parent.models = ModelCache(make_catalog(tiny_folder), device, floor, any_checker)
     parent.models.get("tiny").pipeline.unet.register_forward_pre_hook(fail_beside_the_steps)
     finished = parent.run(Draw(request_for(replace(recipe, steps=20))))[-1]
     assert [result.verdict for result in finished.images] == [Verdict.ALLOW]
@@ -218,7 +220,7 @@ def test_a_model_whose_checker_fails_its_proof_is_unavailable_and_the_others_go_
 def test_a_checker_with_proof_pictures_must_pass_them_before_its_model_is_used(
     make_catalog: Callable[..., Catalog], tiny_folder: Path, device: Device, floor: Detector
 ) -> None:
-    models = Models(make_catalog(tiny_folder), device, floor, lambda source: Identity(pictures=PROOF))
+    models = ModelCache(make_catalog(tiny_folder), device, floor, lambda source: Identity(pictures=PROOF))
     with pytest.raises(ModelUnavailable, match=r"cannot be trusted: the checker did not block blocked\.png"):
         models.get("tiny")
 
@@ -250,7 +252,7 @@ def test_a_model_whose_additional_checker_is_damaged_is_not_drawn_with(
     folder = edit_checker(lambda tensors: tensors["concept_embeds_weights"].fill_(2.0))
     catalog = with_additional(make_catalog(tiny_folder), folder)
     with pytest.raises(ModelUnavailable) as raised:
-        Models(catalog, device, floor, any_checker).get("tiny")
+        ModelCache(catalog, device, floor, any_checker).get("tiny")
     reason = f"its safety checker cannot be trusted: {folder}: no concept can ever be reached"
     assert raised.value.to_data()["reason"] == reason
 

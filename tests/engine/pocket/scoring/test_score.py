@@ -113,7 +113,7 @@ def test_colours_that_were_never_shown_are_marked() -> None:
 @pytest.fixture(scope="module")
 def figures() -> dict[str, float]:
     labels = ("red apple", "cat", "bomb")
-    plan = score.Plan(
+    plan = score.ScorePlan(
         seeds=2,
         variety_seeds=2,
         subjects=[subject for subject in SUBJECTS if subject.label in labels],

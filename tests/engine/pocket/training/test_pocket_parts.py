@@ -47,9 +47,9 @@ class Lessons(pairs.Pairs):
     def __init__(self) -> None:
         """Needs no drawings."""
 
-    def draw(self, step: int, count: int, need: np.ndarray | None = None) -> pairs.Batch:
+    def draw(self, step: int, count: int, need: np.ndarray | None = None) -> pairs.PairBatch:
         latents = torch.randn(count, 4, 16, 16, generator=torch.Generator().manual_seed(step))
-        return pairs.Batch(latents, ["a cat", "", *["a red apple"] * (count - 2)], list(range(count)))
+        return pairs.PairBatch(latents, ["a cat", "", *["a red apple"] * (count - 2)], list(range(count)))
 
 
 def build(name: str, gallery: Gallery, autoencoder: AutoencoderKL) -> loop.Part:

@@ -15,7 +15,7 @@ from engine.catalog import Catalog
 from engine.wire import Draw, FromWorker, JobFinished, JobStarted, Stop
 from engine.wire.contenders import Contender
 from engine.worker.bench.stock import StockServer, denoise_stock, denoise_together
-from engine.worker.loading.model_cache import Models
+from engine.worker.loading.model_cache import ModelCache
 from engine.worker.loading.pipelines import LoadedModel
 from engine.worker.runtime.channel import Inbox
 from engine.worker.runtime.device import Device
@@ -34,7 +34,7 @@ def serve(
     request_for: Callable[..., GenerationRequest],
 ) -> Serve:
     """Let a contender serve requests that all wait; give back the names of those in each batch, in order."""
-    models = Models(make_catalog(tiny_folder), device, floor, any_checker)
+    models = ModelCache(make_catalog(tiny_folder), device, floor, any_checker)
 
     def do(contender: Contender, **recipes: Recipe) -> list[list[str]]:
         inbox = Inbox()

@@ -23,7 +23,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 
 from engine.api import GenerationRequest, ImageSeed, Recipe
 from engine.catalog import SCHEDULERS
-from engine.worker.jobs import Job
+from engine.worker.jobs import WorkerJob
 from engine.worker.loading.pipelines import LoadedModel
 from engine.worker.loading.proofs import RowRules
 from engine.worker.sampling.batch import decode, pack
@@ -110,7 +110,7 @@ def make_stock() -> Callable[[str], Any]:
 
 @pytest.fixture(scope="session")
 def draw_together(
-    request_for: Callable[..., GenerationRequest], begin_proven: Callable[[GenerationRequest, LoadedModel], Job]
+    request_for: Callable[..., GenerationRequest], begin_proven: Callable[[GenerationRequest, LoadedModel], WorkerJob]
 ) -> Callable[..., tuple[list[Tensor], list[Tensor]]]:
     """Draw the recipes' images in one batch, each joining one step after the one before; give back latents, pixels."""
 

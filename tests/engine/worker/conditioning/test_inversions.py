@@ -17,8 +17,8 @@ from engine.catalog import Catalog
 from engine.worker.conditioning.inversions import InversionError, read_vectors
 from engine.worker.conditioning.prompts import encode_prompts
 from engine.worker.conditioning.rows import Conditioning
-from engine.worker.jobs import Job
-from engine.worker.loading.model_cache import Models
+from engine.worker.jobs import WorkerJob
+from engine.worker.loading.model_cache import ModelCache
 from engine.worker.loading.pipelines import LoadedModel
 from engine.worker.runtime.device import Device
 from engine.worker.safety import Detector
@@ -123,13 +123,13 @@ def test_a_worker_draws_what_the_recipe_names_and_nothing_else(
     device: Device,
     floor: Detector,
     recipe: Recipe,
-    denoise: Callable[[LoadedModel, Recipe], Job],
+    denoise: Callable[[LoadedModel, Recipe], WorkerJob],
     tmp_path: Path,
 ) -> None:
     save_file({"emb_params": torch.randn(2, 32)}, tmp_path / "toy.safetensors")
     (entry,), toy = make_catalog(tiny_folder).entries, Inversion("toy", "1")
     entry = replace(entry, inversions={toy: tmp_path / "toy.safetensors"})
-    model = Models(Catalog((entry,)), device, floor, any_checker).get("tiny")
+    model = ModelCache(Catalog((entry,)), device, floor, any_checker).get("tiny")
     plain, named = replace(recipe, prompt="a toy"), replace(recipe, prompt="a toy", inversions=(toy,))
     contexts = [denoise(model, wanted).drawings[0].conditioning.context for wanted in (plain, named, plain)]
     assert torch.equal(contexts[0], contexts[2])

@@ -16,7 +16,7 @@ from torch.nn import Conv2d, Linear
 from engine.api import ImageSeed, Lora, LoraUnavailable, LoraUse, Recipe, UnknownLora
 from engine.catalog import Catalog
 from engine.worker.jobs import begin_job
-from engine.worker.loading.model_cache import Models
+from engine.worker.loading.model_cache import ModelCache
 from engine.worker.loading.pipelines import LoadedModel
 from engine.worker.loading.proofs import RowRules
 from engine.worker.runtime.device import Device
@@ -246,7 +246,7 @@ def test_a_worker_draws_with_the_lora_of_its_catalogue_where_the_recipe_names_it
 ) -> None:
     (entry,), ink = make_catalog(tiny_folder).entries, Lora("ink", "1", "sd1")
     file = write_kohya(tmp_path / "ink.safetensors", tiny.pipeline, 0)
-    model = Models(Catalog((replace(entry, loras={ink: file}),)), device, floor, any_checker).get("tiny")
+    model = ModelCache(Catalog((replace(entry, loras={ink: file}),)), device, floor, any_checker).get("tiny")
     named = replace(recipe, loras=use(ink=0.8))
     latents = [denoise(model, wanted).drawings[0].latents for wanted in (recipe, named, recipe)]
     assert torch.equal(latents[0], latents[2])

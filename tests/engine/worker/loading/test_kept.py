@@ -16,7 +16,7 @@ from engine.api import GenerationRequest, Recipe
 from engine.catalog import Catalog
 from engine.worker.jobs import begin_job
 from engine.worker.loading.kept import MOST_KEPT, KeptProofs, ProofFile, fingerprint, surroundings
-from engine.worker.loading.model_cache import Models
+from engine.worker.loading.model_cache import ModelCache
 from engine.worker.loading.pipelines import LoadedModel
 from engine.worker.loading.proofs import RowRules
 from engine.worker.runtime.device import Device
@@ -25,7 +25,7 @@ from engine.worker.sampling.buckets import Case, RowShape
 from tests.engine.stand_in_checker import any_checker
 
 SHAPE = RowShape(4, 8, 8, 77, 32)
-Rows = Callable[[Models, Recipe], tuple[int, ...]]
+Rows = Callable[[ModelCache, Recipe], tuple[int, ...]]
 
 
 @pytest.fixture
@@ -36,13 +36,13 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def make_models(
     make_catalog: Callable[..., Catalog], tiny_folder: Path, device: Device, floor: Detector, path: Path
-) -> Callable[..., Models]:
+) -> Callable[..., ModelCache]:
     """Make the models of a worker that has just started."""
 
-    def make(folder: Path = tiny_folder, own: Device = device, revision: str = "1") -> Models:
+    def make(folder: Path = tiny_folder, own: Device = device, revision: str = "1") -> ModelCache:
         (entry,) = make_catalog(folder).entries
         catalog = Catalog((replace(entry, info=replace(entry.info, revision=revision)),))
-        return Models(catalog, own, floor, any_checker, proof_file=ProofFile(path))
+        return ModelCache(catalog, own, floor, any_checker, proof_file=ProofFile(path))
 
     return make
 
@@ -51,14 +51,14 @@ def make_models(
 def rows(request_for: Callable[..., GenerationRequest]) -> Rows:
     """Give back the buckets that a recipe's images may use now."""
 
-    def read(models: Models, recipe: Recipe) -> tuple[int, ...]:
+    def read(models: ModelCache, recipe: Recipe) -> tuple[int, ...]:
         job = begin_job(request_for(recipe), models.get("tiny"))
         return job.drawings[0].row_rule.buckets  # type: ignore[attr-defined, no-any-return]
 
     return read
 
 
-def prove(models: Models) -> int:
+def prove(models: ModelCache) -> int:
     """Make every call of the proofs; give back how many there were."""
     calls = 0
     while models.prove():
@@ -67,7 +67,7 @@ def prove(models: Models) -> int:
 
 
 def test_after_a_restart_what_was_proven_is_used_from_the_first_call_on(
-    make_models: Callable[..., Models], rows: Rows, recipe: Recipe
+    make_models: Callable[..., ModelCache], rows: Rows, recipe: Recipe
 ) -> None:
     first = make_models()
     wide = replace(recipe, width=96)
@@ -81,7 +81,7 @@ def test_after_a_restart_what_was_proven_is_used_from_the_first_call_on(
 
 
 def test_another_size_revision_thread_count_or_weights_are_proven_anew(
-    make_models: Callable[..., Models], rows: Rows, recipe: Recipe, device: Device, copied_folder: Path
+    make_models: Callable[..., ModelCache], rows: Rows, recipe: Recipe, device: Device, copied_folder: Path
 ) -> None:
     from safetensors.torch import load_file, save_file
 

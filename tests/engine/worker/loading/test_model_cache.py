@@ -17,9 +17,9 @@ from engine.api import GenerationRequest, ImageSeed, ModelUnavailable, Recipe, p
 from engine.catalog import SCHEDULERS, Catalog, Source
 from engine.settings import Service
 from engine.wire import Draw, FromWorker, JobFailed, JobFinished, JobProgress, Loaded, Prefetch, ToWorker
-from engine.worker.jobs import Job, begin_job
+from engine.worker.jobs import WorkerJob, begin_job
 from engine.worker.loading.memory import Memory
-from engine.worker.loading.model_cache import Models, NoRoom
+from engine.worker.loading.model_cache import ModelCache, NoRoom
 from engine.worker.loading.pipelines import LoadedModel, load_parts
 from engine.worker.loading.weights import copied, copy_to, count_bytes, estimate_bytes
 from engine.worker.runtime.device import Device
@@ -29,8 +29,8 @@ from engine.worker.sampling.batch import decode
 from tests.engine.stand_in_checker import any_checker
 
 PLENTY = 10**12
-MakeModels = Callable[..., Models]
-Denoise = Callable[[LoadedModel, Recipe], Job]
+MakeModels = Callable[..., ModelCache]
+Denoise = Callable[[LoadedModel, Recipe], WorkerJob]
 
 
 @pytest.fixture
@@ -61,10 +61,10 @@ def size(tiny_folder: Path, make_catalog: Callable[..., Catalog], device: Device
 def make_models(catalog: Catalog, device: Device, floor: Detector, size: int) -> MakeModels:
     """Make a worker's models, with room for so many on the device and in RAM; None for no tier of its own in RAM."""
 
-    def make(on_device: float, in_ram: float | None = None, service: Service = "fast") -> Models:
+    def make(on_device: float, in_ram: float | None = None, service: Service = "fast") -> ModelCache:
         rooms = [None if many is None else Memory(lambda: PLENTY, 0, int(many * size)) for many in (on_device, in_ram)]
         own = replace(device, service=service)
-        return Models(catalog, own, floor, any_checker, on_device=rooms[0], in_ram=rooms[1])
+        return ModelCache(catalog, own, floor, any_checker, on_device=rooms[0], in_ram=rooms[1])
 
     return make
 
@@ -73,7 +73,7 @@ def make_models(catalog: Catalog, device: Device, floor: Detector, size: int) ->
 def make_worker(make_parent: Callable[..., Any], tiny_folder: Path) -> Callable[..., Any]:
     """Make the parent of a worker that has such models."""
 
-    def make(models: Models, listener: Callable[[FromWorker], Iterable[ToWorker]] = lambda message: ()) -> Any:
+    def make(models: ModelCache, listener: Callable[[FromWorker], Iterable[ToWorker]] = lambda message: ()) -> Any:
         parent = make_parent(tiny_folder)
         parent.models, parent.listener = models, listener
         return parent
@@ -138,13 +138,13 @@ def test_a_model_larger_than_its_memory_is_unavailable_and_says_by_how_much(make
 def test_models_leave_for_the_reserve_but_it_is_not_worth_a_refusal(
     catalog: Catalog, device: Device, floor: Detector, size: int
 ) -> None:
-    in_use: list[Models] = []
+    in_use: list[ModelCache] = []
 
     def measure() -> int:
         """What is free of the room for two and a half."""
         return int(2.5 * size) - size * sum(len(names) for models in in_use for names in models.loaded())
 
-    models = Models(catalog, replace(device, service="fast"), floor, any_checker, on_device=Memory(measure, size))
+    models = ModelCache(catalog, replace(device, service="fast"), floor, any_checker, on_device=Memory(measure, size))
     in_use.append(models)
     models.get("a")
     models.get("b")

@@ -18,12 +18,12 @@ from engine.api import GenerationRequest, ImageSeed, ModelUnavailable, Recipe
 from engine.catalog import Catalog
 from engine.settings import MemorySetting, Service
 from engine.wire import Draw, JobFinished
-from engine.worker.jobs import Job, begin_job
+from engine.worker.jobs import WorkerJob, begin_job
 from engine.worker.loading.memory import Memory
-from engine.worker.loading.model_cache import Models
-from engine.worker.loading.offload import Turns
+from engine.worker.loading.model_cache import ModelCache
+from engine.worker.loading.offload import ModelOffload
 from engine.worker.loading.pipelines import LoadedModel, load_parts
-from engine.worker.loading.profiles import BALANCED, HIGH, LOW, Need, Profile, choose, decode_bytes
+from engine.worker.loading.profiles import BALANCED, HIGH, LOW, MemorySaving, Need, choose, decode_bytes
 from engine.worker.loading.proofs import RowRules
 from engine.worker.loading.weights import count_bytes, modules_of, tensors_of
 from engine.worker.runtime.device import Device
@@ -36,8 +36,8 @@ PLENTY = 10**12
 CPU = torch.device("cpu")
 NEED = Need(weights=4_000, decode=1_000)
 SIDE = 64
-Denoise = Callable[[LoadedModel, Recipe], Job]
-MakeModels = Callable[..., Models]
+Denoise = Callable[[LoadedModel, Recipe], WorkerJob]
+MakeModels = Callable[..., ModelCache]
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def card(device: Device) -> Device:
 
 @pytest.mark.parametrize(("free", "expected"), [(5_000, HIGH), (4_999, BALANCED), (4_000, BALANCED), (3_999, LOW)])
 def test_auto_chooses_the_fastest_that_fits_and_the_log_says_which_and_why(
-    free: int, expected: Profile, card: Device, caplog: pytest.LogCaptureFixture
+    free: int, expected: MemorySaving, card: Device, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     assert choose("sd15", card, NEED, free, own_memory=True) == expected
@@ -64,7 +64,7 @@ def test_auto_chooses_the_fastest_that_fits_and_the_log_says_which_and_why(
 
 
 @pytest.mark.parametrize("profile", [HIGH, BALANCED, LOW], ids=lambda profile: profile.name)
-def test_a_profile_that_the_settings_name_is_taken_whatever_is_free(profile: Profile, card: Device) -> None:
+def test_a_profile_that_the_settings_name_is_taken_whatever_is_free(profile: MemorySaving, card: Device) -> None:
     for free in (0, PLENTY):
         assert choose("sd15", replace(card, memory=profile.name), NEED, free, own_memory=True) == profile
 
@@ -72,7 +72,7 @@ def test_a_profile_that_the_settings_name_is_taken_whatever_is_free(profile: Pro
 def test_on_a_cpu_auto_does_nothing_and_nothing_that_changes_a_bit_is_ever_done_in_exact(device: Device) -> None:
     assert choose("sd15", device, NEED, 0, own_memory=False) == HIGH
     low = choose("sd15", replace(device, memory="low"), NEED, 0, own_memory=False)
-    assert low == Profile("low", slices_vae=True)
+    assert low == MemorySaving("low", slices_vae=True)
     fast = replace(device, memory="low", service="fast")
     assert choose("sd15", fast, NEED, 0, own_memory=False) == replace(LOW, takes_turns=False)
 
@@ -97,21 +97,21 @@ def models(make_catalog: Callable[..., Catalog], tiny_folder: Path, device: Devi
         memory: MemorySetting = "auto",
         service: Service = "exact",
         measure: Callable[[], int] = lambda: PLENTY,
-    ) -> Models:
+    ) -> ModelCache:
         own = replace(device, memory=memory, service=service)
         room, in_ram = Memory(measure, 0, on_device), Memory(lambda: PLENTY)
         (entry,) = make_catalog(tiny_folder).entries
         catalog = Catalog((entry, replace(entry, info=replace(entry.info, id="other"))))
-        return Models(catalog, own, floor, any_checker, on_device=room, in_ram=in_ram)
+        return ModelCache(catalog, own, floor, any_checker, on_device=room, in_ram=in_ram)
 
     return make
 
 
 @pytest.fixture
-def fresh(make_catalog: Callable[..., Catalog], tiny_folder: Path, device: Device) -> Callable[[Profile], Any]:
+def fresh(make_catalog: Callable[..., Catalog], tiny_folder: Path, device: Device) -> Callable[[MemorySaving], Any]:
     """The tiny model's pipeline with a profile applied as it is, whatever the device."""
 
-    def make(profile: Profile) -> Any:
+    def make(profile: MemorySaving) -> Any:
         pipeline = load_parts(make_catalog(tiny_folder).entries[0], device, any_checker).pipeline
         profile.apply(pipeline)
         return pipeline
@@ -133,19 +133,19 @@ def draw(tiny: LoadedModel, denoise: Denoise, recipe: Recipe) -> Callable[..., A
 
 @pytest.mark.parametrize("size", [(64, 64), (128, 96)])
 def test_slicing_the_vae_changes_no_bit(
-    fresh: Callable[[Profile], Any], draw: Callable[..., Any], size: tuple[int, int]
+    fresh: Callable[[MemorySaving], Any], draw: Callable[..., Any], size: tuple[int, int]
 ) -> None:
     width, height = size
-    sliced = fresh(Profile("low", slices_vae=True))
+    sliced = fresh(MemorySaving("low", slices_vae=True))
     assert sliced.vae.use_slicing
     pictures = [draw(pipeline, width=width, height=height) for pipeline in (fresh(HIGH), sliced)]
     assert np.array_equal(*pictures)
 
 
 def test_tiling_the_vae_changes_only_pictures_larger_than_a_tile(
-    fresh: Callable[[Profile], Any], draw: Callable[..., Any]
+    fresh: Callable[[MemorySaving], Any], draw: Callable[..., Any]
 ) -> None:
-    plain, tiled = fresh(HIGH), fresh(Profile("low", tiles_vae=True))
+    plain, tiled = fresh(HIGH), fresh(MemorySaving("low", tiles_vae=True))
     assert np.array_equal(draw(plain), draw(tiled))
     assert not np.array_equal(draw(plain, width=128), draw(tiled, width=128))
 
@@ -154,15 +154,15 @@ def test_a_tile_is_as_large_as_the_pictures_the_vae_was_trained_on_but_no_larger
     blocks = {"down_block_types": ("DownEncoderBlock2D",) * 2, "up_block_types": ("UpDecoderBlock2D",) * 2}
     for trained, tile in ((1024, (512, 256)), (64, (64, 32))):
         vae = AutoencoderKL(block_out_channels=(4, 4), norm_num_groups=2, sample_size=trained, **blocks)
-        Profile("low", tiles_vae=True).apply(SimpleNamespace(vae=vae))
+        MemorySaving("low", tiles_vae=True).apply(SimpleNamespace(vae=vae))
         assert (vae.tile_sample_min_size, vae.tile_latent_min_size) == tile
         assert vae.decode(torch.zeros(1, 4, tile[1] + 8, 8)).sample.shape == (1, 3, 2 * (tile[1] + 8), 16)
 
 
 def test_slicing_attention_is_not_equal_in_every_bit_which_is_why_exact_on_a_cpu_goes_without(
-    fresh: Callable[[Profile], Any], tiny: LoadedModel, denoise: Denoise, recipe: Recipe
+    fresh: Callable[[MemorySaving], Any], tiny: LoadedModel, denoise: Denoise, recipe: Recipe
 ) -> None:
-    models = [fast(tiny, fresh(profile)) for profile in (HIGH, Profile("low", slices_attention=True))]
+    models = [fast(tiny, fresh(profile)) for profile in (HIGH, MemorySaving("low", slices_attention=True))]
     plain, sliced = (denoise(model, recipe).drawings[0].latents for model in models)
     assert not torch.equal(plain, sliced)
     assert torch.allclose(plain, sliced, atol=1e-3)
@@ -199,7 +199,7 @@ def test_auto_takes_what_is_free_on_the_device_into_account(models: MakeModels, 
 def test_one_part_is_on_the_device_at_a_time_and_the_others_rest_where_they_were(tiny_parts: Any) -> None:
     pipeline = tiny_parts
     places = {name: place(part) for name, part in modules_of(pipeline).items()}
-    turns = Turns(modules_of(pipeline).values(), CPU)
+    turns = ModelOffload(modules_of(pipeline).values(), CPU)
     seen: list[str] = []
 
     def look(name: str) -> Callable[..., None]:

@@ -10,10 +10,10 @@ from io import FileIO
 import pytest
 
 from engine.wire import LENGTH, MAX_FRAME_BYTES, Cancel, Ready, Stop, ToWorker, decode_from_worker, frame
-from engine.worker.runtime.channel import Answer, Inbox, read_messages
+from engine.worker.runtime.channel import Inbox, ThreadAnswer, read_messages
 
 
-def read(data: bytes) -> list[ToWorker | Answer | None]:
+def read(data: bytes) -> list[ToWorker | ThreadAnswer | None]:
     """What the inbox holds after the stream."""
     source, sink = os.pipe()
     os.write(sink, data)

@@ -7,8 +7,8 @@ import threading
 import pytest
 import torch
 
-from engine.worker.runtime.channel import Answer, Inbox
-from engine.worker.runtime.service_thread import Desk, open_desk
+from engine.worker.runtime.channel import Inbox, ThreadAnswer
+from engine.worker.runtime.service_thread import ServiceThread, open_service_thread
 
 GUARD_S = 600.0
 
@@ -16,7 +16,7 @@ GUARD_S = 600.0
 def answer(inbox: Inbox) -> None:
     """Open the next answer, as the step thread would."""
     message = inbox.get(timeout=GUARD_S)
-    assert isinstance(message, Answer)
+    assert isinstance(message, ThreadAnswer)
     message.open()
 
 
@@ -33,9 +33,9 @@ def test_answers_come_in_order_and_are_opened_where_the_question_was_asked() -> 
         workers.append(threading.get_ident())
         return number
 
-    with open_desk("desk", inbox, 1) as desk:
+    with open_service_thread("desk", inbox, 1) as desk:
         for number in range(3):
-            desk.ask(
+            desk.submit(
                 lambda number=number: work(number),  # type: ignore[misc]
                 lambda result: taken.append((result, threading.get_ident())),
                 no_failure,
@@ -50,9 +50,9 @@ def test_answers_come_in_order_and_are_opened_where_the_question_was_asked() -> 
 def test_what_work_raises_is_an_answer_too() -> None:
     inbox = Inbox()
     failures: list[str] = []
-    with open_desk("desk", inbox, 1) as desk:
-        desk.ask(lambda: 1 // 0, lambda result: pytest.fail("taken"), lambda error: failures.append(str(error)))
-        desk.ask(lambda: "next", failures.append, no_failure)
+    with open_service_thread("desk", inbox, 1) as desk:
+        desk.submit(lambda: 1 // 0, lambda result: pytest.fail("taken"), lambda error: failures.append(str(error)))
+        desk.submit(lambda: "next", failures.append, no_failure)
         answer(inbox)
         answer(inbox)
     assert failures == ["integer division or modulo by zero", "next"]
@@ -60,9 +60,9 @@ def test_what_work_raises_is_an_answer_too() -> None:
 
 def test_a_question_waits_until_its_answer_is_opened() -> None:
     inbox = Inbox()
-    with open_desk("desk", inbox, 1) as desk:
-        desk.ask(lambda: None, lambda result: None, no_failure)
-        desk.ask(lambda: None, lambda result: None, no_failure)
+    with open_service_thread("desk", inbox, 1) as desk:
+        desk.submit(lambda: None, lambda result: None, no_failure)
+        desk.submit(lambda: None, lambda result: None, no_failure)
         assert desk.waiting == 2
         answer(inbox)
         assert desk.waiting == 1
@@ -73,16 +73,16 @@ def test_a_question_waits_until_its_answer_is_opened() -> None:
 def test_torch_has_as_many_threads_as_on_the_step_thread() -> None:
     inbox = Inbox()
     threads: list[int] = []
-    with open_desk("desk", inbox, torch.get_num_threads()) as desk:
-        desk.ask(torch.get_num_threads, threads.append, no_failure)
+    with open_service_thread("desk", inbox, torch.get_num_threads()) as desk:
+        desk.submit(torch.get_num_threads, threads.append, no_failure)
         answer(inbox)
     assert threads == [torch.get_num_threads()]
 
 
 def test_a_closed_desk_drops_what_waits() -> None:
     inbox = Inbox()
-    desk = Desk(inbox, 1)
-    desk.ask(lambda: pytest.fail("done"), lambda result: None, no_failure)
+    desk = ServiceThread(inbox, 1)
+    desk.submit(lambda: pytest.fail("done"), lambda result: None, no_failure)
     desk.close()
     desk.run()
     assert inbox.empty()

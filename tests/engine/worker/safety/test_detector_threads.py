@@ -11,7 +11,7 @@ from PIL import Image
 
 from engine.catalog import Catalog
 from engine.worker.loading.memory import Memory
-from engine.worker.loading.model_cache import Models
+from engine.worker.loading.model_cache import ModelCache
 from engine.worker.loading.pipelines import load_parts
 from engine.worker.loading.weights import count_bytes
 from engine.worker.runtime.device import Device
@@ -29,7 +29,7 @@ def test_a_checker_has_one_thread_until_its_model_leaves_memory_and_the_floor_on
     catalog = Catalog(tuple(replace(entry, info=replace(entry.info, id=name)) for name in "ab"))
     room_for_one = int(1.5 * count_bytes(load_parts(entry, device, any_checker).modules()))
     fast = replace(device, service="fast")
-    models = Models(catalog, fast, floor, any_checker, on_device=Memory(lambda: PLENTY, 0, room_for_one))
+    models = ModelCache(catalog, fast, floor, any_checker, on_device=Memory(lambda: PLENTY, 0, room_for_one))
     picture, others = Image.new("RGB", (64, 64), (90, 120, 150)), set(threading.enumerate())
 
     def threads(name: str) -> list[threading.Thread]:

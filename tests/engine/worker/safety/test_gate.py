@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from engine.api import Fault, Verdict, pixel_sha256
-from engine.encoding import JPEG, Wrapping, decode_picture
+from engine.encoding import JPEG, FileOptions, decode_picture
 from engine.worker.safety import DetectorHung, DetectorLost, Finding, SafetyGate, TimedDetector
 
 LATENTS = torch.zeros(1, 4, 2, 2)
@@ -151,7 +151,7 @@ def test_a_grid_is_made_of_the_very_pixels_that_were_allowed() -> None:
 
 
 def test_a_file_that_had_to_be_a_jpeg_names_the_pixels_it_holds_and_takes_its_place_in_a_grid() -> None:
-    tested, small = gate(), Wrapping(max_bytes=1)
+    tested, small = gate(), FileOptions(max_bytes=1)
     tiles = [tested.review(pixels(seed=seed), LATENTS, small).image for seed in range(2)]
     assert tiles[0] is not None
     assert tiles[1] is not None

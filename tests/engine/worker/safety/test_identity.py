@@ -31,7 +31,7 @@ from engine.pocket import FINGERPRINT, PROOF
 from engine.pocket import PREVIEW_MARGIN as POCKET_PREVIEW_MARGIN
 from engine.pocket import WEIGHTS as POCKET
 from engine.pocket.training import export
-from engine.worker.loading.model_cache import Models
+from engine.worker.loading.model_cache import ModelCache
 from engine.worker.runtime.device import Device
 from engine.worker.safety import ANY, Detector, Identity, ProofFailed, identify, load_checker
 from engine.worker.safety.checker import Checker
@@ -81,7 +81,7 @@ def test_a_model_whose_checker_is_not_the_public_one_is_not_drawn_with(
     make_catalog: Callable[..., Catalog], tiny_folder: Path, device: Device, floor: Detector
 ) -> None:
     with pytest.raises(ModelUnavailable, match=r"cannot be trusted: .* is not the file that it should be"):
-        Models(make_catalog(tiny_folder), device, floor).get("tiny")
+        ModelCache(make_catalog(tiny_folder), device, floor).get("tiny")
 
 
 @pytest.mark.parametrize(

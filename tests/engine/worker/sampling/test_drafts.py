@@ -11,7 +11,7 @@ import torch
 
 from engine.catalog import SCHEDULERS
 from engine.worker.conditioning.rows import Conditioning
-from engine.worker.sampling.batch import Drawing, Group, LastStep
+from engine.worker.sampling.batch import Group, ImageState, LastStep
 from engine.worker.sampling.buckets import AnyRows
 from engine.worker.sampling.drafts import Unfinished
 from engine.worker.sampling.schedulers import build_scheduler
@@ -42,7 +42,7 @@ class Perfect:
         return (right[self._kind].expand(len(samples), -1, -1, -1),)
 
 
-def drawing(scheduler: str, kind: str) -> tuple[Drawing, torch.Tensor]:
+def drawing(scheduler: str, kind: str) -> tuple[ImageState, torch.Tensor]:
     """A drawing whose last step predicted perfectly, and the finished latents it was heading for."""
     built = build_scheduler(scheduler, CONFIG | {"prediction_type": kind}, 10)
     generator = seeded(3)
@@ -52,7 +52,7 @@ def drawing(scheduler: str, kind: str) -> tuple[Drawing, torch.Tensor]:
     signal, spread = share.sqrt(), (1 - share).sqrt()
     predictions = {"epsilon": noise, "v_prediction": signal * noise - spread * target, "sample": target}
     last = LastStep(timestep, signal * target + spread * noise, predictions[kind])
-    under_way = Drawing(
+    under_way = ImageState(
         pipeline=SimpleNamespace(unet=Perfect(built, kind, target)),
         group=Group("tiny", 16, 16, 77),
         row_rule=AnyRows(),

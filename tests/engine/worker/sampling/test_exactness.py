@@ -11,7 +11,7 @@ import pytest
 
 from engine.api import ImageSeed, Recipe
 from engine.catalog import SCHEDULERS
-from engine.worker.jobs import Job
+from engine.worker.jobs import WorkerJob
 from engine.worker.loading.pipelines import LoadedModel
 from engine.worker.safety.images import to_picture
 from engine.worker.sampling.batch import decode
@@ -20,7 +20,7 @@ Draw = Callable[[Recipe], list[Any]]
 
 
 @pytest.fixture
-def draw(tiny: LoadedModel, denoise: Callable[[LoadedModel, Recipe], Job]) -> Draw:
+def draw(tiny: LoadedModel, denoise: Callable[[LoadedModel, Recipe], WorkerJob]) -> Draw:
     def do(recipe: Recipe) -> list[Any]:
         return [np.asarray(to_picture(decode(drawing))) for drawing in denoise(tiny, recipe).drawings]
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from engine.worker.sampling.batch import Drawing, Group, pack
+from engine.worker.sampling.batch import Group, ImageState, pack
 
-Image = Callable[..., Drawing]
+Image = Callable[..., ImageState]
 SMALL, LARGE, OTHER = Group("tiny", 8, 8, 77), Group("tiny", 16, 8, 77), Group("other", 8, 8, 77)
 
 
-def packed(images: list[Drawing], most_rows: int = 16, caps: Mapping[Group, int] | None = None) -> list[int]:
+def packed(images: list[ImageState], most_rows: int = 16, caps: Mapping[Group, int] | None = None) -> list[int]:
     """Which of the images share the next call."""
     batch = pack(images, most_rows, caps or {})
     assert batch is not None

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from engine.api import ImageSeed, Recipe
-from engine.worker.jobs import Job
+from engine.worker.jobs import WorkerJob
 from engine.worker.loading.pipelines import LoadedModel
 from engine.worker.sampling.interpolation import slerp
 from engine.worker.sampling.seeds import initial_noise, seeded
@@ -47,7 +47,7 @@ def test_variations_of_variations_are_applied_in_order() -> None:
 
 
 def test_a_subtle_variation_is_nearer_to_its_parent_than_a_strong_one_over_20_seeds(
-    tiny: LoadedModel, recipe: Recipe, denoise: Callable[[LoadedModel, Recipe], Job]
+    tiny: LoadedModel, recipe: Recipe, denoise: Callable[[LoadedModel, Recipe], WorkerJob]
 ) -> None:
     def final_latents(*seeds: ImageSeed) -> list[Tensor]:
         return [drawing.latents for drawing in denoise(tiny, replace(recipe, images=seeds)).drawings]

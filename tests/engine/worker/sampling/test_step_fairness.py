@@ -12,33 +12,33 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.api import GenerationRequest, ImageSeed, Recipe
-from engine.worker.jobs import Job
-from engine.worker.sampling.batch import Drawing, Group, pack
-from engine.worker.sampling.step_fairness import PATIENCE, Shares
+from engine.worker.jobs import WorkerJob
+from engine.worker.sampling.batch import Group, ImageState, pack
+from engine.worker.sampling.step_fairness import PATIENCE, StepFairness
 
 SMALL, LARGE = Group("tiny", 8, 8, 77), Group("tiny", 16, 8, 77)
 MOST_ROWS = 8
-Image = Callable[..., Drawing]
+Image = Callable[..., ImageState]
 
 
 class Table:
     """Jobs under way, and the calls that are made of them."""
 
     def __init__(self, image: Image, most_rows: int = MOST_ROWS) -> None:
-        self.jobs: list[Job] = []
+        self.jobs: list[WorkerJob] = []
         self._image = image
         self._most_rows = most_rows
-        self._shares = Shares()
+        self._shares = StepFairness()
 
     def come(
         self, tenant: str, jobs: int = 1, group: Group = SMALL, weight: float = 1.0, **state: Any
-    ) -> list[Drawing]:
+    ) -> list[ImageState]:
         """Let jobs of one image come."""
         recipe = Recipe("tiny", "1", "", "", 64, 64, 50, 3.0, "DDIM", (ImageSeed(7),))
         images = [self._image(group, **{"steps": 1000, **state}) for _ in range(jobs)]
         for image in images:
             request = GenerationRequest(recipe, f"job-{len(self.jobs)}", 1, 0.0, tenant, weight)
-            self.jobs.append(Job(request, None, [image], False, 0.0))  # type: ignore[arg-type]
+            self.jobs.append(WorkerJob(request, None, [image], False, 0.0))  # type: ignore[arg-type]
         return images
 
     def call(self) -> Counter[str]:
@@ -59,7 +59,7 @@ def table(image: Image) -> Table:
     return Table(image)
 
 
-def steps(images: Sequence[Drawing]) -> list[int]:
+def steps(images: Sequence[ImageState]) -> list[int]:
     return [drawing.step for drawing in images]
 
 
@@ -202,7 +202,7 @@ CROWDS = st.lists(
 @given(CROWDS)
 def test_whoever_comes_no_image_waits_without_end(image: Image, crowd: list[tuple[str, int, Group, int, bool]]) -> None:
     table = Table(image)
-    images: list[Drawing] = []
+    images: list[ImageState] = []
     for tenant, jobs, group, rows, lets_a_call_pass in crowd:
         images += table.come(tenant, jobs, group, rows=rows)
         if lets_a_call_pass:

@@ -13,20 +13,20 @@ from torch import Tensor
 
 from engine.api import GenerationRequest, ImageSeed, Recipe
 from engine.catalog import SCHEDULERS, Catalog
-from engine.worker.jobs import Job, begin_job
-from engine.worker.loading.model_cache import Models
+from engine.worker.jobs import WorkerJob, begin_job
+from engine.worker.loading.model_cache import ModelCache
 from engine.worker.loading.pipelines import LoadedModel
 from engine.worker.loading.proofs import RowRules
 from engine.worker.runtime.device import open_device
 from engine.worker.safety import Detector
-from engine.worker.sampling.batch import Drawing, decode, pack
+from engine.worker.sampling.batch import ImageState, decode, pack
 from engine.worker.sampling.steps import advance
 from tests.engine.stand_in_checker import any_checker
 
 NAMES = tuple(SCHEDULERS)
 EIGHTS = tuple((NAMES * 2)[first : first + 8] for first in range(0, len(NAMES), 8))
 THREES = tuple((NAMES * 2)[first : first + 3] for first in range(0, len(NAMES), 3))
-Begin = Callable[..., Drawing]
+Begin = Callable[..., ImageState]
 
 
 @pytest.fixture(scope="module", params=[1, 2], ids=["one thread", "two threads"])
@@ -34,7 +34,7 @@ def model(
     request: Any, make_catalog: Callable[..., Catalog], tiny_folder: Path, floor: Detector
 ) -> Iterator[LoadedModel]:
     """The tiny model, loaded at a number of threads."""
-    yield Models(make_catalog(tiny_folder), open_device("cpu", request.param), floor, any_checker).get("tiny")
+    yield ModelCache(make_catalog(tiny_folder), open_device("cpu", request.param), floor, any_checker).get("tiny")
     torch.set_num_threads(1)
 
 
@@ -43,17 +43,17 @@ def begin(
     model: LoadedModel,
     recipe: Recipe,
     request_for: Callable[..., GenerationRequest],
-    begin_proven: Callable[[GenerationRequest, LoadedModel], Job],
+    begin_proven: Callable[[GenerationRequest, LoadedModel], WorkerJob],
 ) -> Begin:
     """Begin an image of the recipe with changes, its rows proven."""
 
-    def do(seed: int = 7, **changes: Any) -> Drawing:
+    def do(seed: int = 7, **changes: Any) -> ImageState:
         return begin_proven(request_for(replace(recipe, images=(ImageSeed(seed),), **changes)), model).drawings[0]
 
     return do
 
 
-def finish(drawings: list[Drawing], most_rows: int = 16) -> list[Tensor]:
+def finish(drawings: list[ImageState], most_rows: int = 16) -> list[Tensor]:
     """Take images through all their steps together; give back their pixels."""
     while batch := pack(drawings, most_rows, {}):
         advance(batch)
@@ -84,7 +84,7 @@ def test_eight_images_that_join_and_leave_equal_each_alone(names: tuple[str, ...
         for number in range(8)
     ]
     alone = [finish([begin(**changes)])[0] for changes in wanted]
-    under_way: list[Drawing] = []
+    under_way: list[ImageState] = []
     largest = 0
     for changes in wanted:
         under_way.append(begin(**changes))
@@ -138,7 +138,7 @@ def test_a_step_that_raises_has_moved_no_image(names: tuple[str, ...], begin: Be
 def test_in_the_class_fast_pictures_are_close_and_no_guidance_costs_one_row(
     model: LoadedModel, begin: Begin, recipe: Recipe, request_for: Callable[..., GenerationRequest]
 ) -> None:
-    def job(seed: int, guidance_scale: float) -> Job:
+    def job(seed: int, guidance_scale: float) -> WorkerJob:
         wanted = replace(recipe, images=(ImageSeed(seed),), guidance_scale=guidance_scale)
         return begin_job(
             request_for(wanted), replace(model, rules=RowRules(model.pipeline.unet, 16, exact=False), exact=False)

@@ -41,7 +41,7 @@ from engine.wire import (
     ToWorker,
 )
 from engine.worker.loading.memory import Memory
-from engine.worker.loading.model_cache import Models, NoRoom
+from engine.worker.loading.model_cache import ModelCache, NoRoom
 from engine.worker.runtime.device import Device
 from engine.worker.safety import Detector
 from engine.worker.upscaling.rrdb import RrdbNet
@@ -146,7 +146,7 @@ def test_others_are_drawn_while_a_picture_is_made_larger(worker: Any, enlarge: E
 def test_a_cancel_ends_it_before_the_next_tile_and_frees_what_it_took(
     worker: Any, enlarge: Enlarge, photograph: Image.Image, device: Device, floor: Detector, drawing: Draw
 ) -> None:
-    models = worker.models = Models(worker.catalog, device, floor, any_checker)
+    models = worker.models = ModelCache(worker.catalog, device, floor, any_checker)
     wide = photograph.resize((640, 64))
     request = enlarge("four", 2, picture=wide)
     request = replace(request, recipe=replace(request.recipe, width=1280, height=128))
@@ -246,7 +246,7 @@ def test_one_that_does_not_fit_into_memory_is_refused_with_what_it_takes(
     worker: Any, enlarge: Enlarge, device: Device, floor: Detector
 ) -> None:
     free = 10**9
-    models = worker.models = Models(worker.catalog, device, floor, any_checker, on_device=Memory(lambda: free))
+    models = worker.models = ModelCache(worker.catalog, device, floor, any_checker, on_device=Memory(lambda: free))
     models.get("tiny")
     free = 1000
     failed = worker.run(Draw(enlarge("four", 2)))[-1]
@@ -259,7 +259,7 @@ def test_one_that_does_not_fit_beside_what_another_job_uses_waits_for_it(
     with_all: Catalog, device: Device, floor: Detector, enlarge: Enlarge
 ) -> None:
     free = 10**9
-    models = Models(with_all, device, floor, any_checker, on_device=Memory(lambda: free))
+    models = ModelCache(with_all, device, floor, any_checker, on_device=Memory(lambda: free))
     use = enlarge("four", 2).recipe.upscaler
     assert use
     models.get("tiny")
@@ -277,7 +277,7 @@ def test_one_that_does_not_fit_beside_what_another_job_uses_waits_for_it(
 def test_its_memory_is_counted_while_a_job_has_it(
     with_all: Catalog, device: Device, floor: Detector, enlarge: Enlarge
 ) -> None:
-    models = Models(with_all, device, floor, any_checker)
+    models = ModelCache(with_all, device, floor, any_checker)
     upscalers = Upscalers(models)
     use = enlarge("four", 2).recipe.upscaler
     assert use
@@ -297,7 +297,7 @@ def test_out_of_memory_is_tried_once_more_and_ends_cleanly(
     worker: Any, enlarge: Enlarge, device: Device, floor: Detector, drawing: Draw, times: int, ends: type[FromWorker]
 ) -> None:
     worker.reactions = {ends: drawing}
-    models = worker.models = Models(worker.catalog, device, floor, any_checker)
+    models = worker.models = ModelCache(worker.catalog, device, floor, any_checker)
     left = [torch.OutOfMemoryError("planned")] * times
 
     def fails(module: Any, inputs: Any) -> None:
