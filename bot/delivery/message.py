@@ -89,21 +89,21 @@ class Post:
         """Return whether the channel is age-restricted at this moment; no, if Discord cannot say."""
         return is_age_restricted(await self._known_channel())
 
-    async def show(self, card: MessageContent, view: discord.ui.View | None) -> discord.Message:
+    async def show(self, content: MessageContent, view: discord.ui.View | None) -> discord.Message:
         """Rewrite the message, or send the first one.
 
         Raises:
             NOT_TAKEN: Discord did not take it.
         """
         if self._thread_id is not None:
-            card = cards.from_thread(card, self._user_id, self._thread_id)
+            content = cards.from_thread(content, self._user_id, self._thread_id)
         if self.message_id is None:
             self.message_id = await self._find()
         if self.message_id is None:
-            return await self._send(card, view)
-        return await self._edit(self.message_id, card, view)
+            return await self._send(content, view)
+        return await self._edit(self.message_id, content, view)
 
-    async def upsert(self, card: MessageContent, view: discord.ui.View | None) -> discord.Message:
+    async def upsert(self, content: MessageContent, view: discord.ui.View | None) -> discord.Message:
         """Rewrite the message for good, or send a new one if it is gone or never was. A preview does not stay on it.
 
         What Discord does not take is tried in the forms of `replies.plainer`, then as a new message; where nothing can
@@ -113,7 +113,7 @@ class Post:
             Undeliverable: there is no place for it, or Discord will never take it.
             NOT_TAKEN: Discord did not take it; trying again may help.
         """
-        whole = replace(card, keep_image=False)
+        whole = replace(content, keep_image=False)
         form, plainer = whole, list(cards.plainer(whole))
         buttons = view
         while True:
@@ -164,7 +164,7 @@ class Post:
             return None
         return hook_of(self._client, self._key)
 
-    async def _edit(self, message_id: int, card: MessageContent, view: discord.ui.View | None) -> discord.Message:
+    async def _edit(self, message_id: int, content: MessageContent, view: discord.ui.View | None) -> discord.Message:
         """Rewrite the message by whichever way is open: the token may do more than the bot, and the bot for longer.
 
         The token knows nothing of a message that was sent through the channel.
@@ -176,7 +176,9 @@ class Post:
         problems: list[BaseException] = []
         for edit in ways:
             try:
-                return await edit(content=card.text, view=view, allowed_mentions=NO_MENTIONS, **self._attachments(card))
+                return await edit(
+                    content=content.text, view=view, allowed_mentions=NO_MENTIONS, **self._attachments(content)
+                )
             except NOT_TAKEN as error:
                 remedy = remedy_for(error)
                 is_strange = remedy is Remedy.REPLACE and edit is not by_channel
@@ -188,11 +190,11 @@ class Post:
                 problems.insert(0 if is_strange else len(problems), error)
         raise next((each for each in problems if remedy_for(each) is Remedy.AGAIN), problems[-1])
 
-    async def _send(self, card: MessageContent, view: discord.ui.View | None) -> discord.Message:
+    async def _send(self, content: MessageContent, view: discord.ui.View | None) -> discord.Message:
         options: dict[str, Any] = {"view": view} if view else {}
-        self._unsure_of = card.text
+        self._unsure_of = content.text
         message = await self._channel.send(
-            card.text, files=files_of(card, self.name), allowed_mentions=NO_MENTIONS, **options
+            content.text, files=files_of(content, self.name), allowed_mentions=NO_MENTIONS, **options
         )
         self._key = None  # it does not open this one
         self.message_id = message.id
@@ -270,8 +272,8 @@ class Post:
                 log.info("The channel of %s is not known: %s", self.name, error)
         return channel
 
-    def _attachments(self, card: MessageContent) -> dict[str, Any]:
-        return {} if card.keep_image else {"attachments": files_of(card, self.name)}
+    def _attachments(self, content: MessageContent) -> dict[str, Any]:
+        return {} if content.keep_image else {"attachments": files_of(content, self.name)}
 
 
 def hook_of(client: discord.Client, key: InteractionKey) -> discord.Webhook:

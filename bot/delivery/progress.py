@@ -24,7 +24,7 @@ class ProgressCards:
         self._preview: Preview | None = None
         self._shown: Preview | None = _UNKNOWN  # an earlier process may have shown one
 
-    def card(self, generation: Generation, update: Waiting | Drawing) -> MessageContent | None:
+    def content(self, generation: Generation, update: Waiting | Drawing) -> MessageContent | None:
         """Return the card to show now, or None if it is too early for another edit.
 
         It is never too early to take away a preview that must not be seen any more.

@@ -81,9 +81,11 @@ class Delivery:
             one_more: the interaction is answered, and asked for several jobs; each has a message that follows.
         """
         post = Post(self._client, generation)
-        card, view, answer = cards.accepted(generation), self._buttons.waiting(generation), answer_to(interaction)
+        content, view, answer = cards.accepted(generation), self._buttons.waiting(generation), answer_to(interaction)
         try:
-            post.message_id = await (answer.follow(card, view) if one_more else answer.post(card, view, post.name))
+            post.message_id = await (
+                answer.follow(content, view) if one_more else answer.post(content, view, post.name)
+            )
             await self._note_place(post)
         except NOT_TAKEN as error:
             log.warning("Job %s goes on without its interaction: %s", generation.id, error)
@@ -180,14 +182,14 @@ class Delivery:
             log.warning("The next start ends interaction %s again: %s", key.id, error)
 
     async def _report_failure(self, generation: Generation, post: Post, error: Exception) -> None:
-        card = cards.broken(generation, handling.log_fault(f"job {generation.id}", error))
+        content = cards.broken(generation, handling.log_fault(f"job {generation.id}", error))
         try:
             await self._usecases.running_jobs.give_up(generation.id)
-            await self._put_words(post, card)
+            await self._put_words(post, content)
         except StorageError as error:
             log.warning("Job %s is left to the next start: %s", generation.id, error)
             self._left.add(generation.id)
-            await self._try_to_show(post, card)
+            await self._try_to_show(post, content)
 
     async def _follow(self, generation: Generation, post: Post) -> Generation:
         cards = ProgressCards(self._clock)
@@ -195,8 +197,8 @@ class Delivery:
             async for update in updates:
                 if isinstance(update, Ended):
                     return update.generation
-                card = cards.card(generation, await self._seen(generation, post, update))
-                if card and not await self._try_to_show(post, card, self._buttons.waiting(generation)):
+                content = cards.content(generation, await self._seen(generation, post, update))
+                if content and not await self._try_to_show(post, content, self._buttons.waiting(generation)):
                     cards.lost()
         raise RuntimeError(f"the updates of job {generation.id} ended without a last one")
 
@@ -208,14 +210,14 @@ class Delivery:
             return update
         return replace(update, preview=Preview(update.preview.step, None))
 
-    async def _try_to_show(self, post: Post, card: MessageContent, view: discord.ui.View | None = None) -> bool:
+    async def _try_to_show(self, post: Post, content: MessageContent, view: discord.ui.View | None = None) -> bool:
         """Show something that may be lost: something newer follows, or nothing else can be done.
 
         Returns whether Discord took it.
         """
         known = post.where
         try:
-            await post.show(card, view)
+            await post.show(content, view)
             if post.where != known:
                 await self._note_place(post)
         except NOT_TAKEN as error:
@@ -252,13 +254,13 @@ class Delivery:
             await self._take_away(post, again_after_s=RETRY_AFTER_S)  # what it shows is not how the job ended
 
     async def _pack(self, generation: Generation, post: Post) -> Filled:
-        parcel = await self._usecases.deliver.prepare(generation.id, post.is_age_restricted)
-        view = self._buttons.result(generation, [index for index, _ in parcel.pictures])
-        return cards.result(parcel), view
+        result_shown = await self._usecases.deliver.prepare(generation.id, post.is_age_restricted)
+        view = self._buttons.result(generation, [index for index, _ in result_shown.pictures])
+        return cards.result(result_shown), view
 
-    async def _put_words(self, post: Post, card: MessageContent) -> None:
+    async def _put_words(self, post: Post, content: MessageContent) -> None:
         async def pack() -> Filled:
-            return card, None
+            return content, None
 
         try:
             message = await self._upsert(post, pack)
@@ -310,10 +312,10 @@ class Delivery:
             Undeliverable: trying again cannot help.
         """
         for wait_s in (*RETRY_AFTER_S, None):
-            card, view = await pack()
+            content, view = await pack()
             known = post.where
             try:
-                message = await post.upsert(card, view)
+                message = await post.upsert(content, view)
                 if post.where != known:
                     await self._note_place(post)
                 return message

@@ -57,7 +57,7 @@ class Answer:
         self._timer = asyncio.get_running_loop().call_later(in_time_s, self._time_is_up)
         self._putting_off: asyncio.Task[None] | None = None
 
-    async def post(self, card: MessageContent, view: discord.ui.View, name: str) -> int:
+    async def post(self, content: MessageContent, view: discord.ui.View, name: str) -> int:
         """Give the answer that all see, and return the message's id.
 
         Args:
@@ -70,17 +70,17 @@ class Answer:
         # Files are made anew for each way: an upload can be sent once only.
 
         async def send() -> int:
-            files = files_of(card, name)
+            files = files_of(content, name)
             sent = await interaction.response.send_message(
-                card.text, files=files, view=view, allowed_mentions=NO_MENTIONS
+                content.text, files=files, view=view, allowed_mentions=NO_MENTIONS
             )
             assert sent.message_id is not None
             return sent.message_id
 
         async def rewrite() -> int:
-            files = files_of(card, name)
+            files = files_of(content, name)
             message = await interaction.edit_original_response(
-                content=card.text, attachments=files, view=view, allowed_mentions=NO_MENTIONS
+                content=content.text, attachments=files, view=view, allowed_mentions=NO_MENTIONS
             )
             return message.id
 
@@ -89,9 +89,11 @@ class Answer:
             self._stage = _Stage.GIVEN
             return message_id
 
-    async def follow(self, card: MessageContent, view: discord.ui.View) -> int:
+    async def follow(self, content: MessageContent, view: discord.ui.View) -> int:
         """Send one of several messages that follow the answer, and return its id. Raises NOT_TAKEN."""
-        message = await self._interaction.followup.send(card.text, view=view, allowed_mentions=NO_MENTIONS, wait=True)
+        message = await self._interaction.followup.send(
+            content.text, view=view, allowed_mentions=NO_MENTIONS, wait=True
+        )
         return message.id
 
     async def stand_in(self, text: str) -> None:

@@ -11,14 +11,14 @@ from bot.texts.cards import ENDINGS, MessageContent
 NO_MENTIONS = discord.AllowedMentions.none()
 
 
-def files_of(card: MessageContent, name: str) -> list[discord.File]:
+def files_of(content: MessageContent, name: str) -> list[discord.File]:
     """Return a card's picture as an upload, which can be sent once only.
 
     Args:
-        card: what is sent.
+        content: what is sent.
         name: of the file, without ending.
     """
-    if card.image is None:
+    if content.image is None:
         return []
-    filename = f"{name}.{ENDINGS[card.image.media_type]}"
-    return [discord.File(BytesIO(card.image.data), filename=filename, description=card.alt or None)]
+    filename = f"{name}.{ENDINGS[content.image.media_type]}"
+    return [discord.File(BytesIO(content.image.data), filename=filename, description=content.alt or None)]

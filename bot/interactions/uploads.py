@@ -1,4 +1,4 @@
-"""Fetch what a member handed in, within bounds, while the interaction is already answered."""
+"""Fetch what a member uploaded, within bounds, while the interaction is already answered."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def check_uploads(
 async def fetch_start(
     image: discord.Attachment, strength: float | None, fit: str | None, mask: discord.Attachment | None
 ) -> UploadedInitImage:
-    """Return what was handed in.
+    """Return what was uploaded.
 
     Raises:
         NotFetched: Discord did not give it.

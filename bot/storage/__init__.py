@@ -59,7 +59,7 @@ class Store:
         jobs: jobs and their results.
         guilds: what moderators decided.
         pictures: reviewed picture files.
-        inputs: files that members handed in.
+        inputs: files that members uploaded.
         interactions: those whose answer waits for a job.
     """
 
@@ -75,7 +75,7 @@ class Store:
         self.interactions = Interactions(database)
 
     async def accept(self, jobs: Sequence[NewJob], check: Check) -> tuple[Generation, ...]:
-        """Keep what was handed in with jobs, files first, then record them as `Jobs.accept` does."""
+        """Keep what was uploaded with jobs, files first, then record them as `Jobs.accept` does."""
         await self.settle()
         async with self.inputs.keeping({sha256: data for job in jobs for sha256, data in job.uploads.items()}):
             return await self.jobs.accept(jobs, check)
@@ -106,7 +106,7 @@ class Store:
             await self.drop_inputs(generation)
 
     async def read_start(self, sha256: str) -> bytes | None:
-        """Return a file to start from: one that was handed in, or a reviewed picture. None if it is gone."""
+        """Return a file to start from: one that was uploaded, or a reviewed picture. None if it is gone."""
         data = await self.inputs.read(sha256)
         return await self.pictures.read_file(sha256) if data is None else data
 

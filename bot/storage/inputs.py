@@ -1,4 +1,4 @@
-"""Files that members handed in: kept for the engine alone, as long as a generation may be drawn from them again."""
+"""Files that members uploaded: kept for the engine alone, as long as a generation may be drawn from them again."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _OF_JOB = "sha256 IN (SELECT sha256 FROM job_inputs WHERE job_id = :job)"
 
 
 class Inputs:
-    """Keeps, reads and forgets what was handed in; `shelf` holds it. `Draw` alone gets it, for the engine to judge."""
+    """Keeps, reads and forgets what was uploaded; `shelf` holds it. `Draw` alone gets it, for the engine to judge."""
 
     def __init__(self, database: Database, data_dir: Path) -> None:
         self._database = database
@@ -49,7 +49,7 @@ class Inputs:
         return self.shelf.keeping(uploads) if uploads else nullcontext()
 
     async def read(self, sha256: str) -> bytes | None:
-        """Return a file that was handed in; None if it never was, is forgotten, or is harmed."""
+        """Return a file that was uploaded; None if it never was, is forgotten, or is harmed."""
         async with self._database.read() as transaction:
             row = await transaction.one(
                 "SELECT 1 FROM inputs WHERE sha256 = :name AND forgotten_at IS NULL", {"name": sha256}
@@ -59,7 +59,7 @@ class Inputs:
         try:
             data = await self._files.read(sha256)
         except OSError as error:
-            log.warning("What was handed in as %s cannot be read: %s", self._files.path(sha256), error)
+            log.warning("What was uploaded as %s cannot be read: %s", self._files.path(sha256), error)
             return None
         return data if hashlib.sha256(data).hexdigest() == sha256 else None
 
@@ -82,12 +82,12 @@ class Inputs:
 async def insert_inputs(
     transaction: Transaction, job_id: str, uploads: Collection[str], named: Collection[str]
 ) -> None:
-    """Record what was handed in with a job, and all of it that its recipe names, now or from an older job.
+    """Record what was uploaded with a job, and all of it that its recipe names, now or from an older job.
 
     Args:
         transaction: that accepts the job.
         job_id: the job.
-        uploads: hashes of the files that were handed in with it.
+        uploads: hashes of the files that were uploaded with it.
         named: hashes that its recipe names; those of reviewed pictures are none of ours.
     """
     await transaction.run_many(

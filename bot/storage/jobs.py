@@ -34,7 +34,7 @@ class NewJob:
     Args:
         press: names the button press that asks for it, so that a second press of the same button while the job is
             unfinished is not a second job; None when every request counts.
-        uploads: the files that were handed in with it, by their SHA-256, of those that the recipe names.
+        uploads: the files that were uploaded with it, by their SHA-256, of those that the recipe names.
     """
 
     id: str

@@ -60,12 +60,12 @@ def drawing(generation: Generation, update: Drawing, *, new: bool) -> MessageCon
     )
 
 
-def result(parcel: Result) -> MessageContent:
+def result(finished: Result) -> MessageContent:
     """Return the pictures, and a kind sentence about those held back."""
-    generation = parcel.generation
-    indexes = [index for index, _ in parcel.pictures]
-    image = parcel.grid or (parcel.pictures[0][1] if parcel.pictures else None)
-    notices = [*_notices(parcel), *_form(image)]
+    generation = finished.generation
+    indexes = [index for index, _ in finished.pictures]
+    image = finished.grid or (finished.pictures[0][1] if finished.pictures else None)
+    notices = [*_notices(finished), *_form(image)]
     return MessageContent(
         generation_texts.result(generation, indexes, notices), image, generation_texts.alt_text(generation)
     )
@@ -77,42 +77,42 @@ def _form(image: api.ReviewedImage | None) -> list[str]:
     return [] if ending == "png" else [generation_texts.SENT_AS[ending]]
 
 
-def _notices(parcel: Result) -> list[str]:
-    count = len(parcel.generation.recipe.images)
+def _notices(finished: Result) -> list[str]:
+    count = len(finished.generation.recipe.images)
     notices = []
-    if parcel.blocked:
-        notices.append(generation_texts.blocked(parcel.blocked, count))
-    notices += [fault_texts.missing(fault, faulty, count) for fault, faulty in parcel.faults.items()]
-    if parcel.gone:
-        notices.append(generation_texts.gone(parcel.gone, count))
-    if parcel.hint and parcel.pictures:
-        notices.append(hint_texts.hint(parcel.hint))
+    if finished.blocked:
+        notices.append(generation_texts.blocked(finished.blocked, count))
+    notices += [fault_texts.missing(fault, faulty, count) for fault, faulty in finished.faults.items()]
+    if finished.gone:
+        notices.append(generation_texts.gone(finished.gone, count))
+    if finished.hint and finished.pictures:
+        notices.append(hint_texts.hint(finished.hint))
     return notices
 
 
-def without_picture(card: MessageContent) -> MessageContent:
+def without_picture(content: MessageContent) -> MessageContent:
     """Return the card for a server that takes no file as large as its picture."""
-    return replace(card, text=_with_line(card.text, generation_texts.PICTURE_TOO_LARGE), image=None)
+    return replace(content, text=_with_line(content.text, generation_texts.PICTURE_TOO_LARGE), image=None)
 
 
-def plainer(card: MessageContent) -> tuple[MessageContent, ...]:
+def plainer(content: MessageContent) -> tuple[MessageContent, ...]:
     """Return the forms of a card that Discord takes more readily, one plainer than the other, all without buttons.
 
     Nothing special about its picture, then its words alone, then words of ours that say nothing about it.
     """
     words_alone = MessageContent(generation_texts.WORDS_NOT_TAKEN)
-    if card.image is None:
-        return MessageContent(card.text), words_alone
+    if content.image is None:
+        return MessageContent(content.text), words_alone
     return (
-        MessageContent(_with_line(card.text, generation_texts.NOT_AS_IT_WAS), card.image),
-        MessageContent(_with_line(card.text, generation_texts.PICTURES_NOT_TAKEN)),
+        MessageContent(_with_line(content.text, generation_texts.NOT_AS_IT_WAS), content.image),
+        MessageContent(_with_line(content.text, generation_texts.PICTURES_NOT_TAKEN)),
         words_alone,
     )
 
 
-def from_thread(card: MessageContent, user_id: int, thread_id: int) -> MessageContent:
+def from_thread(content: MessageContent, user_id: int, thread_id: int) -> MessageContent:
     """Return the card for the channel of a thread that takes no more messages."""
-    return replace(card, text=_with_line(card.text, generation_texts.from_thread(user_id, thread_id)))
+    return replace(content, text=_with_line(content.text, generation_texts.from_thread(user_id, thread_id)))
 
 
 def _with_line(text: str, line: str) -> str:

@@ -59,7 +59,7 @@ class Acceptance:
             kind: how.
             recipe: what to draw.
             origin: what it comes from; None for a request of its own.
-            uploads: what was handed in with it, by its SHA-256; kept from now on.
+            uploads: what was uploaded with it, by its SHA-256; kept from now on.
 
         Raises:
             Refusal: the guild's policy forbids it, or the press is under way already.
@@ -76,7 +76,7 @@ class Acceptance:
         wanted: Sequence[tuple[Recipe, Origin | None]],
         uploads: Mapping[str, bytes] = MappingProxyType({}),
     ) -> tuple[Generation, ...]:
-        """Record several jobs as accepted, or none of them. All start from what was handed in, if anything was.
+        """Record several jobs as accepted, or none of them. All start from what was uploaded, if anything was.
 
         Raises:
             Refusal: the guild's policy forbids one, or all together; or a press is under way already.

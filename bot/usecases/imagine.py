@@ -64,13 +64,13 @@ class Imagine:
         self,
         store: Store,
         engine: EngineClient,
-        admission: Acceptance,
+        acceptance: Acceptance,
         new_seed: Callable[[], int],
         styles: Sequence[Style],
     ) -> None:
         self._store = store
         self._engine = engine
-        self._admission = admission
+        self._acceptance = acceptance
         self._new_seed = new_seed
         self.styles = styles
 
@@ -87,7 +87,7 @@ class Imagine:
         origin = Origin(None, None, press) if press else None
         recipe = await self.recipe(member, ask)
         uploads = ask.start.files if ask.start else {}
-        return await self._admission.accept(member, place, JobKind.IMAGINE, recipe, origin, uploads)
+        return await self._acceptance.accept(member, place, JobKind.IMAGINE, recipe, origin, uploads)
 
     async def recipe(self, member: Member, ask: Ask) -> Recipe:
         """Return what `accept` would have drawn. Raises what is wrong with the request, whatever was drawn before."""

@@ -44,21 +44,21 @@ class Img2Img:
         Refused, Unavailable: the engine cannot take it (any more).
     """
 
-    def __init__(self, store: Store, engine: EngineClient, admission: Acceptance, new_seed: Callable[[], int]) -> None:
+    def __init__(self, store: Store, engine: EngineClient, acceptance: Acceptance, new_seed: Callable[[], int]) -> None:
         self._store = store
         self._engine = engine
-        self._admission = admission
+        self._acceptance = acceptance
         self._new_seed = new_seed
 
     async def prompt(self, member: Member, generation_id: str, index: int) -> str:
-        """Return the prompt of a picture that is to be drawn over."""
+        """Return the prompt of a picture for img2img."""
         parent, _ = await self._find(member, generation_id, index)
         return parent.recipe.prompt
 
     async def over(
         self, member: Member, place: Place, generation_id: str, index: int, prompt: str, strength: float
     ) -> Generation:
-        """Accept the picture drawn over after another prompt.
+        """Accept an img2img of the picture after another prompt.
 
         Args:
             member: who asks.
@@ -76,7 +76,7 @@ class Img2Img:
         recipe = info.with_addons(replace(recipe, prompt=text, parser_version=PARSER_VERSION))
         asked = hashlib.sha256(f"{strength} {text}".encode()).hexdigest()[:16]
         origin = Origin(parent.id, index, f"over:{parent.id}:{index}:{asked}:{member.user_id}")
-        return await self._admission.accept(member, place, JobKind.VARY, recipe, origin)
+        return await self._acceptance.accept(member, place, JobKind.VARY, recipe, origin)
 
     async def zoom_out(self, member: Member, place: Place, generation_id: str, index: int) -> Generation:
         """Accept the picture made smaller in its frame, with what is around it drawn new."""
@@ -104,7 +104,7 @@ class Img2Img:
         start = InitImage(sha256, AROUND_STRENGTH, "pad", placed=placement(width, height))
         origin = Origin(parent.id, index, f"around:{parent.id}:{index}:{name}:{member.user_id}")
         recipe = self._anew(info, drawn, start)
-        return await self._admission.accept(member, place, JobKind.VARY, recipe, origin)
+        return await self._acceptance.accept(member, place, JobKind.VARY, recipe, origin)
 
     async def _find(self, member: Member, generation_id: str, index: int) -> tuple[Generation, str]:
         """Return the generation, and the hash of the picture's file, which is there."""

@@ -1,4 +1,4 @@
-"""Pictures to start from: what a member handed in, checked as far as its header tells."""
+"""Pictures to start from: what a member uploaded, checked as far as its header tells."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MIN_STRENGTH = 0.05
 
 @dataclass(frozen=True, slots=True)
 class UploadedInitImage:
-    """A picture that was handed in.
+    """A picture that was uploaded.
 
     Args:
         image: the file's bytes.
@@ -30,7 +30,7 @@ class UploadedInitImage:
 
     @property
     def files(self) -> dict[str, bytes]:
-        """What was handed in by its SHA-256."""
+        """What was uploaded by its SHA-256."""
         return {_sha256(data): data for data in (self.image, self.mask) if data is not None}
 
     def measure(self) -> tuple[int, int]:
@@ -53,7 +53,7 @@ class UploadedInitImage:
 
 
 def check_strength(strength: float) -> None:
-    """Raise OutOfRange unless a picture can be drawn over at this strength."""
+    """Raise OutOfRange unless img2img can have this strength."""
     if not MIN_STRENGTH <= strength <= 1.0:
         raise OutOfRange("strength", strength, MIN_STRENGTH, 1.0)
 

@@ -90,10 +90,10 @@ def read_found(texts: dict[str, str]) -> Found:
 class Recipes:
     """Turns what files say into jobs."""
 
-    def __init__(self, store: Store, engine: EngineClient, admission: Acceptance, new_seed: Callable[[], int]) -> None:
+    def __init__(self, store: Store, engine: EngineClient, acceptance: Acceptance, new_seed: Callable[[], int]) -> None:
         self._store = store
         self._engine = engine
-        self._admission = admission
+        self._acceptance = acceptance
         self._new_seed = new_seed
 
     async def plan(self, member: Member, parameters: Parameters) -> RecipePlan:
@@ -119,7 +119,7 @@ class Recipes:
             Refused, Unavailable: the engine cannot take it.
         """
         recipe = (await self.plan(member, parameters)).recipe
-        return await self._admission.accept(member, place, JobKind.REROLL, recipe, Origin(None, None, press))
+        return await self._acceptance.accept(member, place, JobKind.REROLL, recipe, Origin(None, None, press))
 
     def _model(self, policy: GuildPolicy, asked: str | None) -> ModelInfo:
         models = self._engine.models()

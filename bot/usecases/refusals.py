@@ -99,12 +99,12 @@ class OfferOver(Refusal):
 
 @dataclass(eq=False)
 class PictureInSeries(Refusal):
-    """A picture to start from was handed in with several prompts at once."""
+    """A picture to start from was uploaded with several prompts at once."""
 
 
 @dataclass(eq=False)
 class NotFetched(Refusal):
-    """A file that was handed in did not come."""
+    """A file that was uploaded did not come."""
 
 
 @dataclass(eq=False)

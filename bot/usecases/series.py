@@ -53,10 +53,10 @@ class Series:
     """Keeps what was offered and not answered yet: the newest MOST_OFFERS, until the bot stops."""
 
     def __init__(
-        self, imagine: Imagine, admission: Acceptance, engine: EngineClient, new_id: Callable[[], str]
+        self, imagine: Imagine, acceptance: Acceptance, engine: EngineClient, new_id: Callable[[], str]
     ) -> None:
         self._imagine = imagine
-        self._admission = admission
+        self._acceptance = acceptance
         self._engine = engine
         self._new_id = new_id
         self._pending: OrderedDict[str, _Pending] = OrderedDict()
@@ -65,7 +65,7 @@ class Series:
         """Return what the request would draw, to be agreed to; None for a request for one prompt.
 
         Raises:
-            PictureInSeries: a picture was handed in, which is not remembered between an offer and its answer.
+            PictureInSeries: a picture was uploaded, which is not remembered between an offer and its answer.
             Refusal, Refused, Unavailable: what `accept` would raise now.
         """
         check_typed(ask.prompt, ask.negative_prompt)
@@ -76,7 +76,7 @@ class Series:
             raise PictureInSeries
         asks = tuple(replace(ask, prompt=prompt) for prompt in prompts)
         recipes = [await self._imagine.recipe(member, each) for each in asks]
-        limits, usage = await self._admission.check(member, recipes)
+        limits, usage = await self._acceptance.check(member, recipes)
         status = self._engine.status()
         offer = Offer(
             id=self._new_id(),
@@ -108,7 +108,7 @@ class Series:
                 (await self._imagine.recipe(member, ask), Origin(None, None, f"draw:{offer_id}:{number}"))
                 for number, ask in enumerate(pending.asks)
             ]
-            return await self._admission.accept_all(member, place, JobKind.IMAGINE, wanted)
+            return await self._acceptance.accept_all(member, place, JobKind.IMAGINE, wanted)
         except BaseException:
             pending.taken = False
             raise

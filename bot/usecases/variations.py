@@ -21,10 +21,10 @@ STRONG = 0.4
 class Variations:
     """Accepts jobs that start from a recorded generation."""
 
-    def __init__(self, store: Store, engine: EngineClient, admission: Acceptance, new_seed: Callable[[], int]) -> None:
+    def __init__(self, store: Store, engine: EngineClient, acceptance: Acceptance, new_seed: Callable[[], int]) -> None:
         self._store = store
         self._engine = engine
-        self._admission = admission
+        self._acceptance = acceptance
         self._new_seed = new_seed
 
     async def reroll(self, member: Member, place: Place, generation_id: str) -> Generation:
@@ -39,7 +39,7 @@ class Variations:
         await check_files(self._store, recipe)
         images = tuple(ImageSeed(self._new_seed()) for _ in parent.recipe.images)
         origin = Origin(parent.id, None, f"reroll:{parent.id}:{member.user_id}")
-        return await self._admission.accept(member, place, JobKind.REROLL, self._again(recipe, images), origin)
+        return await self._acceptance.accept(member, place, JobKind.REROLL, self._again(recipe, images), origin)
 
     async def find(self, member: Member, generation_id: str) -> Generation:
         """Return a generation of the member's guild. Raises UnknownGeneration, GenerationDeleted."""
@@ -63,7 +63,7 @@ class Variations:
                 raise NoSuchPicture(generation_id, index)
             images = (images[index],)
         origin = Origin(parent.id, index, f"run:{parent.id}:{index}:{member.user_id}")
-        return await self._admission.accept(member, place, JobKind.REROLL, self._again(parent.recipe, images), origin)
+        return await self._acceptance.accept(member, place, JobKind.REROLL, self._again(parent.recipe, images), origin)
 
     async def vary(
         self,
@@ -96,10 +96,10 @@ class Variations:
             count = min(MAX_IMAGES, limits.pictures_per_request, limits.pictures_at_once)
         images = tuple(picture.seed.vary(self._new_seed(), strength) for _ in range(count))
         origin = Origin(parent.id, index, f"vary:{parent.id}:{index}:{strength}:{member.user_id}")
-        return await self._admission.accept(member, place, JobKind.VARY, self._again(recipe, images), origin)
+        return await self._acceptance.accept(member, place, JobKind.VARY, self._again(recipe, images), origin)
 
     async def upscale(self, member: Member, place: Place, generation_id: str, index: int, factor: int) -> Generation:
-        """Accept one picture grown, by an upscaler if there is one for this, or else drawn over by its model.
+        """Accept one picture grown, by an upscaler if there is one for this, or else by img2img with its model.
 
         Args:
             index: the picture, from 0.
@@ -114,7 +114,7 @@ class Variations:
         upscaler = find_model(self._engine.models(), parent.recipe.model).upscaler(factor)
         grown = parent.recipe.upscaled(index, sha256, factor, upscaler)
         origin = Origin(parent.id, index, f"upscale:{parent.id}:{index}:{factor}:{member.user_id}")
-        return await self._admission.accept(member, place, JobKind.UPSCALE, self._again(grown, grown.images), origin)
+        return await self._acceptance.accept(member, place, JobKind.UPSCALE, self._again(grown, grown.images), origin)
 
     def _again(self, recipe: Recipe, images: tuple[ImageSeed, ...]) -> Recipe:
         # The files the model has today are the ones that will draw it, and the record must say so.

@@ -23,7 +23,7 @@ _ROW = 1
 
 
 class UseAsInput(discord.ui.DynamicItem[Button], template=rf"easel:input:{GENERATION_ID}:{INDEX}"):
-    """Asks after which prompt, and how much, a picture is to be drawn over."""
+    """Asks for the prompt and the strength of an img2img."""
 
     def __init__(self, generation_id: str, index: int) -> None:
         custom_id = f"easel:input:{generation_id}:{index}"
@@ -64,7 +64,7 @@ def _form(generation_id: str, index: int, prompt: str) -> discord.ui.Modal:
 async def take_over(
     interaction: discord.Interaction[Any], host: Host, form: re.Match[str], answers: Mapping[str, str]
 ) -> None:
-    """Accept the picture drawn over as a job of the member who sent the form."""
+    """Accept the img2img as a job of the member who sent the form."""
     generation = await host.usecases.img2img.over(
         member_of(interaction),
         place_of(interaction),

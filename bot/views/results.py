@@ -52,10 +52,10 @@ class Show(discord.ui.DynamicItem[Button], template=rf"easel:show:{GENERATION_ID
     async def callback(self, interaction: discord.Interaction, host: Host) -> None:
         """Post the picture as a reply."""
         generation, image = await host.usecases.deliver.show(member_of(interaction), self.generation_id, self.index)
-        card = cards.picture(generation, self.index, image)
+        content = cards.picture(generation, self.index, image)
         view = picture_view(generation.id, self.index)
         try:
-            await answer_to(interaction).post(card, view, f"{generation.id}-{self.index + 1}")
+            await answer_to(interaction).post(content, view, f"{generation.id}-{self.index + 1}")
         except NOT_TAKEN as error:
             if remedy_for(error) is Remedy.SMALLER:
                 raise PictureTooLarge from error

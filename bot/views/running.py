@@ -55,8 +55,8 @@ async def _is_seen_to(interaction: discord.Interaction, host: Host, generation: 
         generation.state is JobState.DELIVERED and pressed_id == generation.message_id
     ):
         return True
-    card = cards.shown_elsewhere(generation) if generation.state is JobState.DELIVERED else cards.over(generation)
-    await answer_to(interaction).rewrite(card.text)
+    content = cards.shown_elsewhere(generation) if generation.state is JobState.DELIVERED else cards.over(generation)
+    await answer_to(interaction).rewrite(content.text)
     return False
 
 

@@ -200,7 +200,7 @@ class BadPrompt(Refused):
 
 @dataclass(eq=False)
 class BadInput(Refused):
-    """A picture that was handed in cannot be used.
+    """A picture that was uploaded cannot be used.
 
     `reason`: too_large (over `limit` bytes), too_many_pixels (over `limit`), unreadable (no whole PNG, JPEG or WebP),
     missing (its bytes are gone), mask_size (the mask has other sides than the picture).
@@ -384,7 +384,7 @@ class OutOfMemory(JobFailed):
 
 @dataclass(eq=False)
 class InputWithheld(JobFailed):
-    """The gate blocked the picture that was handed in."""
+    """The gate blocked the picture that was uploaded."""
 
     code = "input_withheld"
 
@@ -394,7 +394,7 @@ class InputWithheld(JobFailed):
 
 @dataclass(eq=False)
 class InputNotJudged(JobFailed):
-    """The gate could not judge the picture that was handed in. `reason` is for logs and operators."""
+    """The gate could not judge the picture that was uploaded. `reason` is for logs and operators."""
 
     code = "input_not_judged"
     fault: Fault

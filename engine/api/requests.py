@@ -261,7 +261,7 @@ class Recipe:
             index: of the image.
             sha256: of the image's file.
             factor: by which each side grows.
-            upscaler: what makes it larger; None for the model itself (its latents stretched, then drawn over at a low
+            upscaler: what makes it larger; None for the model itself (its latents stretched, then img2img at a low
                 strength).
         """
         width, height = self.width * factor, self.height * factor

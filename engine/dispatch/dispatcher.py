@@ -62,7 +62,7 @@ class Dispatcher:
         self._queue = StartTimeFairQueue()
         self._calibration = Calibration()
         self._faults = Faults()
-        self._lanes = tuple(
+        self._workers = tuple(
             WorkerSupervisor(executor, settings, self._calibration, self._faults, self._wake.set)
             for executor in executors
         )
@@ -74,8 +74,8 @@ class Dispatcher:
     def open(self) -> None:
         """Start the workers and the order of jobs, in tasks that inherit the caller's context."""
         self._is_open = True
-        for lane in self._lanes:
-            self._tasks.append(asyncio.create_task(lane.own(), name=f"worker {lane.name}"))
+        for worker in self._workers:
+            self._tasks.append(asyncio.create_task(worker.own(), name=f"worker {worker.name}"))
         self._tasks.append(asyncio.create_task(self._keep_order(), name="order of jobs"))
 
     async def close(self) -> None:
@@ -84,8 +84,8 @@ class Dispatcher:
         stopped = Failed(EngineStopped())
         for job in self._queue.order():
             self._give_up(job, Cancelled() if job.cancel_asked else stopped)
-        for lane in self._lanes:
-            lane.end_all(stopped)
+        for worker in self._workers:
+            worker.end_all(stopped)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -124,7 +124,7 @@ class Dispatcher:
         if not (math.isfinite(request.weight) and request.weight > 0):
             raise ValueError(f"weight must be a number over 0, not {request.weight!r}")
         self.check(request.recipe.model, request.tenant)
-        if request.job_id in self._queue or any(request.job_id in lane.running for lane in self._lanes):
+        if request.job_id in self._queue or any(request.job_id in worker.running for worker in self._workers):
             raise ValueError(f"the job {request.job_id!r} is live already")
         job = EngineJob(request, self._wake.set)
         self._queue.put(job)
@@ -134,9 +134,9 @@ class Dispatcher:
     def status(self) -> EngineStatus:
         """Return a snapshot."""
         return EngineStatus(
-            workers=sum(self._is_open and lane.is_ready for lane in self._lanes),
+            workers=sum(self._is_open and worker.is_ready for worker in self._workers),
             queued=len(self._queue),
-            running=sum(len(lane.running) for lane in self._lanes),
+            running=sum(len(worker.running) for worker in self._workers),
             troubles=self._troubles(),
             eta_ratio=self._calibration.ratio(),
         )
@@ -167,16 +167,16 @@ class Dispatcher:
                 self._give_up(job, Failed(DeadlinePassed()))
             elif error := why_not[job.model]:
                 self._give_up(job, Failed(error))
-        for lane in self._lanes:
-            lane.cancel_asked()
+        for worker in self._workers:
+            worker.cancel_asked()
         self._pull_what_is_missing()
-        while choice := choose(self._lanes, self._drawable(), self._settings.patience_row_steps):
+        while choice := choose(self._workers, self._drawable(), self._settings.patience_row_steps):
             for job in choice.overtaken:
                 job.overtaken += choice.job.cost
             self._queue.take(choice.job)
-            choice.lane.draw(choice.job)
-        for lane, model in look_ahead(self._lanes, self._drawable()):
-            lane.prefetch(model)
+            choice.worker.draw(choice.job)
+        for worker, model in look_ahead(self._workers, self._drawable()):
+            worker.prefetch(model)
         self._tell_places()
 
     def _pull_what_is_missing(self) -> None:
@@ -200,7 +200,7 @@ class Dispatcher:
         if all(job.told == self._news(place, job) for place, job in enumerate(order, start=1)):
             return
         now_s = asyncio.get_running_loop().time()
-        spans = forecast(self._lanes, self._drawable())
+        spans = forecast(self._workers, self._drawable())
         for place, job in enumerate(order, start=1):
             if job.told == self._news(place, job):
                 continue
@@ -224,7 +224,7 @@ class Dispatcher:
     def _next_start_s(self, tenant: str | None) -> float:
         """Return when the next job of the tenant, or of anybody, should leave the line."""
         order = self._drawable()
-        spans = forecast(self._lanes, order)
+        spans = forecast(self._workers, order)
         starts = [spans[job.job_id].start_s for job in order if tenant in (None, job.request.tenant)]
         soonest_s = min(starts, default=math.inf)
         return soonest_s if math.isfinite(soonest_s) else UNKNOWN_ETA_S
@@ -233,18 +233,18 @@ class Dispatcher:
         """Return why no worker can draw with the model; None if one can, or may soon."""
         if self._pulls and (reason := self._pulls.why_not(model)):
             return ModelUnavailable(model, reason)
-        working = [lane for lane in self._lanes if lane.health.takes_jobs]
-        if any(lane.can_draw(model) for lane in working):
+        working = [worker for worker in self._workers if worker.health.takes_jobs]
+        if any(worker.can_draw(model) for worker in working):
             return None
         if working:
             return ModelUnavailable(model, working[0].why_not(model))
-        unfit = [lane.health.reason for lane in self._lanes if lane.health.state is WorkerState.UNFIT]
+        unfit = [worker.health.reason for worker in self._workers if worker.health.state is WorkerState.UNFIT]
         return SafetyUnavailable(unfit[0]) if unfit else EngineStopped()
 
     def _troubles(self) -> tuple[Trouble, ...]:
         if not self._is_open:
             return (Trouble("engine", EngineStopped().sentence()),)
-        if not self._lanes:
+        if not self._workers:
             return (Trouble("engine", "There is no worker."),)
-        told = [trouble for lane in self._lanes for trouble in lane.health.troubles()]
+        told = [trouble for worker in self._workers for trouble in worker.health.troubles()]
         return (*told, *self._faults.troubles(), *(self._pulls.troubles() if self._pulls else ()))

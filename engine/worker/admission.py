@@ -23,12 +23,14 @@ _log = logging.getLogger(__name__)
 
 
 class Admission:
-    """Prepares jobs on a desk, and loads on another what will be wanted. Owned by the step thread, but for `begin`.
+    """Prepares jobs on one service thread, and loads on another what will be wanted.
+
+    Owned by the step thread, but for `begin`.
 
     Args:
-        models: touched by the desk `prepares` alone.
-        prepares: brings models to the device, encodes prompts, draws initial noise.
-        fetches: loads models ahead, beside what is prepared and drawn.
+        models: touched by the service thread `prepares` alone.
+        prepare_thread: brings models to the device, encodes prompts, draws initial noise.
+        fetch_thread: loads models ahead, beside what is prepared and drawn.
         join: takes a job that is prepared, and holds its model until `left`.
         refuse: is told the id of a job that could not be prepared, and why.
         tell: gives the parent a message.
@@ -37,16 +39,16 @@ class Admission:
     def __init__(
         self,
         models: ModelCache,
-        prepares: ServiceThread,
-        fetches: ServiceThread,
+        prepare_thread: ServiceThread,
+        fetch_thread: ServiceThread,
         join: Callable[[WorkerJob], None],
         refuse: Callable[[str, Exception], None],
         tell: Callable[[Loaded], None],
     ) -> None:
         self._models = models
         self._upscalers = Upscalers(models)
-        self._prepares = prepares
-        self._fetches = fetches
+        self._prepare_thread = prepare_thread
+        self._fetch_thread = fetch_thread
         self._join = join
         self._refuse = refuse
         self._tell = tell
@@ -78,11 +80,11 @@ class Admission:
     def left(self, request: GenerationRequest) -> None:
         """A job that was prepared is over."""
         self._held -= 1
-        self._prepares.submit(partial(self._release, request), lambda _: None, _unexpected)
+        self._prepare_thread.submit(partial(self._release, request), lambda _: None, _unexpected)
         self._try_again()
 
     def _release(self, request: GenerationRequest) -> None:
-        """On the desk's thread."""
+        """On the service thread."""
         self._models.release(request.recipe.model)
         if request.recipe.upscaler is not None:
             self._upscalers.give_back(request.recipe.upscaler)
@@ -105,7 +107,7 @@ class Admission:
             over()
             return
         keep = partial(self._models.keep, model)
-        self._fetches.submit(load, lambda parts: self._ask(partial(keep, parts), over, over), over)
+        self._fetch_thread.submit(load, lambda parts: self._ask(partial(keep, parts), over, over), over)
 
     def _fetched(self, model: str, outcome: Exception | None = None) -> None:
         """A model is there, or will not come; the job that needs it will be told what is wrong with it."""
@@ -117,11 +119,11 @@ class Admission:
     def use_idle_time(self) -> None:
         """Have one call more made of what is to be proven, unless a job is on its way, or a model.
 
-        The desk has one such call at most, so that a job never waits for more.
+        The service thread has one such call at most, so that a job never waits for more.
         """
         if self._may_prove and not (self._proves or self._coming or self._fetching):
             self._proves = True
-            self._prepares.submit(self._models.prove, self._proved, _unexpected)
+            self._prepare_thread.submit(self._models.prove, self._proved, _unexpected)
 
     def _proved(self, went_on: bool) -> None:
         self._proves, self._may_prove = False, went_on
@@ -141,12 +143,12 @@ class Admission:
             self._ask(partial(self._begin, request), partial(self._begun, request), partial(self._failed, request))
 
     def _begin_if_ready(self, request: GenerationRequest) -> WorkerJob | None:
-        """On the desk's thread."""
+        """On the service thread."""
         ready, _ = self._models.loaded()
         return self._begin(request) if request.recipe.model in ready else None
 
     def _begin(self, request: GenerationRequest) -> WorkerJob:
-        """On the desk's thread."""
+        """On the service thread."""
         name, use = request.recipe.model, request.recipe.upscaler
         model = self._models.get(name)
         self._models.hold(name)
@@ -192,7 +194,7 @@ class Admission:
     def _ask(
         self, work: Callable[[], Result], take: Callable[[Result], None], fail: Callable[[Exception], None]
     ) -> None:
-        """Have the desk do something with the models, and tell the parent first if others are in memory then."""
+        """Have something done with the models, and tell the parent first if others are in memory then."""
 
         def tell(loaded: Loaded) -> None:
             if loaded != self._told:
@@ -211,7 +213,7 @@ class Admission:
             self._may_prove = True
             answer[0]()
 
-        self._prepares.submit(watched, opened, _unexpected)
+        self._prepare_thread.submit(watched, opened, _unexpected)
 
 
 def _unexpected(error: Exception) -> None:

@@ -30,7 +30,7 @@ class WorkerJob:
     Args:
         request: what was asked.
         model: what draws it.
-        drawings: one per image of the recipe, in its order; none where a picture is made larger.
+        image_states: one per image of the recipe, in its order; none where a picture is made larger.
         previews: what may be seen of the images before they are finished; None if nobody wants that.
         started: when it joined the batch, on the monotonic clock in seconds.
         results: of the images that are decoded and judged.
@@ -41,7 +41,7 @@ class WorkerJob:
 
     request: GenerationRequest
     model: LoadedModel
-    drawings: Sequence[ImageState]
+    image_states: Sequence[ImageState]
     previews: Previews | None
     started: float
     results: dict[int, ImageResult] = field(default_factory=dict)
@@ -57,12 +57,12 @@ class WorkerJob:
     @property
     def step(self) -> int:
         """Scheduler steps done, over all images."""
-        return sum(drawing.step for drawing in self.drawings)
+        return sum(image.step for image in self.image_states)
 
     @property
     def total(self) -> int:
         """Scheduler steps in all, over all images."""
-        return sum(drawing.steps for drawing in self.drawings)
+        return sum(image.steps for image in self.image_states)
 
     @property
     def finished(self) -> bool:
@@ -71,8 +71,8 @@ class WorkerJob:
 
     def take_look(self) -> bool:
         """Say, once for each look for a preview, whether the image furthest behind has come to one."""
-        step = min(drawing.step for drawing in self.drawings)
-        if step == self.looked_at or not preview_due(step, self.drawings[0].steps):
+        step = min(image.step for image in self.image_states)
+        if step == self.looked_at or not preview_due(step, self.image_states[0].steps):
             return False
         self.looked_at = step
         return self.previews is not None and not self.previews.over
@@ -80,7 +80,7 @@ class WorkerJob:
     @property
     def shows_drafts(self) -> bool:
         """Whether the last look is at drafts."""
-        return may_be_shown(self.looked_at, self.drawings[0].steps)
+        return may_be_shown(self.looked_at, self.image_states[0].steps)
 
     def close_previews(self) -> None:
         """Make no more previews."""
@@ -97,11 +97,11 @@ class WorkerJob:
 
     def widen(self, index: int) -> bool:
         """Have an image that is not finite decoded once more in float32, if that may help; tell whether it may."""
-        if not self.drawings or self.drawings[index].wide:
+        if not self.image_states or self.image_states[index].wide:
             return False
-        drawing = self.drawings[index]
-        drawing.wide = self.model.wide.may_help(drawing.latents)
-        return drawing.wide
+        image = self.image_states[index]
+        image.wide = self.model.wide.may_help(image.latents)
+        return image.wide
 
     def give_up(self, fault: Fault, reason: str) -> None:
         """Let the images that are not judged yet end with a fault; those that are stay as they are."""
@@ -139,10 +139,10 @@ class WorkerJob:
 
 
 def begin_job(request: GenerationRequest, model: LoadedModel) -> WorkerJob:
-    """Check and encode what was handed in, encode the prompts, begin the images.
+    """Check and encode what was uploaded, encode the prompts, begin the images.
 
     Raises:
-        BadInput, InputWithheld, InputNotJudged: what was handed in cannot be used.
+        BadInput, InputWithheld, InputNotJudged: what was uploaded cannot be used.
         DetectorHung, DetectorLost: a detector hangs.
         UnknownLora, LoraUnavailable: a LoRA cannot be used.
         OutOfRange: the text encoder has no more layers to skip.
@@ -158,11 +158,11 @@ def begin_job(request: GenerationRequest, model: LoadedModel) -> WorkerJob:
     shape = RowShape.of(pipeline.unet.config.in_channels, height, width, conditioning)
     rule = model.rules.get(shape, recipe.loras, loras.unet)
     group = Group(recipe.model, height, width, shape.tokens, recipe.loras)
-    drawings = [
+    image_states = [
         begin_image(pipeline, recipe, seed, conditioning, rule, group, loras.unet, start) for seed in recipe.images
     ]
-    previews = Previews(len(drawings), pipeline.vae, model.gate) if request.previews else None
-    return WorkerJob(request, model, drawings, previews, time.monotonic())
+    previews = Previews(len(image_states), pipeline.vae, model.gate) if request.previews else None
+    return WorkerJob(request, model, image_states, previews, time.monotonic())
 
 
 def warm_up(info: ModelInfo, model: LoadedModel) -> None:

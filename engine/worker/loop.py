@@ -1,8 +1,8 @@
 """The worker's loop: drain messages -> admit -> pack -> UNet and scheduler steps -> detach what is finished.
 
 One thread, the step thread, owns everything here. It looks at its messages before every UNet call, so that a cancel
-and a newcomer wait for one call at most. Four desks work aside from it: one prepares jobs, one loads models ahead, one
-reviews pictures, one makes pictures larger.
+and a newcomer wait for one call at most. Four service threads work aside from it: one prepares jobs, one loads models
+ahead, one reviews pictures, one makes pictures larger.
 """
 
 from __future__ import annotations
@@ -97,14 +97,19 @@ def run_worker(
 def draw_until_stopped(
     name: str, device: Device, models: ModelCache, inbox: Inbox, send: Callable[[FromWorker], None]
 ) -> None:
-    """Open the desks and run the loop; the arguments are the loop's.
+    """Open the service threads and run the loop; the arguments are the loop's.
 
     Raises:
         DetectorHung: a detector does not answer any more, and only the end of this process ends it.
     """
-    desk = partial(open_service_thread, inbox=inbox, threads=device.threads)
-    with desk("prepares") as prepares, desk("fetches") as fetches, desk("reviews") as reviews, desk("enlarges") as last:
-        Loop(name, device, models, inbox, send, prepares, fetches, reviews, last).run()
+    open_thread = partial(open_service_thread, inbox=inbox, threads=device.threads)
+    with (
+        open_thread("prepares") as prepare_thread,
+        open_thread("fetches") as fetch_thread,
+        open_thread("reviews") as review_thread,
+        open_thread("enlarges") as last,
+    ):
+        Loop(name, device, models, inbox, send, prepare_thread, fetch_thread, review_thread, last).run()
 
 
 class Loop:
@@ -112,13 +117,13 @@ class Loop:
 
     Args:
         name, device: as told with each result.
-        models: what it draws with; touched by the desk `prepares` alone.
-        inbox: the parent's messages and the desks' answers.
+        models: what it draws with; touched by the thread that prepares alone.
+        inbox: the parent's messages and the service threads' answers.
         send: gives the parent a message.
-        prepares: brings models to the device, encodes prompts, draws initial noise.
-        fetches: loads models ahead.
-        reviews: judges and encodes previews and pictures; of what was handed in the gates are asked on `prepares`.
-        enlarges: makes pictures larger.
+        prepare_thread: brings models to the device, encodes prompts, draws initial noise.
+        fetch_thread: loads models ahead.
+        review_thread: judges and encodes previews and pictures; gates are asked about uploads on `prepare_thread`.
+        enlarge_thread: makes pictures larger.
     """
 
     def __init__(
@@ -128,21 +133,21 @@ class Loop:
         models: ModelCache,
         inbox: Inbox,
         send: Callable[[FromWorker], None],
-        prepares: ServiceThread,
-        fetches: ServiceThread,
-        reviews: ServiceThread,
-        enlarges: ServiceThread,
+        prepare_thread: ServiceThread,
+        fetch_thread: ServiceThread,
+        review_thread: ServiceThread,
+        enlarge_thread: ServiceThread,
     ) -> None:
         self._name = name
         self._device = device
         self._inbox = inbox
         self._send = send
-        self._admission = Admission(models, prepares, fetches, self._join, self._tell_failure, send)
-        self._reviews = reviews
-        self._enlarging = Enlarging(enlarges, inbox)
+        self._admission = Admission(models, prepare_thread, fetch_thread, self._join, self._tell_failure, send)
+        self._review_thread = review_thread
+        self._enlarging = Enlarging(enlarge_thread, inbox)
         self._jobs: dict[str, WorkerJob] = {}
         self._caps: dict[Group, int] = {}
-        self._shares = StepFairness()
+        self._step_fairness = StepFairness()
 
     def run(self) -> None:
         """Work until Stop comes or the parent is gone."""
@@ -164,15 +169,15 @@ class Loop:
 
     def _go_on(self) -> None:
         """Make a UNet call, if there is anything to denoise, and decode an image, if one is denoised."""
-        if batch := pack(self._shares.in_turn(self._jobs.values()), self._device.rows, self._caps):
+        if batch := pack(self._step_fairness.in_turn(self._jobs.values()), self._device.rows, self._caps):
             self._step(batch)
         self._detach()
 
     def _busy(self) -> bool:
-        return any(not drawing.decoded for drawing in self._drawings())
+        return any(not image.decoded for image in self._drawings())
 
     def _drawings(self) -> list[ImageState]:
-        return [drawing for job in self._jobs.values() for drawing in job.drawings]
+        return [image for job in self._jobs.values() for image in job.image_states]
 
     def _take(self, message: ToWorker | ThreadAnswer | None) -> bool:
         """Do as a message says. Return whether to go on."""
@@ -226,19 +231,19 @@ class Loop:
                 self._isolate_failing_job(batch, error)
         else:
             jobs = self._jobs_in(batch)
-            self._shares.count(batch, jobs)
+            self._step_fairness.count(batch, jobs)
             for job in jobs:
                 job.bucket = max(job.bucket, batch.rows)
                 self._send(JobProgress(job.job_id, job.step, job.total))
                 self._maybe_preview(job)
 
     def _jobs_in(self, batch: Batch) -> list[WorkerJob]:
-        drawings = set(batch.drawings)
-        return [job for job in self._jobs.values() if not drawings.isdisjoint(job.drawings)]
+        image_states = set(batch.image_states)
+        return [job for job in self._jobs.values() if not image_states.isdisjoint(job.image_states)]
 
     def _lower_cap(self, batch: Batch, error: Exception) -> None:
         error.__traceback__ = None  # it holds the step's tensors
-        first = batch.drawings[0]
+        first = batch.image_states[0]
         if batch.rows <= first.rows and self._drop_previews():
             _log.warning("a step of one image ran out of memory; there are no more previews of what is drawn now")
         elif batch.rows <= first.rows:
@@ -265,18 +270,18 @@ class Loop:
             self._fail(jobs[0], error)
             return
         for job in jobs:
-            own = [drawing for drawing in batch.drawings if drawing in job.drawings]
+            own = [image for image in batch.image_states if image in job.image_states]
             if alone := pack(own, self._device.rows, self._caps):
                 self._step(alone)
 
     def _maybe_preview(self, job: WorkerJob) -> None:
-        if all(drawing.denoised for drawing in job.drawings):
+        if all(image.denoised for image in job.image_states):
             job.close_previews()
-        busy = self._reviews.waiting >= max(1, PREVIEWS_WAITING // len(self._jobs))
+        busy = self._review_thread.waiting >= max(1, PREVIEWS_WAITING // len(self._jobs))
         if not job.take_look() or (busy and job.shows_drafts):  # the first look costs little, and drafts rest on it
             return
         assert job.previews is not None
-        images = [Unfinished.of(drawing) for drawing in job.drawings]
+        images = [Unfinished.of(image) for image in job.image_states]
         look = partial(job.previews.look, job.step, images, drafts=job.shows_drafts)
         self._ask_review(look, job, self._shown, final=False)
 
@@ -287,29 +292,29 @@ class Loop:
     def _detach(self) -> None:
         """Decode one denoised image, if there is one: not more, so that the others' next step is not held up."""
         for job in self._jobs.values():
-            for index, drawing in enumerate(job.drawings):
-                if drawing.denoised and not drawing.decoded:
-                    self._decode(job, index, drawing)
+            for index, image in enumerate(job.image_states):
+                if image.denoised and not image.decoded:
+                    self._decode(job, index, image)
                     return
 
-    def _decode_again(self, job: WorkerJob, index: int, drawing: ImageState) -> None:
+    def _decode_again(self, job: WorkerJob, index: int, image: ImageState) -> None:
         if self._is_alive(job):
-            self._decode(job, index, drawing, again=True)
+            self._decode(job, index, image, again=True)
 
-    def _decode(self, job: WorkerJob, index: int, drawing: ImageState, again: bool = False) -> None:
+    def _decode(self, job: WorkerJob, index: int, image: ImageState, again: bool = False) -> None:
         """Decode an image; if memory runs out, once more when the models that nothing is drawn with have left."""
-        drawing.decoded = True
+        image.decoded = True
         try:
-            pixels = decode(drawing)
+            pixels = decode(image)
         except Exception as error:
             if not ran_out(error) or again:
                 self._fail(job, error)
                 return
             error.__traceback__ = None  # it holds what was decoded so far
             _log.warning("decoding ran out of memory")
-            self._admission.evict_idle_models(partial(self._decode_again, job, index, drawing))
+            self._admission.evict_idle_models(partial(self._decode_again, job, index, image))
         else:
-            review = partial(job.model.gate.review, pixels, drawing.latents, job.wrapping(index))
+            review = partial(job.model.gate.review, pixels, image.latents, job.wrapping(index))
             self._ask_review(review, job, partial(self._reviewed, index))
 
     def _enlarge(self, job: WorkerJob, enlargement: Enlargement, again: bool = False) -> None:
@@ -338,7 +343,7 @@ class Loop:
             self._fail(job, error)
 
     def _is_wanted(self, job: WorkerJob, enlargement: Enlargement) -> bool:
-        """Note that the desk is done with a picture, and say whether its job still wants it."""
+        """Note that the service thread is done with a picture, and say whether its job still wants it."""
         enlargement.under_way = False
         if not self._is_alive(job):
             self._admission.left(job.request)
@@ -347,7 +352,7 @@ class Loop:
 
     def _reviewed(self, index: int, job: WorkerJob, review: Review) -> None:
         if review.fault is Fault.NOT_FINITE and job.widen(index):
-            self._decode(job, index, job.drawings[index])
+            self._decode(job, index, job.image_states[index])
             return
         job.results[index] = ImageResult(index, review.verdict, review.reason, review.image, review.fault)
         if not job.finished:
@@ -366,14 +371,14 @@ class Loop:
         final: bool = True,
         again: bool = False,
     ) -> None:
-        """Have the desk look at something of a job; whatever it says is lost if the job has ended.
+        """Have the service thread look at something of a job; whatever it says is lost if the job has ended.
 
         Args:
             work: looks at it.
             job: whose it is.
             take: takes what is said.
             final: whether the job ends if that fails: with a preview it does not.
-            again: whether memory ran out before; once the desk tries again without the models that nothing uses.
+            again: whether memory ran out before; once it is tried again without the models that nothing uses.
         """
 
         def if_alive(result: Result) -> None:
@@ -395,7 +400,7 @@ class Loop:
             elif self._is_alive(job):
                 self._fail(job, error)
 
-        self._reviews.submit(work, if_alive, fail)
+        self._review_thread.submit(work, if_alive, fail)
 
     def _is_alive(self, job: WorkerJob) -> bool:
         return self._jobs.get(job.job_id) is job
@@ -429,7 +434,7 @@ class Loop:
             job.enlargement.unwanted.set()
         else:
             self._admission.left(job.request)
-        groups = {drawing.group for drawing in self._drawings()}
+        groups = {image.group for image in self._drawings()}
         self._caps = {group: cap for group, cap in self._caps.items() if group in groups}
 
     def _tell_failure(self, job_id: str, error: Exception) -> None:

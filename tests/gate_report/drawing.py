@@ -85,7 +85,7 @@ class Studio:
         index = {id(drawing): at for at, drawing in enumerate(drawings)}
         while batch := pack(sorted(drawings, key=lambda each: each.step), self._rows, {}):
             advance(batch)
-            for drawing in batch.drawings if seen else ():
+            for drawing in batch.image_states if seen else ():
                 assert seen is not None
                 seen(index[id(drawing)], drawing)
         return [to_picture(decode(drawing)) for drawing in drawings]
@@ -100,7 +100,7 @@ class Studio:
             steps=steps,
             images=(ImageSeed(wanted.seed),),
         )
-        (drawing,) = begin_job(GenerationRequest(recipe, "report", 1, 0.0, "", previews=False), self.model).drawings
+        (drawing,) = begin_job(GenerationRequest(recipe, "report", 1, 0.0, "", previews=False), self.model).image_states
         return drawing
 
     def judge(self, picture: Image.Image) -> Review:

@@ -43,17 +43,22 @@ def draw_profiled(
         scheduler = getattr(diffusers, class_name)
         scheduler.step = _timed(scheduler.step, "scheduler_s", counter)
     Image.Image.save = _timed(Image.Image.save, "png_s", counter)  # type: ignore[method-assign]
-    desk = partial(open_service_thread, inbox=inbox, threads=device.threads)
-    with desk("prepares") as prepares, desk("fetches") as fetches, desk("reviews") as reviews, desk("enlarges") as last:
+    open_thread = partial(open_service_thread, inbox=inbox, threads=device.threads)
+    with (
+        open_thread("prepares") as prepare_thread,
+        open_thread("fetches") as fetch_thread,
+        open_thread("reviews") as review_thread,
+        open_thread("enlarges") as last,
+    ):
         Loop(
             name,
             device,
             models,
             cast(Inbox, _TimedInbox(inbox, counter)),
             _timed(send, "messages_s", counter),
-            cast(ServiceThread, _TimedDesk(prepares, "prepare_s", counter)),
-            fetches,
-            cast(ServiceThread, _TimedDesk(reviews, "review_s", counter)),
+            cast(ServiceThread, _TimedThread(prepare_thread, "prepare_s", counter)),
+            fetch_thread,
+            cast(ServiceThread, _TimedThread(review_thread, "review_s", counter)),
             last,
         ).run()
 
@@ -80,11 +85,11 @@ class _TimedInbox:
             return self._inbox.get()
 
 
-class _TimedDesk:
-    """The step thread's end of a desk."""
+class _TimedThread:
+    """The step thread's end of a service thread."""
 
-    def __init__(self, desk: ServiceThread, part: str, counter: Counter) -> None:
-        self._desk = desk
+    def __init__(self, open_thread: ServiceThread, part: str, counter: Counter) -> None:
+        self._desk = open_thread
         self._part = part
         self._counter = counter
 

@@ -1,7 +1,7 @@
 """Which models are in memory: on the device while there is room, then in RAM, then only in their files.
 
-The model that was used longest ago leaves first; one that is drawn with stays. Sizes are counted from the tensors once
-they are loaded, and told from the files before.
+The model that was used longest ago is evicted first; one that is drawn with stays. Sizes are counted from the tensors
+once they are loaded, and told from the files before.
 """
 
 from __future__ import annotations
@@ -70,14 +70,14 @@ class CachedModel:
     jobs: int = 0
 
     @property
-    def takes_turns(self) -> bool:
+    def offloads_parts(self) -> bool:
         """Whether only one of its parts is on the device at a time."""
-        return self.profile is not None and self.profile.takes_turns
+        return self.profile is not None and self.profile.offloads_parts
 
     @property
     def size_on_device(self) -> int:
         """Bytes that it takes there: for one that takes turns those of its largest part, and of its checkers."""
-        if not self.takes_turns:
+        if not self.offloads_parts:
             return self.size
         parts = modules_of(self.parts.pipeline).values()
         return max(count_bytes([part]) for part in parts) + count_bytes(self.parts.checker_modules())
@@ -85,7 +85,7 @@ class CachedModel:
     @property
     def size_in_ram(self) -> int:
         """Bytes that it takes beside the device."""
-        return self.size if self.takes_turns or not self.on_device else 0
+        return self.size if self.offloads_parts or not self.on_device else 0
 
     @property
     def promised(self) -> int:
@@ -97,7 +97,7 @@ class CachedModel:
 
     def move(self, where: torch.device) -> None:
         """Copy what does not take turns."""
-        copy_to(self.parts.checker_modules() if self.takes_turns else self.parts.modules(), where)
+        copy_to(self.parts.checker_modules() if self.offloads_parts else self.parts.modules(), where)
 
 
 class ModelCache:
@@ -137,7 +137,7 @@ class ModelCache:
         self._in_ram = in_ram or (ram(device.ram_bytes) if is_card else None)
         self._proof_file = proof_file
         self._warm_up = warm_up
-        self._residents: dict[str, CachedModel] = {}
+        self._cached: dict[str, CachedModel] = {}
 
     def get(self, model: str) -> LoadedModel:
         """Return a model that is ready to draw, loading it if it is not in memory.
@@ -148,27 +148,27 @@ class ModelCache:
                 memory for it. The next call tries again.
             NoRoom: there is too little memory for it now.
         """
-        if model not in self._residents:
+        if model not in self._cached:
             entry = self._entry(model)
             self._make_room(entry)
             self.keep(model, load_parts(entry, self._resting_device, self._identify))
-        resident = self._residents[model] = self._residents.pop(model)
-        if resident.model is None or not resident.on_device:
-            self._bring(resident)
-        assert resident.model is not None
-        return resident.model
+        cached = self._cached[model] = self._cached.pop(model)
+        if cached.model is None or not cached.on_device:
+            self._bring(cached)
+        assert cached.model is not None
+        return cached.model
 
     def hold(self, model: str) -> None:
         """Keep a model that is in memory on the device until it is released as often as it was held."""
-        self._residents[model].jobs += 1
+        self._cached[model].jobs += 1
 
     def release(self, model: str) -> None:
         """A job does not need the model any more."""
-        self._residents[model].jobs -= 1
+        self._cached[model].jobs -= 1
 
     def evict_idle(self) -> None:
-        """Let every model that is not drawn with leave the device: what is drawn needs the memory."""
-        for model in [name for name, each in self._residents.items() if each.on_device and not each.jobs]:
+        """Evict every model that is not drawn with from the device: what is drawn needs the memory."""
+        for model in [name for name, each in self._cached.items() if each.on_device and not each.jobs]:
             self._evict_from_device(model)
         self._clean_up()
 
@@ -180,7 +180,7 @@ class ModelCache:
             or no room.
         """
         entry = self.catalog.get(model)
-        if entry is None or model in self._residents:
+        if entry is None or model in self._cached:
             return None
         size = estimate_bytes(entry, self.device)
         if not (self._clear_device(size) if self._in_ram is None else self._clear_ram(size)):
@@ -191,17 +191,17 @@ class ModelCache:
     def keep(self, model: str, parts: ModelParts) -> None:
         """Take in what was loaded of a model that is not in memory."""
         entry, size = self._entry(model), count_bytes(parts.modules())
-        self._residents[model] = CachedModel(entry, parts, size, on_device=self._in_ram is None)
+        self._cached[model] = CachedModel(entry, parts, size, on_device=self._in_ram is None)
 
     def prove(self) -> bool:
         """Make one call of what is still to be proven of the models on the device. Return whether there was one."""
-        ready = [each.model for each in self._residents.values() if each.on_device and each.model is not None]
+        ready = [each.model for each in self._cached.values() if each.on_device and each.model is not None]
         return any(model.rules.prove() for model in reversed(ready))
 
     def loaded(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return the models that can be drawn with at once, and those that are in memory but not ready."""
-        ready = [name for name, each in self._residents.items() if each.on_device and each.model is not None]
-        return tuple(ready), tuple(name for name in self._residents if name not in ready)
+        ready = [name for name, each in self._cached.items() if each.on_device and each.model is not None]
+        return tuple(ready), tuple(name for name in self._cached if name not in ready)
 
     @property
     def _resting_device(self) -> Device:
@@ -221,27 +221,27 @@ class ModelCache:
         else:
             self._clear_ram(size)  # it only passes through
 
-    def _bring(self, resident: CachedModel) -> None:
+    def _bring(self, cached: CachedModel) -> None:
         """Put a model on the device and prove it there."""
-        model = resident.entry.info.id
-        del self._residents[model]  # whatever has to leave for it, it is not in the way itself
+        model = cached.entry.info.id
+        del self._cached[model]  # whatever has to leave for it, it is not in the way itself
         try:
-            resident.profile = resident.profile or self._choose_profile(resident)
-            if resident.on_device:
-                self._clear_device(0, resident.size)  # what was told from its files may have been too little
+            cached.profile = cached.profile or self._choose_profile(cached)
+            if cached.on_device:
+                self._clear_device(0, cached.size)  # what was told from its files may have been too little
             else:
-                self._claim_device(model, resident.size_on_device)
+                self._claim_device(model, cached.size_on_device)
         finally:
-            self._residents[model] = resident
+            self._cached[model] = cached
         try:
-            if not resident.on_device:
-                resident.move(self.device.where)
-                resident.on_device = True
-            for checker in resident.parts.checkers:
+            if not cached.on_device:
+                cached.move(self.device.where)
+                cached.on_device = True
+            for checker in cached.parts.checkers:
                 prove_checker(checker)
-            resident.model = resident.model or self._make_ready(resident)
+            cached.model = cached.model or self._make_ready(cached)
         except Exception as error:
-            del self._residents[model]
+            del self._cached[model]
             if isinstance(error, torch.AcceleratorError):
                 raise  # not the model's fault
             if isinstance(error, ProofFailed):
@@ -249,38 +249,38 @@ class ModelCache:
             _log.exception("%s cannot be drawn with", model)
             raise ModelUnavailable(model, one_line(error)) from error
 
-    def _choose_profile(self, resident: CachedModel) -> MemorySaving:
-        info, vae = resident.entry.info, resident.parts.pipeline.vae
-        need = Need(resident.size, decode_bytes(vae, max(size.width * size.height for size in info.sizes)))
-        others = sum(each.size_on_device for each in self._residents.values() if each.on_device)
-        own = resident.size if resident.on_device else 0
+    def _choose_profile(self, cached: CachedModel) -> MemorySaving:
+        info, vae = cached.entry.info, cached.parts.pipeline.vae
+        need = Need(cached.size, decode_bytes(vae, max(size.width * size.height for size in info.sizes)))
+        others = sum(each.size_on_device for each in self._cached.values() if each.on_device)
+        own = cached.size if cached.on_device else 0
         return choose(info.id, self.device, need, self._free_on_device() + others + own, self._in_ram is not None)
 
-    def _make_ready(self, resident: CachedModel) -> LoadedModel:
-        assert resident.profile is not None
-        parts, profile, exact = resident.parts, resident.profile, self.device.service == "exact"
-        unet, compiled = parts.pipeline.unet, self.device.compiles and not profile.takes_turns
+    def _make_ready(self, cached: CachedModel) -> LoadedModel:
+        assert cached.profile is not None
+        parts, profile, exact = cached.parts, cached.profile, self.device.service == "exact"
+        unet, compiled = parts.pipeline.unet, self.device.compiles and not profile.offloads_parts
         profile.apply(parts.pipeline)
         if exact:
             work_in_pairs(unet)
-        if profile.takes_turns:
-            resident.turns = ModelOffload(modules_of(parts.pipeline).values(), self.device.where)
+        if profile.offloads_parts:
+            cached.turns = ModelOffload(modules_of(parts.pipeline).values(), self.device.where)
         if compiled:
             compile_unet(unet)
         model = LoadedModel(
             pipeline=parts.pipeline,
-            gate=SafetyGate(self._floor, *map(TimedDetector, parts.checkers), side=native_side(resident.entry.info)),
-            rules=self._rules(resident.entry, unet, profile, compiled),
+            gate=SafetyGate(self._floor, *map(TimedDetector, parts.checkers), side=native_side(cached.entry.info)),
+            rules=self._rules(cached.entry, unet, profile, compiled),
             exact=exact,
             where=self.device.where,
-            wide=WideDecoding(parts.pipeline.vae, resident.entry.info.id),
-            inversions=resident.entry.inversions,
-            loras=Loras(resident.entry.loras, exact),
+            wide=WideDecoding(parts.pipeline.vae, cached.entry.info.id),
+            inversions=cached.entry.inversions,
+            loras=Loras(cached.entry.loras, exact),
             memory=profile.name,
             compiled=compiled,
         )
         if self._warm_up is not None:
-            self._warm_up(resident.entry.info, model)
+            self._warm_up(cached.entry.info, model)
         return model
 
     def _rules(self, entry: ModelEntry, unet: Any, profile: MemorySaving, compiled: bool) -> RowRules:
@@ -314,7 +314,7 @@ class ModelCache:
 
     @property
     def _jobs(self) -> int:
-        return sum(each.jobs for each in self._residents.values())
+        return sum(each.jobs for each in self._cached.values())
 
     def _has_room(self, size: int) -> bool:
         return self._clear_device(size) or self._free_on_device(spare=False) >= size
@@ -324,14 +324,14 @@ class ModelCache:
         return f"it takes {size / GB:.1f} GB of memory, and {free / GB:.1f} GB are free"
 
     def _clear_device(self, size: int, taken: int = 0) -> bool:
-        """Let models leave the device, the one used longest ago first, until so many bytes are free, or none may.
+        """Evict models from the device, the one used longest ago first, until so many bytes are free, or none may.
 
         Args:
             size: bytes wanted.
             taken: bytes taken already by a model that is not among the residents.
         """
         while self._free_on_device(taken) < size:
-            idle = (name for name, each in self._residents.items() if each.on_device and not each.jobs)
+            idle = (name for name, each in self._cached.items() if each.on_device and not each.jobs)
             if (oldest := next(idle, None)) is None:
                 self._clean_up()  # a model that failed may still lie about
                 return self._free_on_device(taken) >= size
@@ -339,31 +339,31 @@ class ModelCache:
         return True
 
     def _evict_from_device(self, model: str) -> None:
-        more = self._residents[model].size - self._residents[model].size_in_ram
+        more = self._cached[model].size - self._cached[model].size_in_ram
         if self._in_ram is None or not self._clear_ram(more, before=model):
             self._evict(model)
             return
-        if (turns := self._residents[model].turns) is not None:
+        if (turns := self._cached[model].turns) is not None:
             turns.rest()
-        self._residents[model].move(_RAM)
-        self._residents[model].on_device = False
+        self._cached[model].move(_RAM)
+        self._cached[model].on_device = False
         self._clean_up()
-        _log.info("%s leaves the device and waits in RAM", model)
+        _log.info("%s is evicted from the device and waits in RAM", model)
 
     def _clear_ram(self, size: int, before: str | None = None) -> bool:
-        """Let models leave the RAM until so many bytes are free: only those used longer ago than another, if named."""
+        """Evict models from RAM until so many bytes are free: only those used longer ago than another, if named."""
         assert self._in_ram is not None
-        while self._in_ram.free(sum(each.size_in_ram for each in self._residents.values())) < size:
-            older = takewhile(lambda name: name != before, self._residents)
-            if (oldest := next((name for name in older if not self._residents[name].on_device), None)) is None:
+        while self._in_ram.free(sum(each.size_in_ram for each in self._cached.values())) < size:
+            older = takewhile(lambda name: name != before, self._cached)
+            if (oldest := next((name for name in older if not self._cached[name].on_device), None)) is None:
                 return False
             self._evict(oldest)
         return True
 
     def _evict(self, model: str) -> None:
-        del self._residents[model]
+        del self._cached[model]
         self._clean_up()
-        _log.info("%s leaves memory", model)
+        _log.info("%s is evicted from memory", model)
 
     def _clean_up(self) -> None:
         """Give back what nothing refers to any more; a UNet whose layers work in pairs refers to itself."""
@@ -372,9 +372,9 @@ class ModelCache:
             torch.cuda.empty_cache()
 
     def _free_on_device(self, taken: int = 0, spare: bool = True) -> int:
-        residents = [each for each in self._residents.values() if each.on_device]
-        taken += sum(each.size_on_device for each in residents) + self.beside_bytes
-        return self._on_device.free(taken, spare, sum(each.promised for each in residents))
+        cached = [each for each in self._cached.values() if each.on_device]
+        taken += sum(each.size_on_device for each in cached) + self.beside_bytes
+        return self._on_device.free(taken, spare, sum(each.promised for each in cached))
 
 
 def native_side(info: ModelInfo) -> int:

@@ -20,9 +20,9 @@ _ENTRIES = ("forward", "decode", "encode")
 class ModelOffload:
     """Brings a part to the device when it is called, and takes the one before away.
 
-    The step thread and a desk call parts of the same model; a lock lets one finish before the other's part comes. Hooks
-    that know only which part comes after which would take a text encoder away from under the desk. A part's tensors in
-    RAM stay there, so that taking it away copies nothing.
+    The step thread and a service thread call parts of the same model; a lock lets one finish before the other's part
+    comes. Hooks that know only which part comes after which would take a text encoder away from under the service
+    thread. A part's tensors in RAM stay there, so that taking it away copies nothing.
 
     Args:
         parts: in RAM; only these instances' methods are wrapped.

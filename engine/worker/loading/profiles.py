@@ -32,7 +32,7 @@ class MemorySaving:
         slices_vae: decodes one picture after the other; changes no bit.
         tiles_vae: decodes a picture in tiles that is larger than one; changes tones a little.
         slices_attention: computes attention one head after the other; changes last bits, and is slower.
-        takes_turns: has one part of the model on the card at a time, and the others in RAM; changes no bit, and is
+        offloads_parts: has one part of the model on the card at a time, and the others in RAM; changes no bit, and is
             slow.
     """
 
@@ -40,17 +40,17 @@ class MemorySaving:
     slices_vae: bool = False
     tiles_vae: bool = False
     slices_attention: bool = False
-    takes_turns: bool = False
+    offloads_parts: bool = False
 
     def on(self, device: Device, own_memory: bool) -> MemorySaving:
         """Return what of it makes sense: without memory of its own a device has nothing to take turns with.
 
         And what is exact on a CPU must be the stock pipeline's picture.
         """
-        turns = self.takes_turns and own_memory
+        turns = self.offloads_parts and own_memory
         if device.where.type == "cpu" and device.service == "exact":
-            return replace(self, tiles_vae=False, slices_attention=False, takes_turns=turns)
-        return replace(self, takes_turns=turns)
+            return replace(self, tiles_vae=False, slices_attention=False, offloads_parts=turns)
+        return replace(self, offloads_parts=turns)
 
     def apply(self, pipeline: Any) -> None:
         """Do what works on a pipeline where it lies; its parts take turns by `turns.Turns`."""
@@ -64,7 +64,7 @@ class MemorySaving:
 
 HIGH = MemorySaving("high")
 BALANCED = MemorySaving("balanced", slices_vae=True, tiles_vae=True)
-LOW = MemorySaving("low", slices_vae=True, tiles_vae=True, slices_attention=True, takes_turns=True)
+LOW = MemorySaving("low", slices_vae=True, tiles_vae=True, slices_attention=True, offloads_parts=True)
 PROFILES = {profile.name: profile for profile in (HIGH, BALANCED, LOW)}
 
 

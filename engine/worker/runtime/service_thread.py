@@ -47,7 +47,7 @@ class ServiceThread:
         """Have something done.
 
         Args:
-            work: what; called on the desk's thread.
+            work: what; called on the service thread.
             take: called with the result, on the step thread.
             fail: called instead with what `work` raised.
         """
@@ -56,7 +56,7 @@ class ServiceThread:
         self._tasks.put(_Task(work, take, fail))
 
     def run(self) -> None:
-        """Work until closed. The body of the desk's thread."""
+        """Work until closed. The body of the service thread."""
         torch.set_num_threads(self._threads)
         try:
             while self._do_next():
@@ -91,18 +91,18 @@ class ServiceThread:
 
 
 def _end_worker(error: BaseException) -> None:
-    """End the step thread, and so the process: nobody would do what this desk was asked."""
-    raise RuntimeError("a desk cannot go on") from error
+    """End the step thread, and so the process: nobody would do what this service thread was asked."""
+    raise RuntimeError("a service thread cannot go on") from error
 
 
 @contextmanager
 def open_service_thread(name: str, inbox: Inbox, threads: int) -> Iterator[ServiceThread]:
-    """Run a desk. At the end its thread has a moment for what it does; one that hangs is left behind."""
-    desk = ServiceThread(inbox, threads)
-    thread = threading.Thread(target=desk.run, name=name, daemon=True)
+    """Run a service thread. At the end its thread has a moment for what it does; one that hangs is left behind."""
+    service = ServiceThread(inbox, threads)
+    thread = threading.Thread(target=service.run, name=name, daemon=True)
     thread.start()
     try:
-        yield desk
+        yield service
     finally:
-        desk.close()
+        service.close()
         thread.join(CLOSE_S)

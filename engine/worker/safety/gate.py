@@ -81,7 +81,7 @@ class SafetyGate:
         return Review(Verdict.ALLOW, image=_mint(picture, wrapping)) if review.verdict is Verdict.ALLOW else review
 
     def judge(self, picture: Image.Image, *, unfinished: bool = False) -> Review:
-        """Judge a picture that was handed in, RGB. Nothing is minted: it does not leave the worker.
+        """Judge a picture that was uploaded, RGB. Nothing is minted: it does not leave the worker.
 
         Raises:
             DetectorHung: a detector did not answer in time.

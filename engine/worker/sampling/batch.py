@@ -96,7 +96,7 @@ class ImageState:
         takes_generator: whether it does.
         changes: of the UNet's layers, as the group's LoRAs want.
         begin: timesteps of the scheduler that are left out, because the image starts from a picture.
-        keep: what of that picture must stay; None for nothing.
+        inpaint: what of that picture must stay; None for nothing.
         step: UNet calls done.
         turn: its place among all images of all calls at its last step; NEVER before. Written by `Shares`, as the next.
         waits_since: calls that had been made when it came, or with the one of its last step.
@@ -117,7 +117,7 @@ class ImageState:
     takes_generator: bool
     changes: Changes = field(default_factory=dict)
     begin: int = 0
-    keep: InpaintState | None = None
+    inpaint: InpaintState | None = None
     step: int = 0
     turn: int = NEVER
     waits_since: int = NEVER
@@ -151,11 +151,11 @@ class Batch:
     """The images of one UNet call, all of one group.
 
     Args:
-        drawings: at least one.
+        image_states: at least one.
         rows: of the call; what the images leave over is padding.
     """
 
-    drawings: Sequence[ImageState]
+    image_states: Sequence[ImageState]
     rows: int
 
 
@@ -173,13 +173,13 @@ def begin_image(
     context = conditioning.context
     scheduler = build_scheduler(recipe.scheduler, pipeline.scheduler.config, recipe.steps)
     shape = (1, pipeline.unet.config.in_channels, group.height, group.width)
-    begin, keep = 0, None
+    begin, inpaint = 0, None
     if start is None:
         noise, generator = initial_noise(seed, shape)
         latents = noise * scheduler.init_noise_sigma
     else:
         begin = start.begin(recipe.steps) * scheduler.order
-        latents, keep, generator = _from_picture(start, scheduler, begin, seed, shape)
+        latents, inpaint, generator = _from_picture(start, scheduler, begin, seed, shape)
     return ImageState(
         pipeline=pipeline,
         group=group,
@@ -193,7 +193,7 @@ def begin_image(
         takes_generator="generator" in inspect.signature(scheduler.step).parameters,
         changes=changes,
         begin=begin,
-        keep=keep,
+        inpaint=inpaint,
     )
 
 
@@ -214,37 +214,37 @@ def _from_picture(
         return scheduler.add_noise(latents, noise, scheduler.timesteps[begin : begin + 1]), None, generator
     torch.randn(tuple(shape), generator=generator)
     mask = functional.interpolate(start.mask, size=tuple(shape[2:]))
-    keep = InpaintState(start.pixels, start.mask[0], latents, noise, mask)
+    inpaint = InpaintState(start.pixels, start.mask[0], latents, noise, mask)
     if start.strength == 1.0:
-        return noise * scheduler.init_noise_sigma, keep, generator
-    return scheduler.add_noise(latents, noise, scheduler.timesteps[begin : begin + 1]), keep, generator
+        return noise * scheduler.init_noise_sigma, inpaint, generator
+    return scheduler.add_noise(latents, noise, scheduler.timesteps[begin : begin + 1]), inpaint, generator
 
 
-def pack(drawings: Iterable[ImageState], most_rows: int, caps: Mapping[Group, int]) -> Batch | None:
+def pack(image_states: Iterable[ImageState], most_rows: int, caps: Mapping[Group, int]) -> Batch | None:
     """Return the batch of the next step: the first image, and those that can share its call.
 
     Args:
-        drawings: images under way, in the order in which they should get their next step.
+        image_states: images under way, in the order in which they should get their next step.
         most_rows: that one UNet call may have.
         caps: fewer, for groups that ran out of memory.
 
     Returns:
         None when there is nothing to denoise.
     """
-    waiting = [drawing for drawing in drawings if not drawing.denoised]
+    waiting = [image for image in image_states if not image.denoised]
     if not waiting:
         return None
     group = waiting[0].group
-    members = [drawing for drawing in waiting if drawing.group == group]
+    members = [image for image in waiting if image.group == group]
     cap = min(most_rows, caps.get(group, most_rows))
-    count, rows = members[0].row_rule.fit([drawing.rows for drawing in members], cap)
+    count, rows = members[0].row_rule.fit([image.rows for image in members], cap)
     return Batch(members[:count], rows)
 
 
 @torch.no_grad()
-def decode(drawing: ImageState) -> Tensor:
+def decode(image: ImageState) -> Tensor:
     """Return the pixels of a denoised image, (3, height, width), about -1.0 to 1.0; a picture's own where it stays."""
-    pixels = (decoded_wide if drawing.wide else decoded)(drawing.pipeline.vae, drawing.latents)[0]
-    if keep := drawing.keep:
-        return torch.where(keep.free.to(pixels.device) > 0, pixels, keep.pixels.to(pixels))
+    pixels = (decoded_wide if image.wide else decoded)(image.pipeline.vae, image.latents)[0]
+    if inpaint := image.inpaint:
+        return torch.where(inpaint.free.to(pixels.device) > 0, pixels, inpaint.pixels.to(pixels))
     return pixels

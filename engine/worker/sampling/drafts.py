@@ -24,18 +24,18 @@ class Unfinished:
     """An image as its last step left it, which later steps do not change.
 
     Args:
-        drawing: the image.
+        image: the image.
         last: its last step.
     """
 
-    drawing: ImageState
+    image: ImageState
     last: LastStep
 
     @classmethod
-    def of(cls, drawing: ImageState) -> Unfinished:
+    def of(cls, image: ImageState) -> Unfinished:
         """Take down where an image stands; it has made a step."""
-        assert drawing.last is not None
-        return cls(drawing, drawing.last)
+        assert image.last is not None
+        return cls(image, image.last)
 
     def expected(self) -> Tensor:
         """Return the finished latents that the last step's prediction points at, (1, channels, height, width)."""
@@ -51,17 +51,17 @@ class Unfinished:
         picture, noise = self._split(self.last.model_input, self.last.prediction, timestep)
         for share in _REST:
             timestep = float(int(float(self.last.timestep) * share))
-            signal, spread = _signal_and_noise(self.drawing.scheduler, timestep)
+            signal, spread = _signal_and_noise(self.image.scheduler, timestep)
             model_input = signal * picture + spread * noise
-            prediction = predict_alone(self.drawing, model_input, timestep)
+            prediction = predict_alone(self.image, model_input, timestep)
             picture, noise = self._split(model_input, prediction, timestep)
         return picture
 
     @torch.no_grad()
     def _split(self, model_input: Tensor, prediction: Tensor, timestep: float) -> tuple[Tensor, Tensor]:
         """Return the picture and the noise that a prediction takes the UNet's input to be made of."""
-        signal, spread = _signal_and_noise(self.drawing.scheduler, timestep)
-        match self.drawing.scheduler.config.prediction_type:
+        signal, spread = _signal_and_noise(self.image.scheduler, timestep)
+        match self.image.scheduler.config.prediction_type:
             case "v_prediction":
                 return signal * model_input - spread * prediction, signal * prediction + spread * model_input
             case "epsilon":

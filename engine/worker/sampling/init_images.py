@@ -1,4 +1,4 @@
-"""Pictures that were handed in: decoded, judged and encoded before anything else is done for their job."""
+"""Pictures that were uploaded: decoded, judged and encoded before anything else is done for their job."""
 
 from __future__ import annotations
 

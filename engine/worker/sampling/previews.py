@@ -46,7 +46,7 @@ class Draftable(Protocol):
 
 
 class Previews:
-    """The previews of one job. Owned by the desk that reviews.
+    """The previews of one job. Owned by the service thread that reviews.
 
     What an unfinished image points at tells people what it will be before a detector sees it. So that is not shown: a
     draft is, which is as clear as a finished picture, so that the gate sees what people see. It is judged more strictly

@@ -24,7 +24,7 @@ class Drawn(Protocol):
         ...
 
     @property
-    def drawings(self) -> Sequence[ImageState]:
+    def image_states(self) -> Sequence[ImageState]:
         """Its images."""
         ...
 
@@ -51,7 +51,7 @@ class StepFairness:
         waiting: dict[str, list[ImageState]] = {}
         weights: dict[str, float] = {}
         for job in jobs:
-            if images := [drawing for drawing in job.drawings if not drawing.denoised]:
+            if images := [image for image in job.image_states if not image.denoised]:
                 waiting.setdefault(job.request.tenant, []).extend(images)
                 weights[job.request.tenant] = job.request.weight
         self._settle(weights)
@@ -59,24 +59,24 @@ class StepFairness:
         for tenant, own in waiting.items():
             given, weight = self._given[tenant], weights[tenant]
             patience = PATIENCE * len(own) * sum(weights.values()) / weight
-            for drawing in sorted(own, key=lambda each: each.turn):
-                if drawing.waits_since == NEVER:
-                    drawing.waits_since = self._calls
-                in_time = self._calls - drawing.waits_since < patience
-                places.append((in_time, given if in_time else 0.0, drawing.turn, drawing))
-                given += drawing.rows / weight
-        return [drawing for *_, drawing in sorted(places, key=lambda place: place[:3])]
+            for image in sorted(own, key=lambda each: each.turn):
+                if image.waits_since == NEVER:
+                    image.waits_since = self._calls
+                in_time = self._calls - image.waits_since < patience
+                places.append((in_time, given if in_time else 0.0, image.turn, image))
+                given += image.rows / weight
+        return [image for *_, image in sorted(places, key=lambda place: place[:3])]
 
     def count(self, batch: Batch, jobs: Iterable[Drawn]) -> None:
         """Write a call down to the jobs whose images had a step in it."""
         self._calls += 1
-        for drawing in batch.drawings:
+        for image in batch.image_states:
             self._turn += 1
-            drawing.turn, drawing.waits_since = self._turn, self._calls
-        drawn = set(batch.drawings)
+            image.turn, image.waits_since = self._turn, self._calls
+        drawn = set(batch.image_states)
         for job in jobs:
-            for drawing in drawn.intersection(job.drawings):
-                self._given[job.request.tenant] += drawing.rows / job.request.weight
+            for image in drawn.intersection(job.image_states):
+                self._given[job.request.tenant] += image.rows / job.request.weight
 
     def _settle(self, weights: dict[str, float]) -> None:
         """Forget who has nothing to denoise, let in who has, and let nobody be too far ahead."""

@@ -1,4 +1,4 @@
-"""One picture being made larger, on a desk of its own while the step thread draws."""
+"""One picture being made larger, on a service thread of its own while the step thread draws."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Enlargement:
         picture: RGB, allowed by the gate.
         recipe: says how large.
         upscaler: makes it so.
-        under_way: whether the desk is not done with it; owned by the step thread.
+        under_way: whether the service thread is not done with it; owned by the step thread.
         unwanted: set by the step thread when the job is over meanwhile.
     """
 
@@ -39,15 +39,15 @@ class Enlargement:
 
 
 class Enlarging:
-    """The step thread's way to the desk that makes pictures larger.
+    """The step thread's way to the service thread that makes pictures larger.
 
     Args:
-        desk: does it, one picture after the other.
+        thread: does it, one picture after the other.
         inbox: the step thread's; progress comes through it.
     """
 
-    def __init__(self, desk: ServiceThread, inbox: Inbox) -> None:
-        self._desk = desk
+    def __init__(self, thread: ServiceThread, inbox: Inbox) -> None:
+        self._thread = thread
         self._inbox = inbox
 
     def begin(
@@ -72,6 +72,6 @@ class Enlarging:
                 raise Unwanted
             self._inbox.put(ThreadAnswer(partial(progress, done, total)))
 
-        self._desk.submit(
+        self._thread.submit(
             lambda: enlargement.upscaler.enlarge(enlargement.picture, enlargement.recipe, watch), take, fail
         )

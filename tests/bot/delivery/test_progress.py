@@ -93,10 +93,10 @@ async def test_a_preview_that_came_too_early_is_shown_with_the_next_edit(world: 
     preview = Preview(3, await world.store.pictures.read(generation.id, 0))
     cards = ProgressCards(world.clock)
 
-    assert cards.card(generation, Drawing(1, 20)) is not None
-    assert cards.card(generation, Drawing(4, 20, preview)) is None
+    assert cards.content(generation, Drawing(1, 20)) is not None
+    assert cards.content(generation, Drawing(4, 20, preview)) is None
     world.clock.now += EDIT_EVERY_S
-    card = cards.card(generation, Drawing(9, 20))
+    card = cards.content(generation, Drawing(9, 20))
 
     assert card is not None
     assert card.image == preview.picture
@@ -111,13 +111,13 @@ async def test_a_preview_of_an_attempt_that_is_over_goes_when_the_job_waits_agai
     cards = ProgressCards(world.clock)
     world.clock.tick = EDIT_EVERY_S
 
-    shown = cards.card(generation, Drawing(10, 20, preview))
+    shown = cards.content(generation, Drawing(10, 20, preview))
     assert shown is not None
     assert shown.image == preview.picture
-    waits = cards.card(generation, Waiting(1, None))
+    waits = cards.content(generation, Waiting(1, None))
     assert waits is not None
     assert (waits.image, waits.keep_image) == (None, False)
-    again = cards.card(generation, Drawing(2, 20))
+    again = cards.content(generation, Drawing(2, 20))
     assert again is not None
     assert "Preview" not in again.text
 

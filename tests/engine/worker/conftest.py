@@ -212,7 +212,7 @@ def denoise(
 
     def do(model: LoadedModel, recipe: Recipe) -> WorkerJob:
         job = begin_proven(request_for(recipe), model)
-        while batch := pack(job.drawings, 16, {}):
+        while batch := pack(job.image_states, 16, {}):
             advance(batch)
         return job
 

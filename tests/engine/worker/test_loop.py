@@ -197,7 +197,7 @@ def test_drawing_that_raises_fails_its_job_alone(
 
 
 class Busy:
-    """A desk that has so much to do, and never does it."""
+    """A service thread that has so much to do, and never does it."""
 
     def __init__(self, waiting: int = 0) -> None:
         self.waiting = waiting
@@ -210,20 +210,20 @@ class Busy:
 def test_a_busy_desk_may_be_spared_drafts_but_not_the_look_that_they_rest_on(
     tiny: LoadedModel, device: Device, floor: Detector, recipe: Recipe, request_for: Callable[..., GenerationRequest]
 ) -> None:
-    reviews = Busy(waiting=9)
+    review_thread = Busy(waiting=9)
     models = ModelCache(Catalog(()), device, floor, any_checker)
-    desks: list[Any] = [Busy(), Busy(), reviews, Busy()]
-    loop = Loop("cpu-0", device, models, Inbox(), lambda message: None, *desks)
+    threads: list[Any] = [Busy(), Busy(), review_thread, Busy()]
+    loop = Loop("cpu-0", device, models, Inbox(), lambda message: None, *threads)
     job = begin_job(request_for(replace(recipe, steps=20)), tiny)
     loop._jobs[job.job_id] = job
-    (drawing,) = job.drawings
+    (drawing,) = job.image_states
     drawing.last = LastStep(drawing.timestep, drawing.latents, drawing.latents)
 
     def looks_after(step: int) -> int:
         drawing.step = step
         loop._maybe_preview(job)
-        return len(reviews.asked)
+        return len(review_thread.asked)
 
     assert [looks_after(step) for step in (1, 2, 10)] == [0, 1, 1]
-    reviews.waiting = 0
+    review_thread.waiting = 0
     assert looks_after(14) == 2

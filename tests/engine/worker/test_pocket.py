@@ -39,7 +39,7 @@ def test_pocket_draws_the_stock_pipelines_pixels(
 ) -> None:
     recipe = replace(RECIPE, scheduler=scheduler)
     job = denoise(pocket, recipe)
-    ours = np.asarray(to_picture(decode(job.drawings[0])))
+    ours = np.asarray(to_picture(decode(job.image_states[0])))
     assert np.array_equal(ours, np.asarray(stock_pocket(recipe)))
 
 
@@ -48,15 +48,15 @@ def test_a_batch_of_four_pocket_pictures_equals_each_seed_alone(
 ) -> None:
     seeds = tuple(ImageSeed(seed) for seed in (7, 8, 9, 10))
     together = denoise(pocket, replace(RECIPE, images=seeds))
-    for seed, drawing in zip(seeds, together.drawings, strict=True):
-        alone = denoise(pocket, replace(RECIPE, images=(seed,))).drawings[0]
+    for seed, drawing in zip(seeds, together.image_states, strict=True):
+        alone = denoise(pocket, replace(RECIPE, images=(seed,))).image_states[0]
         assert np.array_equal(decode(drawing), decode(alone))
 
 
 def test_an_everyday_picture_passes_the_gate(
     pocket: LoadedModel, denoise: Callable[[LoadedModel, Recipe], WorkerJob]
 ) -> None:
-    (drawing,) = denoise(pocket, replace(RECIPE, steps=20)).drawings
+    (drawing,) = denoise(pocket, replace(RECIPE, steps=20)).image_states
     review = pocket.gate.review(decode(drawing), drawing.latents)
     assert (review.verdict, review.reason) == (Verdict.ALLOW, "")
     assert review.image is not None

@@ -77,7 +77,7 @@ def alone(models: ModelCache, denoise: Callable[[LoadedModel, Recipe], WorkerJob
 
     def one(recipe: Recipe) -> str:
         if recipe not in known:
-            picture = to_picture(decode(denoise(models.get("tiny"), recipe).drawings[0]))
+            picture = to_picture(decode(denoise(models.get("tiny"), recipe).image_states[0]))
             known[recipe] = pixel_sha256("RGB", *picture.size, picture.tobytes())
         return known[recipe]
 
@@ -205,7 +205,7 @@ def test_a_worker_that_has_nothing_to_draw_keeps_nothing_of_what_it_drew(
 ) -> None:
     """Else a model that leaves memory next would stay there with it."""
 
-    def drawings() -> set[int]:
+    def image_states() -> set[int]:
         gc.collect()
         return {id(each) for each in gc.get_objects() if type(each) is ImageState}
 
@@ -216,13 +216,13 @@ def test_a_worker_that_has_nothing_to_draw_keeps_nothing_of_what_it_drew(
         if not parent.of(end):
             return
         guard = time.monotonic() + GUARD_S
-        while drawings() - before and time.monotonic() < guard:
-            time.sleep(0.01)  # a desk's thread may not have left its last task yet
-        kept.append(drawings() - before)
+        while image_states() - before and time.monotonic() < guard:
+            time.sleep(0.01)  # a service thread may not have left its last task yet
+        kept.append(image_states() - before)
         parent.inbox.put(Stop())
 
     models.get("tiny")
-    before, kept, parent = drawings(), list[set[int]](), make_sharing(cancel)
+    before, kept, parent = image_states(), list[set[int]](), make_sharing(cancel)
     parent.inbox, parent.awaited = IdleWatch(look), 1  # so that its end is not the worker's
     parent.run(*draws([replace(recipe, steps=4)]))
     assert kept == [set()]
@@ -310,7 +310,7 @@ def test_a_job_whose_images_raise_fails_alone_in_a_shared_call(
     wanted = [replace(recipe, steps=20, images=(ImageSeed(number),)) for number in range(2)]
     expected = [alone(recipe) for recipe in wanted]
     model, odd = models.get("tiny"), replace(recipe, prompt="odd")
-    context = denoise(model, odd).drawings[0].conditioning.context[1]
+    context = denoise(model, odd).image_states[0].conditioning.context[1]
     shared: list[bool] = []
 
     def refuse(unet: Any, arguments: Any, options: Any) -> None:

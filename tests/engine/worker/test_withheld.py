@@ -109,7 +109,7 @@ def test_code_that_takes_the_pipelines_checker_away_changes_nothing(
     )
     model.pipeline.safety_checker = None
     model.pipeline.feature_extractor = None
-    (drawing,) = denoise(model, recipe).drawings
+    (drawing,) = denoise(model, recipe).image_states
     assert model.gate.review(decode(drawing), drawing.latents).verdict is Verdict.BLOCK
 
 

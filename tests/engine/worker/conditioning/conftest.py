@@ -115,13 +115,13 @@ def draw_together(
     """Draw the recipes' images in one batch, each joining one step after the one before; give back latents, pixels."""
 
     def draw(model: LoadedModel, *recipes: Recipe) -> tuple[list[Tensor], list[Tensor]]:
-        waiting = [drawing for recipe in recipes for drawing in begin_proven(request_for(recipe), model).drawings]
-        drawings = list(waiting)
+        waiting = [image for recipe in recipes for image in begin_proven(request_for(recipe), model).image_states]
+        image_states = list(waiting)
         under_way = [waiting.pop(0)]
         while batch := pack(under_way, 16, {}):
             advance(batch)
             under_way += [waiting.pop(0)] if waiting else []
-        return [drawing.latents[0] for drawing in drawings], [decode(drawing) for drawing in drawings]
+        return [image.latents[0] for image in image_states], [decode(image) for image in image_states]
 
     return draw
 

@@ -44,4 +44,4 @@ def test_images_of_many_requests_in_one_batch_equal_each_alone(
 
 def test_more_than_two_rows_are_proven(family: Family, draw_together: Draw, denoise: Callable[..., object]) -> None:
     """Or the test before this one would show nothing."""
-    assert max(denoise(family.model, family.recipe).drawings[0].row_rule.buckets) > 2  # type: ignore[attr-defined]
+    assert max(denoise(family.model, family.recipe).image_states[0].row_rule.buckets) > 2  # type: ignore[attr-defined]

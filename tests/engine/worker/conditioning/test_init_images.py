@@ -127,10 +127,10 @@ def stock(family: Family, recipe: Recipe, picture: Image.Image | None = None, ma
 
 def draw_together(model: LoadedModel, *recipes: Recipe) -> list[Any]:
     jobs = [begin_job(request(recipe, PHOTOGRAPH, MASK), model) for recipe in recipes]
-    drawings = [drawing for job in jobs for drawing in job.drawings]
-    while batch := pack(drawings, 16, {}):
+    image_states = [drawing for job in jobs for drawing in job.image_states]
+    while batch := pack(image_states, 16, {}):
         advance(batch)
-    return drawings
+    return image_states
 
 
 @pytest.mark.parametrize("scheduler", ["DDIM", "Euler a", "DPM++ 2M Karras", "Heun"])
@@ -141,9 +141,9 @@ def test_each_picture_of_a_mixed_batch_is_the_stock_pipelines_alone(family: Fami
             [InitImage(sha(PHOTOGRAPH), 0.6), None, InitImage(sha(PHOTOGRAPH), 1.0), InitImage(sha(PHOTOGRAPH), 0.25)]
         )
     ]
-    drawings = draw_together(allowing(family.model), *recipes)
-    assert [drawing.steps for drawing in drawings][1] > drawings[0].steps > drawings[3].steps
-    for drawing, recipe in zip(drawings, recipes, strict=True):
+    image_states = draw_together(allowing(family.model), *recipes)
+    assert [drawing.steps for drawing in image_states][1] > image_states[0].steps > image_states[3].steps
+    for drawing, recipe in zip(image_states, recipes, strict=True):
         wanted = stock(family, recipe) if recipe.init_image else family.stock_latents(recipe)
         assert torch.equal(drawing.latents[0], wanted)
 
@@ -174,10 +174,10 @@ def test_a_picture_is_padded_or_cropped_and_what_was_padded_may_change(make_fami
     starts: list[Tensor] = []
     for fit in ("pad", "crop"):
         recipe = replace(family.recipe, init_image=InitImage(sha(wide), 0.5, fit, mask=sha(everything)))
-        (drawing,) = begin_job(request(recipe, wide, everything), allowing(family.model)).drawings
-        assert drawing.keep
-        starts.append(drawing.keep.pixels)
-        free = drawing.keep.free[0] > 0
+        (drawing,) = begin_job(request(recipe, wide, everything), allowing(family.model)).image_states
+        assert drawing.inpaint
+        starts.append(drawing.inpaint.pixels)
+        free = drawing.inpaint.free[0] > 0
         assert free[:16].all().item() == free[48:].all().item() == (fit == "pad")
         assert not free[16:48].any()
     assert starts[0][:, :15].eq(1.0).all()

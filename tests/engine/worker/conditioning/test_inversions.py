@@ -131,7 +131,7 @@ def test_a_worker_draws_what_the_recipe_names_and_nothing_else(
     entry = replace(entry, inversions={toy: tmp_path / "toy.safetensors"})
     model = ModelCache(Catalog((entry,)), device, floor, any_checker).get("tiny")
     plain, named = replace(recipe, prompt="a toy"), replace(recipe, prompt="a toy", inversions=(toy,))
-    contexts = [denoise(model, wanted).drawings[0].conditioning.context for wanted in (plain, named, plain)]
+    contexts = [denoise(model, wanted).image_states[0].conditioning.context for wanted in (plain, named, plain)]
     assert torch.equal(contexts[0], contexts[2])
     assert not torch.equal(contexts[0], contexts[1])
 

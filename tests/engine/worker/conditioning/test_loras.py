@@ -111,10 +111,10 @@ def test_images_share_a_call_with_those_of_the_same_loras_and_weights_alone(
 ) -> None:
     model = with_loras(family, files)
     recipes = [replace(family.recipe, loras=loras) for loras in ((), use(a=0.8), use(a=0.7), use(a=0.8))]
-    drawings = [drawing for recipe in recipes for drawing in begin_job(request_for(recipe), model).drawings]
-    batch = pack(drawings[1:], 16, {})
+    image_states = [image for recipe in recipes for image in begin_job(request_for(recipe), model).image_states]
+    batch = pack(image_states[1:], 16, {})
     assert batch
-    assert list(batch.drawings) == [drawings[1], drawings[3]]
+    assert list(batch.image_states) == [image_states[1], image_states[3]]
 
 
 def test_a_model_is_what_it_was_afterwards(
@@ -248,6 +248,6 @@ def test_a_worker_draws_with_the_lora_of_its_catalogue_where_the_recipe_names_it
     file = write_kohya(tmp_path / "ink.safetensors", tiny.pipeline, 0)
     model = ModelCache(Catalog((replace(entry, loras={ink: file}),)), device, floor, any_checker).get("tiny")
     named = replace(recipe, loras=use(ink=0.8))
-    latents = [denoise(model, wanted).drawings[0].latents for wanted in (recipe, named, recipe)]
+    latents = [denoise(model, wanted).image_states[0].latents for wanted in (recipe, named, recipe)]
     assert torch.equal(latents[0], latents[2])
     assert not torch.equal(latents[0], latents[1])

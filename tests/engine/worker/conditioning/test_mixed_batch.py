@@ -37,11 +37,11 @@ def test_each_picture_of_one_batch_is_the_stock_pipelines_alone(
         replace(family.recipe, **{"steps": 5, **changes}, images=(ImageSeed(seed),))
         for seed, changes in enumerate(asked)
     ]
-    drawings = draw_together(allowing(with_loras(family, {"ink": file})), *recipes)
+    image_states = draw_together(allowing(with_loras(family, {"ink": file})), *recipes)
     changed = make_stock(family.recipe.model)
     changed.load_lora_weights(str(tmp_path), weight_name=file.name, adapter_name="ink")
     changed.set_adapters(["ink"], [0.8])
-    for drawing, recipe in zip(drawings, recipes, strict=True):
+    for image, recipe in zip(image_states, recipes, strict=True):
         alone = replace(family, stock=changed) if recipe.loras else family
         wanted = stock(alone, recipe) if recipe.init_image else alone.stock_latents(recipe)
-        assert torch.equal(drawing.latents[0], wanted), recipe
+        assert torch.equal(image.latents[0], wanted), recipe

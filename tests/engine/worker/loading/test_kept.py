@@ -53,7 +53,7 @@ def rows(request_for: Callable[..., GenerationRequest]) -> Rows:
 
     def read(models: ModelCache, recipe: Recipe) -> tuple[int, ...]:
         job = begin_job(request_for(recipe), models.get("tiny"))
-        return job.drawings[0].row_rule.buckets  # type: ignore[attr-defined, no-any-return]
+        return job.image_states[0].row_rule.buckets  # type: ignore[attr-defined, no-any-return]
 
     return read
 

@@ -86,7 +86,7 @@ def draw(denoise: Denoise) -> Callable[[LoadedModel, Recipe], str]:
     """Draw a recipe's first picture; give back its hash."""
 
     def do(model: LoadedModel, recipe: Recipe) -> str:
-        picture = to_picture(decode(denoise(model, recipe).drawings[0]))
+        picture = to_picture(decode(denoise(model, recipe).image_states[0]))
         return pixel_sha256("RGB", *picture.size, picture.tobytes())
 
     return do
@@ -192,7 +192,7 @@ def test_a_safety_checker_that_was_damaged_while_its_model_waited_in_ram_does_no
     models = make_models(1, in_ram=3)
     models.get("a")
     models.get("b")
-    (checker,) = models._residents["a"].parts.checkers
+    (checker,) = models._cached["a"].parts.checkers
     checker.module.visual_projection.weight.data.normal_()
     with pytest.raises(ModelUnavailable, match="its safety checker cannot be trusted"):
         models.get("a")
@@ -322,7 +322,7 @@ def test_a_model_is_ready_as_soon_as_two_rows_work_and_its_default_size_is_the_f
     make_models: MakeModels, request_for: Callable[..., GenerationRequest], recipe: Recipe
 ) -> None:
     def rows(recipe: Recipe) -> int:
-        (drawing,) = begin_job(request_for(recipe), model).drawings
+        (drawing,) = begin_job(request_for(recipe), model).image_states
         return int(max(drawing.row_rule.buckets))  # type: ignore[attr-defined]
 
     models = make_models(1, service="exact")
@@ -358,10 +358,10 @@ def test_drawing_does_not_depend_on_torchs_default_type_which_loading_changes_fo
     scheduler: str, tiny: LoadedModel, denoise: Denoise, recipe: Recipe
 ) -> None:
     recipe = replace(recipe, scheduler=scheduler, images=(ImageSeed(7).vary(8, 0.3),))
-    expected = denoise(tiny, recipe).drawings[0].latents
+    expected = denoise(tiny, recipe).image_states[0].latents
     torch.set_default_dtype(torch.float16)
     try:
-        latents = denoise(tiny, recipe).drawings[0].latents
+        latents = denoise(tiny, recipe).image_states[0].latents
     finally:
         torch.set_default_dtype(torch.float32)
     assert torch.equal(latents, expected)

@@ -74,7 +74,7 @@ def test_on_a_cpu_auto_does_nothing_and_nothing_that_changes_a_bit_is_ever_done_
     low = choose("sd15", replace(device, memory="low"), NEED, 0, own_memory=False)
     assert low == MemorySaving("low", slices_vae=True)
     fast = replace(device, memory="low", service="fast")
-    assert choose("sd15", fast, NEED, 0, own_memory=False) == replace(LOW, takes_turns=False)
+    assert choose("sd15", fast, NEED, 0, own_memory=False) == replace(LOW, offloads_parts=False)
 
 
 def test_decoding_is_told_from_the_vae_and_the_pictures_size() -> None:
@@ -125,7 +125,7 @@ def draw(tiny: LoadedModel, denoise: Denoise, recipe: Recipe) -> Callable[..., A
 
     def do(pipeline: Any, **changes: Any) -> Any:
         model = fast(tiny, pipeline)
-        (drawing,) = denoise(model, replace(recipe, scheduler="Euler a", **changes)).drawings
+        (drawing,) = denoise(model, replace(recipe, scheduler="Euler a", **changes)).image_states
         return np.asarray(to_picture(decode(drawing)))
 
     return do
@@ -163,7 +163,7 @@ def test_slicing_attention_is_not_equal_in_every_bit_which_is_why_exact_on_a_cpu
     fresh: Callable[[MemorySaving], Any], tiny: LoadedModel, denoise: Denoise, recipe: Recipe
 ) -> None:
     models = [fast(tiny, fresh(profile)) for profile in (HIGH, MemorySaving("low", slices_attention=True))]
-    plain, sliced = (denoise(model, recipe).drawings[0].latents for model in models)
+    plain, sliced = (denoise(model, recipe).image_states[0].latents for model in models)
     assert not torch.equal(plain, sliced)
     assert torch.allclose(plain, sliced, atol=1e-3)
 
@@ -183,7 +183,7 @@ def test_a_model_larger_than_its_device_is_drawn_with_part_by_part_and_is_the_sa
     several = models(sizes.turns)
     model = several.get("tiny")
     assert (model.memory, several.loaded()) == ("low", (("tiny",), ()))
-    (drawing,) = denoise(model, recipe).drawings
+    (drawing,) = denoise(model, recipe).image_states
     assert np.array_equal(np.asarray(to_picture(decode(drawing))), np.asarray(stock(recipe)))
     with pytest.raises(ModelUnavailable, match="GB of memory"):
         models(sizes.turns - 1).get("tiny")
@@ -227,7 +227,7 @@ def test_a_newcomer_is_prepared_while_others_are_drawn_part_by_part(
     request_for: Callable[..., GenerationRequest],
     sizes: Sizes,
 ) -> None:
-    """The step thread and a desk use parts of the same model at the same time."""
+    """The step thread and a service thread use parts of the same model at the same time."""
     wanted = [replace(recipe, steps=12, images=(ImageSeed(number),)) for number in range(6)]
     pictures = []
     for room in (PLENTY, sizes.turns):
@@ -245,11 +245,11 @@ def test_a_model_that_takes_turns_leaves_the_device_and_comes_back(
 ) -> None:
     several = models(sizes.turns, service="fast")
     model = several.get("tiny")
-    latents = denoise(model, recipe).drawings[0].latents
+    latents = denoise(model, recipe).image_states[0].latents
     several.get("other")
     assert several.loaded() == (("other",), ("tiny",))
     assert several.get("tiny") is model
-    assert torch.equal(denoise(model, recipe).drawings[0].latents, latents)
+    assert torch.equal(denoise(model, recipe).image_states[0].latents, latents)
 
 
 @pytest.mark.parametrize(("room", "loaded"), [(1, (("other",), ("tiny",))), (2, (("tiny", "other"), ()))])
@@ -267,7 +267,7 @@ def test_an_image_lies_where_it_is_drawn_whatever_part_is_there(
     tiny: LoadedModel, recipe: Recipe, request_for: Callable[..., GenerationRequest]
 ) -> None:
     elsewhere = replace(tiny, where=torch.device("meta"))
-    (drawing,) = begin_job(request_for(recipe), elsewhere).drawings
+    (drawing,) = begin_job(request_for(recipe), elsewhere).image_states
     for tensor in (drawing.latents, drawing.unet_timesteps, drawing.conditioning.context):
         assert tensor.device == elsewhere.where
 

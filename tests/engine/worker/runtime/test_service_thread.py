@@ -33,9 +33,9 @@ def test_answers_come_in_order_and_are_opened_where_the_question_was_asked() -> 
         workers.append(threading.get_ident())
         return number
 
-    with open_service_thread("desk", inbox, 1) as desk:
+    with open_service_thread("service thread", inbox, 1) as open_thread:
         for number in range(3):
-            desk.submit(
+            open_thread.submit(
                 lambda number=number: work(number),  # type: ignore[misc]
                 lambda result: taken.append((result, threading.get_ident())),
                 no_failure,
@@ -50,9 +50,11 @@ def test_answers_come_in_order_and_are_opened_where_the_question_was_asked() -> 
 def test_what_work_raises_is_an_answer_too() -> None:
     inbox = Inbox()
     failures: list[str] = []
-    with open_service_thread("desk", inbox, 1) as desk:
-        desk.submit(lambda: 1 // 0, lambda result: pytest.fail("taken"), lambda error: failures.append(str(error)))
-        desk.submit(lambda: "next", failures.append, no_failure)
+    with open_service_thread("service thread", inbox, 1) as open_thread:
+        open_thread.submit(
+            lambda: 1 // 0, lambda result: pytest.fail("taken"), lambda error: failures.append(str(error))
+        )
+        open_thread.submit(lambda: "next", failures.append, no_failure)
         answer(inbox)
         answer(inbox)
     assert failures == ["integer division or modulo by zero", "next"]
@@ -60,29 +62,29 @@ def test_what_work_raises_is_an_answer_too() -> None:
 
 def test_a_question_waits_until_its_answer_is_opened() -> None:
     inbox = Inbox()
-    with open_service_thread("desk", inbox, 1) as desk:
-        desk.submit(lambda: None, lambda result: None, no_failure)
-        desk.submit(lambda: None, lambda result: None, no_failure)
-        assert desk.waiting == 2
+    with open_service_thread("service thread", inbox, 1) as open_thread:
+        open_thread.submit(lambda: None, lambda result: None, no_failure)
+        open_thread.submit(lambda: None, lambda result: None, no_failure)
+        assert open_thread.waiting == 2
         answer(inbox)
-        assert desk.waiting == 1
+        assert open_thread.waiting == 1
         answer(inbox)
-        assert desk.waiting == 0
+        assert open_thread.waiting == 0
 
 
 def test_torch_has_as_many_threads_as_on_the_step_thread() -> None:
     inbox = Inbox()
     threads: list[int] = []
-    with open_service_thread("desk", inbox, torch.get_num_threads()) as desk:
-        desk.submit(torch.get_num_threads, threads.append, no_failure)
+    with open_service_thread("service thread", inbox, torch.get_num_threads()) as open_thread:
+        open_thread.submit(torch.get_num_threads, threads.append, no_failure)
         answer(inbox)
     assert threads == [torch.get_num_threads()]
 
 
 def test_a_closed_desk_drops_what_waits() -> None:
     inbox = Inbox()
-    desk = ServiceThread(inbox, 1)
-    desk.submit(lambda: pytest.fail("done"), lambda result: None, no_failure)
-    desk.close()
-    desk.run()
+    open_thread = ServiceThread(inbox, 1)
+    open_thread.submit(lambda: pytest.fail("done"), lambda result: None, no_failure)
+    open_thread.close()
+    open_thread.run()
     assert inbox.empty()

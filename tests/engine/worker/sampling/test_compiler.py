@@ -78,9 +78,9 @@ def test_nothing_is_compiled_any_more_once_a_job_of_a_size_is_prepared(
         replace(recipe, scheduler=name, guidance_scale=guidance, images=(ImageSeed(1),) * images)
         for name, guidance, images in (("Euler a", 3.0, 1), ("Heun", 1.0, 2), ("DDIM", 1.0, 1), ("DPM++ 2M", 3.0, 2))
     ]
-    drawings = [drawing for each in wanted for drawing in begin_job(request_for(each), model).drawings]
+    image_states = [image for each in wanted for image in begin_job(request_for(each), model).image_states]
     rows = []
-    while batch := pack(drawings, 4, {}):
+    while batch := pack(image_states, 4, {}):
         rows.append(batch.rows)
         advance(batch)
     assert set(rows) == {2, 4}

@@ -22,7 +22,7 @@ Draw = Callable[[Recipe], list[Any]]
 @pytest.fixture
 def draw(tiny: LoadedModel, denoise: Callable[[LoadedModel, Recipe], WorkerJob]) -> Draw:
     def do(recipe: Recipe) -> list[Any]:
-        return [np.asarray(to_picture(decode(drawing))) for drawing in denoise(tiny, recipe).drawings]
+        return [np.asarray(to_picture(decode(image))) for image in denoise(tiny, recipe).image_states]
 
     return do
 

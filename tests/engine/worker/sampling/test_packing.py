@@ -14,7 +14,7 @@ def packed(images: list[ImageState], most_rows: int = 16, caps: Mapping[Group, i
     """Which of the images share the next call."""
     batch = pack(images, most_rows, caps or {})
     assert batch is not None
-    return [images.index(drawing) for drawing in batch.drawings]
+    return [images.index(drawing) for drawing in batch.image_states]
 
 
 def test_nothing_is_packed_when_all_images_are_denoised(image: Image) -> None:

@@ -50,7 +50,7 @@ def test_a_subtle_variation_is_nearer_to_its_parent_than_a_strong_one_over_20_se
     tiny: LoadedModel, recipe: Recipe, denoise: Callable[[LoadedModel, Recipe], WorkerJob]
 ) -> None:
     def final_latents(*seeds: ImageSeed) -> list[Tensor]:
-        return [drawing.latents for drawing in denoise(tiny, replace(recipe, images=seeds)).drawings]
+        return [image.latents for image in denoise(tiny, replace(recipe, images=seeds)).image_states]
 
     for number in range(20):
         seed = ImageSeed(number)

@@ -28,7 +28,7 @@ class Table:
         self.jobs: list[WorkerJob] = []
         self._image = image
         self._most_rows = most_rows
-        self._shares = StepFairness()
+        self._step_fairness = StepFairness()
 
     def come(
         self, tenant: str, jobs: int = 1, group: Group = SMALL, weight: float = 1.0, **state: Any
@@ -43,12 +43,14 @@ class Table:
 
     def call(self) -> Counter[str]:
         """Make a call; give back how many images each tenant had in it."""
-        batch = pack(self._shares.in_turn(self.jobs), self._most_rows, {})
+        batch = pack(self._step_fairness.in_turn(self.jobs), self._most_rows, {})
         assert batch is not None
-        for drawing in batch.drawings:
+        for drawing in batch.image_states:
             drawing.step += 1
-        self._shares.count(batch, self.jobs)
-        return Counter(job.request.tenant for job in self.jobs if not set(batch.drawings).isdisjoint(job.drawings))
+        self._step_fairness.count(batch, self.jobs)
+        return Counter(
+            job.request.tenant for job in self.jobs if not set(batch.image_states).isdisjoint(job.image_states)
+        )
 
     def calls(self, count: int) -> list[Counter[str]]:
         return [self.call() for _ in range(count)]

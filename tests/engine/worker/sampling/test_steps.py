@@ -48,16 +48,16 @@ def begin(
     """Begin an image of the recipe with changes, its rows proven."""
 
     def do(seed: int = 7, **changes: Any) -> ImageState:
-        return begin_proven(request_for(replace(recipe, images=(ImageSeed(seed),), **changes)), model).drawings[0]
+        return begin_proven(request_for(replace(recipe, images=(ImageSeed(seed),), **changes)), model).image_states[0]
 
     return do
 
 
-def finish(drawings: list[ImageState], most_rows: int = 16) -> list[Tensor]:
+def finish(image_states: list[ImageState], most_rows: int = 16) -> list[Tensor]:
     """Take images through all their steps together; give back their pixels."""
-    while batch := pack(drawings, most_rows, {}):
+    while batch := pack(image_states, most_rows, {}):
         advance(batch)
-    return [decode(drawing) for drawing in drawings]
+    return [decode(image) for image in image_states]
 
 
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
@@ -65,9 +65,9 @@ def test_latents_equal_the_stock_pipelines(
     scheduler: str, model: LoadedModel, recipe: Recipe, begin: Begin, stock_latents: Callable[[Recipe], Tensor]
 ) -> None:
     changes: dict[str, Any] = {"scheduler": scheduler, "steps": 7, "negative_prompt": "blue"}
-    drawing = begin(**changes)
-    finish([drawing])
-    assert torch.equal(drawing.latents[0], stock_latents(replace(recipe, **changes)))
+    image = begin(**changes)
+    finish([image])
+    assert torch.equal(image.latents[0], stock_latents(replace(recipe, **changes)))
 
 
 @pytest.mark.parametrize("names", EIGHTS, ids=lambda names: f"{names[0]} and on")
@@ -111,8 +111,8 @@ def test_a_step_that_raises_has_moved_no_image(names: tuple[str, ...], begin: Be
     """The last image's scheduler fails after it has drawn its noise; the step is then done again."""
     names = (*names, "Euler a")
     alone = [finish([begin(seed, scheduler=name)])[0] for seed, name in enumerate(names)]
-    drawings = [begin(seed, scheduler=name) for seed, name in enumerate(names)]
-    odd = drawings[-1].scheduler
+    image_states = [begin(seed, scheduler=name) for seed, name in enumerate(names)]
+    odd = image_states[-1].scheduler
     step, failures = odd.step, iter([False, True])
 
     def failing_once(*args: Any, **options: Any) -> Any:
@@ -122,16 +122,16 @@ def test_a_step_that_raises_has_moved_no_image(names: tuple[str, ...], begin: Be
         return result
 
     odd.step = failing_once
-    batch = pack(drawings, 16, {})
+    batch = pack(image_states, 16, {})
     assert batch is not None
     advance(batch)
-    before = [(drawing.step, drawing.latents, drawing.generator.get_state()) for drawing in drawings]
+    before = [(image.step, image.latents, image.generator.get_state()) for image in image_states]
     with pytest.raises(torch.OutOfMemoryError):
         advance(batch)
-    for drawing, (number, latents, generator) in zip(drawings, before, strict=True):
-        assert (drawing.step, drawing.latents is latents) == (number, True)
-        assert torch.equal(drawing.generator.get_state(), generator)
-    for together, one in zip(finish(drawings), alone, strict=True):
+    for image, (number, latents, generator) in zip(image_states, before, strict=True):
+        assert (image.step, image.latents is latents) == (number, True)
+        assert torch.equal(image.generator.get_state(), generator)
+    for together, one in zip(finish(image_states), alone, strict=True):
         assert torch.equal(together, one)
 
 
@@ -144,10 +144,10 @@ def test_in_the_class_fast_pictures_are_close_and_no_guidance_costs_one_row(
             request_for(wanted), replace(model, rules=RowRules(model.pipeline.unet, 16, exact=False), exact=False)
         )
 
-    drawings = [job(1, 3.0).drawings[0], job(2, 1.0).drawings[0], job(3, 1.0).drawings[0]]
-    batch = pack(drawings, 16, {})
+    image_states = [job(1, 3.0).image_states[0], job(2, 1.0).image_states[0], job(3, 1.0).image_states[0]]
+    batch = pack(image_states, 16, {})
     assert batch is not None
-    assert (len(batch.drawings), batch.rows) == (3, 4)
+    assert (len(batch.image_states), batch.rows) == (3, 4)
     exact = [finish([begin(seed, guidance_scale=scale)])[0] for seed, scale in ((1, 3.0), (2, 1.0), (3, 1.0))]
-    for pixels, one in zip(finish(drawings), exact, strict=True):
+    for pixels, one in zip(finish(image_states), exact, strict=True):
         assert torch.allclose(pixels, one, atol=1 / 255)

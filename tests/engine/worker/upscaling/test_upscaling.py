@@ -294,7 +294,13 @@ def test_its_memory_is_counted_while_a_job_has_it(
 
 @pytest.mark.parametrize(("times", "ends"), [(1, JobFinished), (2, JobFailed)])
 def test_out_of_memory_is_tried_once_more_and_ends_cleanly(
-    worker: Any, enlarge: Enlarge, device: Device, floor: Detector, drawing: Draw, times: int, ends: type[FromWorker]
+    worker: Any,
+    enlarge: Enlarge,
+    device: Device,
+    floor: Detector,
+    drawing: Draw,
+    times: int,
+    ends: type[FromWorker],
 ) -> None:
     worker.reactions = {ends: drawing}
     models = worker.models = ModelCache(worker.catalog, device, floor, any_checker)
