@@ -26,7 +26,7 @@ class _Tenant:
 
 
 class StartTimeFairQueue:
-    """Deficit round-robin with the smallest of quanta: whoever was given least for its weight goes next.
+    """Start-time fair queueing by tenant: whoever was given least for its weight goes next.
 
     Each tenant has an account of the row-steps it was given, divided by its weight. The smallest account goes first,
     and pays for a job when the job is taken. The queue's own account grows as that of a tenant who always gets exactly
