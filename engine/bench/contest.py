@@ -104,6 +104,13 @@ class ContestPlan:
         count = max(span, FILLS * images)
         return count, max(FEWEST_ROUNDS, round(self.rounds * span / count))
 
+    def requests_at(self, load: float, span: int) -> int:
+        """Return how many requests come at a load, if stock diffusers can serve `span` of them while most loads last.
+
+        A load of more than stock diffusers can do lasts twice as long, if there is time, so that its queue can build.
+        """
+        return math.ceil(load * span * (2 if load > 1.0 and not self.is_short else 1))
+
     @property
     def ceiling_s(self) -> float:
         """How long one measurement of the row ceiling takes."""
@@ -162,14 +169,6 @@ class Contest:
     newcomer_waits: Sequence[int]
     flood: Flood
     profile: TimeProfile | None
-
-
-def requests_at(load: float, span: int) -> int:
-    """Return how many requests come at a load, if stock diffusers can serve `span` of them while most loads last.
-
-    A load of more than stock diffusers can do lasts twice as long, so that its queue has time to build.
-    """
-    return math.ceil(load * span * (2 if load > 1.0 else 1))
 
 
 async def hold_contest(machine: Machine, models: Sequence[ModelInfo], plan: ContestPlan, say: Say) -> Contest:
@@ -232,7 +231,7 @@ class _Contest:
         name = self._models[0].id
         await self._warm_up()
         span = await self._span()
-        counts = {load: requests_at(load, span) for load in self._plan.loads}
+        counts = {load: self._plan.requests_at(load, span) for load in self._plan.loads}
         together, count = self._plan.at_once(span, self._own().rows // 2)
         trace = make_trace(self._models, max(together, *counts.values()), self._plan.seed)
         at_once = of_one_model(trace[:together], self._models[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,6 +78,7 @@ class Drawer:
         """Draw each picture again at so many times its sides, from itself, as Upscale does."""
         pipeline: Any = StableDiffusionImg2ImgPipeline(**self.pipeline.components, requires_safety_checker=False)
         pipeline.set_progress_bar_config(disable=True)
+        steps = max(self.steps, math.ceil(1 / UPSCALE_STRENGTH))  # else none would be left to take
         made = []
         for one in tqdm(drawn, desc="enlarging", leave=False, disable=None):
             size = (one.picture.width * factor, one.picture.height * factor)
@@ -85,7 +87,7 @@ class Drawer:
                 one.asked.prompt,
                 image=large,
                 strength=UPSCALE_STRENGTH,
-                num_inference_steps=self.steps,
+                num_inference_steps=steps,
                 guidance_scale=self.guidance,
                 generator=torch.Generator().manual_seed(one.asked.seed),
             ).images[0]

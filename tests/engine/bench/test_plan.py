@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.bench.contest import ContestPlan, requests_at
+from engine.bench.contest import ContestPlan
 
 IMAGES = 8
 """Of one call."""
@@ -25,5 +25,7 @@ def test_a_run_that_only_tries_the_bench_out_fills_nothing() -> None:
     assert ContestPlan(minutes=0.1, seed=1, service="exact").at_once(3, IMAGES) == (3, 1)
 
 
-def test_an_overload_lasts_twice_as_long_so_that_queues_have_time_to_build() -> None:
-    assert [requests_at(load, 40) for load in (0.5, 0.9, 1.4, 2.0)] == [20, 36, 112, 160]
+def test_an_overload_lasts_twice_as_long_so_that_queues_have_time_to_build_if_there_is_time() -> None:
+    whole, short = (ContestPlan(minutes, seed=1, service="exact") for minutes in (15, 0.1))
+    assert [whole.requests_at(load, 40) for load in (0.5, 0.9, 1.4, 2.0)] == [20, 36, 112, 160]
+    assert short.requests_at(1.4, 3) == 5
