@@ -99,6 +99,8 @@ def test_all_readings_of_any_text_are_whole(text: str) -> None:
         ("glass", {"glass", "glasses"}),
         ("猫", {"猫"}),
         ("ox", {"ox"}),
+        ("puppies", {"puppies", "puppy", "puppie", "puppieses"}),
+        ("lies", {"lies", "lie", "lieses"}),
     ],
 )
 def test_simple_plurals_are_forms_of_a_word(term: str, forms: set[str]) -> None:

@@ -1,0 +1,32 @@
+"""How far apart words may stand to be about each other, in either order."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.api import BadPrompt
+from engine.prompt_floor import check_prompt
+
+APART = [("naked", "girl", 6), ("sexy", "child", 8)]
+"""What is sexual, who is young, and how many words on the one may be behind the other."""
+
+
+def text(first: str, last: str, distance: int) -> str:
+    """Return a text in which the last word stands so many words behind the first."""
+    return " ".join([first, *["really"] * (distance - 1), last])
+
+
+@pytest.mark.parametrize(("sexual", "young", "within"), APART)
+@pytest.mark.parametrize("is_turned", [False, True])
+def test_words_within_their_distance_are_refused(sexual: str, young: str, within: int, is_turned: bool) -> None:
+    first, last = (young, sexual) if is_turned else (sexual, young)
+    for distance in (1, 2, within):
+        with pytest.raises(BadPrompt):
+            check_prompt(text(first, last, distance))
+
+
+@pytest.mark.parametrize(("sexual", "young", "within"), APART)
+@pytest.mark.parametrize("is_turned", [False, True])
+def test_words_beyond_their_distance_are_drawn(sexual: str, young: str, within: int, is_turned: bool) -> None:
+    first, last = (young, sexual) if is_turned else (sexual, young)
+    check_prompt(text(first, last, within + 1))
