@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - letters of other scripts are meant
 """Which numbers are the age of somebody under 18, and which are not: the edges of each rule."""
 
 from __future__ import annotations
