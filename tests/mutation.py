@@ -204,8 +204,8 @@ def _others(node: ast.AST) -> Iterator[tuple[ast.AST, str]]:
                 yield decided, f"always {value}"
         case ast.Raise() | ast.Expr(value=ast.Call() | ast.Await()):
             yield ast.copy_location(ast.Pass(), node), "left out"
-        case ast.Return(value=ast.Constant(value=None)):
-            return
+        case ast.Return(value=ast.Constant(value=None | False)):
+            return  # the same to who asks whether it holds
         case ast.Return(value=ast.expr() as value):
             yield ast.copy_location(ast.Return(ast.copy_location(ast.Constant(None), value)), node), "returns None"
         case ast.AugAssign() | ast.Continue() | ast.Break():

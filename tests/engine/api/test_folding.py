@@ -101,6 +101,7 @@ def test_all_readings_of_any_text_are_whole(text: str) -> None:
         ("ox", {"ox"}),
         ("puppies", {"puppies", "puppy", "puppie", "puppieses"}),
         ("lies", {"lies", "lie", "lieses"}),
+        ("flies", {"flies", "fly", "flie", "flieses"}),
     ],
 )
 def test_simple_plurals_are_forms_of_a_word(term: str, forms: set[str]) -> None:
@@ -113,3 +114,7 @@ def test_visible_text_hides_and_turns_nothing(text: str) -> None:
 
     assert not any(character in shown for character in "\u202e\u2066\u200b\u00ad\u034f\x00\n")
     assert visible(shown) == shown
+
+
+def test_letters_that_are_two_are_read_as_two() -> None:
+    assert fold("Cæsar œuvre þing")[0].words == ("caesar", "oeuvre", "thing")

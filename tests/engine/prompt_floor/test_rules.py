@@ -30,3 +30,17 @@ def test_words_within_their_distance_are_refused(sexual: str, young: str, within
 def test_words_beyond_their_distance_are_drawn(sexual: str, young: str, within: int, is_turned: bool) -> None:
     first, last = (young, sexual) if is_turned else (sexual, young)
     check_prompt(text(first, last, within + 1))
+
+
+@pytest.mark.parametrize(
+    "prompt", ["어린이가 나체", "나체 어린이를", "나체 아이는", "나체의 소녀는", "미성년자가 섹스"]
+)
+def test_a_korean_word_is_found_with_its_particle(prompt: str) -> None:
+    with pytest.raises(BadPrompt):
+        check_prompt(prompt)
+
+
+@pytest.mark.parametrize("prompt", ["naked bark, child", "naked paint, child", "a teen werewolf chasing naked people"])
+def test_what_takes_nakedness_from_one_thing_takes_it_from_nothing_else(prompt: str) -> None:
+    with pytest.raises(BadPrompt):
+        check_prompt(prompt)
