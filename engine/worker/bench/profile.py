@@ -89,13 +89,13 @@ class _TimedThread:
     """The step thread's end of a service thread."""
 
     def __init__(self, open_thread: ServiceThread, part: str, counter: Counter) -> None:
-        self._desk = open_thread
+        self._thread = open_thread
         self._part = part
         self._counter = counter
 
     @property
     def waiting(self) -> int:
-        return self._desk.waiting
+        return self._thread.waiting
 
-    def ask(self, work: Callable[[], Any], take: Callable[[Any], None], fail: Callable[[Exception], None]) -> None:
-        self._desk.submit(_timed(work, self._part, self._counter), take, fail)
+    def submit(self, work: Callable[[], Any], take: Callable[[Any], None], fail: Callable[[Exception], None]) -> None:
+        self._thread.submit(_timed(work, self._part, self._counter), take, fail)

@@ -203,7 +203,7 @@ class Busy:
         self.waiting = waiting
         self.asked: list[Callable[[], Any]] = []
 
-    def ask(self, work: Callable[[], Any], take: Any, fail: Any) -> None:
+    def submit(self, work: Callable[[], Any], take: Any, fail: Any) -> None:
         self.asked.append(work)
 
 
