@@ -30,11 +30,12 @@ from engine.wire import (
     Stop,
     ToWorker,
 )
-from engine.worker.jobs import WorkerJob
+from engine.worker.jobs import WorkerJob, warm_up
 from engine.worker.loading.model_cache import ModelCache
 from engine.worker.loading.pipelines import LoadedModel
-from engine.worker.runtime.channel import Inbox, ThreadAnswer
+from engine.worker.runtime.channel import Inbox
 from engine.worker.runtime.device import Device
+from engine.worker.runtime.messages import ThreadAnswer
 from engine.worker.safety import Detector
 from engine.worker.safety.images import to_picture
 from engine.worker.sampling.batch import ImageState, decode
@@ -51,7 +52,7 @@ Draws = Callable[[Sequence[Recipe]], list[Draw]]
 @pytest.fixture(scope="module")
 def models(make_catalog: Callable[..., Catalog], tiny_folder: Path, device: Device, floor: Detector) -> ModelCache:
     """The worker's models, with the rows of the default size proven."""
-    models = ModelCache(make_catalog(tiny_folder), device, floor, any_checker)
+    models = ModelCache(make_catalog(tiny_folder), device, floor, any_checker, warm_up=warm_up)
     models.get("tiny")
     while models.prove():
         pass
