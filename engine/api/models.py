@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from engine.api.drafts import RecipeDraft, storable
-from engine.api.errors import (
+from engine.api.job_errors import NotHereYet
+from engine.api.request_errors import (
     InvalidSize,
     LoraOfOtherFamily,
-    NotHereYet,
     OutOfRange,
     UnknownInversion,
     UnknownLora,

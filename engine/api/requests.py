@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
-from engine.api.errors import BadInput
 from engine.api.placement import Placement
+from engine.api.request_errors import BadInput
 from engine.api.upscalers import Upscaler, UpscalerUse
 
 MAX_SEED = 2**32 - 1
