@@ -1,5 +1,6 @@
 """The contract between bot and engine: frozen values and one port, on the standard library alone."""
 
+from engine.api.addons import MAX_LORA_WEIGHT, MAX_LORAS, Inversion, Lora, LoraUse
 from engine.api.client import EngineClient, EngineStatus, EtaRatio, Job, Trouble
 from engine.api.drafts import RecipeDraft, storable
 from engine.api.embedded_texts import read_texts
@@ -45,25 +46,16 @@ from engine.api.requests import (
     MAX_IMAGES,
     MAX_INPUT_BYTES,
     MAX_INPUT_PIXELS,
-    MAX_LORA_WEIGHT,
-    MAX_LORAS,
     MAX_PROMPT_CHARACTERS,
-    MAX_SEED,
     MAX_TYPED_CHARACTERS,
-    MAX_VARIATIONS,
     PARSER_VERSION,
     GenerationRequest,
-    ImageSeed,
     InitImage,
-    Inversion,
-    Lora,
-    LoraUse,
     Recipe,
-    Variation,
     is_guided,
-    seeds_from,
 )
 from engine.api.results import Fault, ImageResult, Provenance, ReviewedImage, Verdict, pixel_sha256
+from engine.api.seeds import MAX_SEED, MAX_VARIATIONS, ImageSeed, Variation, seeds_from
 from engine.api.syntax import LoraTag, Passage, Prompt, parse_prompt, split_loras, words_pattern
 from engine.api.upscalers import FACTORS, Upscaler, UpscalerUse
 
