@@ -14,6 +14,7 @@ import pytest
 from engine.api import GenerationRequest, ImageSeed, Recipe
 from engine.catalog import Catalog
 from engine.wire import Draw, FromWorker, JobFinished, Stop, ToWorker
+from engine.worker.jobs import warm_up
 from engine.worker.loading.model_cache import ModelCache
 from engine.worker.runtime.channel import Inbox
 from engine.worker.runtime.device import Device
@@ -40,7 +41,7 @@ class Idle(Inbox):
 @pytest.fixture
 def models(make_catalog: Callable[..., Catalog], tiny_folder: Path, device: Device, floor: Detector) -> ModelCache:
     """Loaded, with two rows at a time."""
-    models = ModelCache(make_catalog(tiny_folder), device, floor, any_checker)
+    models = ModelCache(make_catalog(tiny_folder), device, floor, any_checker, warm_up=warm_up)
     models.get("tiny")
     return models
 
