@@ -1,72 +1,61 @@
 """The contract between bot and engine: frozen values and one port, on the standard library alone."""
 
+from engine.api.addons import MAX_LORA_WEIGHT, MAX_LORAS, Inversion, Lora, LoraUse
 from engine.api.client import EngineClient, EngineStatus, EtaRatio, Job, Trouble
 from engine.api.drafts import RecipeDraft, storable
 from engine.api.embedded_texts import read_texts
-from engine.api.errors import (
-    BadInput,
-    BadPrompt,
+from engine.api.errors import EngineError, JobFailed, Refused, Unavailable, error_classes, error_from_data
+from engine.api.events import FINAL, Cancelled, Event, Failed, Finished, Preview, Progress, Queued, Started
+from engine.api.job_errors import (
     DeadlinePassed,
     EndsWorkers,
-    EngineError,
     EngineStopped,
     GenerationFailed,
     InputNotJudged,
     InputWithheld,
-    InvalidSize,
-    JobFailed,
-    LoraOfOtherFamily,
     LoraUnavailable,
     ModelUnavailable,
     NotHereYet,
     NotKept,
     OutOfMemory,
-    OutOfRange,
-    Refused,
     SafetyUnavailable,
-    TooBusy,
-    Unavailable,
-    UnknownInversion,
-    UnknownLora,
-    UnknownModel,
-    UnknownScheduler,
-    UnknownUpscaler,
     UpscalerUnavailable,
     WorkerDied,
     WorkerReplaced,
-    error_classes,
-    error_from_data,
 )
-from engine.api.events import FINAL, Cancelled, Event, Failed, Finished, Preview, Progress, Queued, Started
 from engine.api.metadata import Parameters, parameters_of, parameters_text, read_metadata, read_parameters
 from engine.api.models import ModelInfo, SchedulerInfo, Size
 from engine.api.permutations import expand_permutations
 from engine.api.pictures import measure_picture
 from engine.api.placement import Direction, Placement, panned, zoomed_out
+from engine.api.request_errors import (
+    BadInput,
+    BadPrompt,
+    InvalidSize,
+    LoraOfOtherFamily,
+    OutOfRange,
+    TooBusy,
+    UnknownInversion,
+    UnknownLora,
+    UnknownModel,
+    UnknownScheduler,
+    UnknownUpscaler,
+)
 from engine.api.requests import (
     FITS,
     MAX_IMAGES,
     MAX_INPUT_BYTES,
     MAX_INPUT_PIXELS,
-    MAX_LORA_WEIGHT,
-    MAX_LORAS,
     MAX_PROMPT_CHARACTERS,
-    MAX_SEED,
     MAX_TYPED_CHARACTERS,
-    MAX_VARIATIONS,
     PARSER_VERSION,
     GenerationRequest,
-    ImageSeed,
     InitImage,
-    Inversion,
-    Lora,
-    LoraUse,
     Recipe,
-    Variation,
     is_guided,
-    seeds_from,
 )
 from engine.api.results import Fault, ImageResult, Provenance, ReviewedImage, Verdict, pixel_sha256
+from engine.api.seeds import MAX_SEED, MAX_VARIATIONS, ImageSeed, Variation, seeds_from
 from engine.api.syntax import LoraTag, Passage, Prompt, parse_prompt, split_loras, words_pattern
 from engine.api.upscalers import FACTORS, Upscaler, UpscalerUse
 

@@ -10,7 +10,7 @@ import struct
 from dataclasses import dataclass
 from enum import Enum
 
-from engine.api.errors import BadInput
+from engine.api.request_errors import BadInput
 from engine.api.requests import MAX_INPUT_BYTES
 
 MAX_BLOCKS = 10_000

@@ -10,8 +10,8 @@ import zlib
 from collections.abc import Mapping
 
 from engine.api.containers import Container, Form, read_container
-from engine.api.errors import BadInput
 from engine.api.exif import MAKER_NOTE, USER_COMMENT, Exif
+from engine.api.request_errors import BadInput
 
 Texts = Mapping[str, str]
 

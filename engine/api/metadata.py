@@ -20,7 +20,8 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from engine.api.embedded_texts import PARAMETERS, RECIPE, Texts
-from engine.api.requests import MAX_CLIP_SKIP, MAX_SEED, ImageSeed, Recipe, Variation
+from engine.api.requests import MAX_CLIP_SKIP, Recipe
+from engine.api.seeds import MAX_SEED, ImageSeed, Variation
 
 NEGATIVE = "Negative prompt:"
 MOST_STEPS = 1000

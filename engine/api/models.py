@@ -5,18 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from engine.api.addons import MAX_LORA_WEIGHT, MAX_LORAS, Inversion, Lora, LoraUse
 from engine.api.drafts import RecipeDraft, storable
-from engine.api.errors import (
+from engine.api.job_errors import NotHereYet
+from engine.api.request_errors import (
     InvalidSize,
     LoraOfOtherFamily,
-    NotHereYet,
     OutOfRange,
     UnknownInversion,
     UnknownLora,
     UnknownScheduler,
     UnknownUpscaler,
 )
-from engine.api.requests import MAX_LORA_WEIGHT, MAX_LORAS, ImageSeed, InitImage, Inversion, Lora, LoraUse, Recipe
+from engine.api.requests import InitImage, Recipe
+from engine.api.seeds import ImageSeed
 from engine.api.syntax import parse_prompt, words_pattern
 from engine.api.upscalers import Upscaler, UpscalerUse
 

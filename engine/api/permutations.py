@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from engine.api.errors import BadPrompt
+from engine.api.request_errors import BadPrompt
 
 _MARK = re.compile(r"\\.|[{},]", re.DOTALL)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import struct
 
 from engine.api.containers import Container, Form, read_container
-from engine.api.errors import BadInput
 from engine.api.exif import LYING, Exif
+from engine.api.request_errors import BadInput
 from engine.api.requests import MAX_INPUT_PIXELS
 
 _NO_FRAME = {0xC4, 0xC8, 0xCC}  # JPEG markers among those of frames that are none

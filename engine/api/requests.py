@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from engine.api.errors import BadInput
+from engine.api.addons import Inversion, LoraUse
+from engine.api.numbers import real, whole
 from engine.api.placement import Placement
+from engine.api.request_errors import BadInput
+from engine.api.seeds import ImageSeed, Variation
 from engine.api.upscalers import Upscaler, UpscalerUse
 
-MAX_SEED = 2**32 - 1
 MAX_IMAGES = 4
-MAX_VARIATIONS = 64
-MAX_LORA_WEIGHT = 4.0
-MAX_LORAS = 5
 MAX_CLIP_SKIP = 32
 MAX_TYPED_CHARACTERS = 4000  # of a prompt, or a negative prompt, as a member types it
 MAX_PROMPT_CHARACTERS = 6000  # of what is made of it, with the words of style, model, LoRAs and server
@@ -29,99 +27,6 @@ FITS = ("crop", "pad", "latents")
 UPSCALE_STRENGTH = 0.35
 _LATER_FIELDS = ("inversions", "loras", "init_image", "upscaler", "clip_skip")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-
-
-@dataclass(frozen=True, slots=True)
-class Variation:
-    """One step away from a seed's noise, towards another seed's.
-
-    Args:
-        seed: whose noise to move towards, 0 to MAX_SEED.
-        strength: how far, 0.0 (not at all) to 1.0 (all the way), by spherical interpolation.
-    """
-
-    seed: int
-    strength: float
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "seed", _whole("variation seed", self.seed, 0, MAX_SEED))
-        object.__setattr__(self, "strength", _real("variation strength", self.strength, 0.0, 1.0))
-
-
-@dataclass(frozen=True, slots=True)
-class ImageSeed:
-    """The initial noise of one image: a seed, then its variations in the order they were made.
-
-    A variation of a variation appends to the chain, so that each picture stays close to the one it was made from.
-    """
-
-    seed: int
-    variations: tuple[Variation, ...] = ()
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "seed", _whole("seed", self.seed, 0, MAX_SEED))
-        object.__setattr__(self, "variations", tuple(self.variations))
-        if len(self.variations) > MAX_VARIATIONS:
-            raise ValueError(f"at most {MAX_VARIATIONS} variations of variations, not {len(self.variations)}")
-
-    def vary(self, seed: int, strength: float) -> ImageSeed:
-        """Return this noise moved by `strength` towards the noise of `seed`."""
-        return ImageSeed(self.seed, (*self.variations, Variation(seed, strength)))
-
-
-@dataclass(frozen=True, slots=True)
-class Inversion:
-    """A textual inversion: a word of the prompts that stands for vectors from a file.
-
-    Args:
-        word: found as a whole word, in any case.
-        revision: of the file, as in the catalogue.
-    """
-
-    word: str
-    revision: str
-
-
-@dataclass(frozen=True, slots=True)
-class Lora:
-    """A LoRA of the catalogue: low-rank changes to the layers of a model, which a prompt may ask for.
-
-    Name, revision and family say which it is; the rest is told about it.
-
-    Args:
-        name: as in `<lora:name:0.8>`, in any case.
-        revision: of the file.
-        family: of the models that it is for.
-        title: name people read; empty for its name.
-        description: what it does, one line.
-        trigger_words: words that bring out what it was trained for.
-        weight: where a prompt gives none, -MAX_LORA_WEIGHT to MAX_LORA_WEIGHT.
-    """
-
-    name: str
-    revision: str
-    family: str
-    title: str = field(default="", compare=False)
-    description: str = field(default="", compare=False)
-    trigger_words: tuple[str, ...] = field(default=(), compare=False)
-    weight: float = field(default=1.0, compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class LoraUse:
-    """A LoRA in a recipe.
-
-    Args:
-        name, revision: of the LoRA, as in the catalogue.
-        weight: how much of it, -MAX_LORA_WEIGHT to MAX_LORA_WEIGHT.
-    """
-
-    name: str
-    revision: str
-    weight: float
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "weight", _real("LoRA weight", self.weight, -MAX_LORA_WEIGHT, MAX_LORA_WEIGHT))
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +51,7 @@ class InitImage:
     placed: Placement | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "strength", _real("strength", self.strength, 0.0, 1.0))
+        object.__setattr__(self, "strength", real("strength", self.strength, 0.0, 1.0))
         if self.strength == 0.0:
             raise ValueError("strength must be over 0.0")
         if self.fit not in FITS:
@@ -208,14 +113,14 @@ class Recipe:
     clip_skip: int = 0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "width", _whole("width", self.width, 1, 16384))
-        object.__setattr__(self, "height", _whole("height", self.height, 1, 16384))
-        object.__setattr__(self, "steps", _whole("steps", self.steps, 1, 1000))
-        object.__setattr__(self, "guidance_scale", _real("guidance_scale", self.guidance_scale, 0.0, 100.0))
+        object.__setattr__(self, "width", whole("width", self.width, 1, 16384))
+        object.__setattr__(self, "height", whole("height", self.height, 1, 16384))
+        object.__setattr__(self, "steps", whole("steps", self.steps, 1, 1000))
+        object.__setattr__(self, "guidance_scale", real("guidance_scale", self.guidance_scale, 0.0, 100.0))
         object.__setattr__(self, "images", tuple(self.images))
         object.__setattr__(self, "inversions", tuple(self.inversions))
         object.__setattr__(self, "loras", tuple(self.loras))
-        object.__setattr__(self, "clip_skip", _whole("clip_skip", self.clip_skip, 0, MAX_CLIP_SKIP))
+        object.__setattr__(self, "clip_skip", whole("clip_skip", self.clip_skip, 0, MAX_CLIP_SKIP))
         if not 1 <= len(self.images) <= MAX_IMAGES:
             raise ValueError(f"a recipe has 1 to {MAX_IMAGES} images, not {len(self.images)}")
         if self.upscaler is not None:
@@ -343,11 +248,6 @@ class GenerationRequest:
         raise BadInput("missing")
 
 
-def seeds_from(seed: int, count: int) -> tuple[ImageSeed, ...]:
-    """Return a seed and those that follow it, as many as wanted; after MAX_SEED comes 0."""
-    return tuple(ImageSeed((seed + number) % (MAX_SEED + 1)) for number in range(count))
-
-
 def is_guided(guidance_scale: float) -> bool:
     """Tell whether classifier-free guidance has a part in an image.
 
@@ -359,26 +259,3 @@ def is_guided(guidance_scale: float) -> bool:
 def _init_image(data: Mapping[str, Any]) -> InitImage:
     placed = Placement(**data["placed"]) if "placed" in data else None
     return InitImage(**{**data, "placed": placed})
-
-
-def _whole(name: str, value: float, low: int, high: int) -> int:
-    if not _is_number(value) or value != int(value):
-        raise ValueError(f"{name} must be a whole number, not {value!r}")
-    if not low <= value <= high:
-        raise ValueError(f"{name} must be between {low} and {high}, not {value}")
-    return int(value)
-
-
-def _is_number(value: object) -> bool:
-    if isinstance(value, float):
-        return math.isfinite(value)
-    # Not asked of integers, which may be larger than any float.
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _real(name: str, value: float, low: float, high: float) -> float:
-    if not _is_number(value):
-        raise ValueError(f"{name} must be a finite number, not {value!r}")
-    if not low <= value <= high:
-        raise ValueError(f"{name} must be between {low} and {high}, not {value}")
-    return float(value) + 0.0  # -0.0 becomes 0.0, so that equal values have one JSON text

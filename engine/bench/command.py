@@ -12,7 +12,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TextIO
 
-from engine.bench.contest import LOADS, Contest, ContestPlan, hold_contest
+from engine.bench.contest import Contest, hold_contest
+from engine.bench.contest_plan import LOADS, ContestPlan
 from engine.bench.machine import BenchError, Machine
 from engine.bench.models import RANDOM, RANDOM_PREFIX, is_made, write_catalogue
 from engine.bench.plot import draw_plot

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
-from engine.bench.contest import FLOOD_LOAD, FLOOD_SHARE, Contest, TimeProfile
+from engine.bench.contest import Contest, TimeProfile
+from engine.bench.contest_plan import FLOOD_LOAD, FLOOD_SHARE
 from engine.bench.figures import Figures
 from engine.settings import Service
 from engine.wire.contenders import Contender

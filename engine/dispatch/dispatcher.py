@@ -17,7 +17,6 @@ from engine.api import (
     Failed,
     GenerationRequest,
     ModelUnavailable,
-    Queued,
     SafetyUnavailable,
     TooBusy,
     Trouble,
@@ -172,7 +171,7 @@ class Dispatcher:
         self._pull_what_is_missing()
         while choice := choose(self._workers, self._drawable(), self._settings.patience_row_steps):
             for job in choice.overtaken:
-                job.overtaken += choice.job.cost
+                job.was_overtaken(choice.job.cost)
             self._queue.take(choice.job)
             choice.worker.draw(choice.job)
         for worker, model in look_ahead(self._workers, self._drawable()):
@@ -196,26 +195,20 @@ class Dispatcher:
         job.emit(event)
 
     def _tell_places(self) -> None:
-        order = self._queue.order()
-        if all(job.told == self._news(place, job) for place, job in enumerate(order, start=1)):
+        news = [
+            (place, job, pulled)
+            for place, job in enumerate(self._queue.order(), start=1)
+            if not job.knows_place(place, pulled := self._pulled(job))
+        ]
+        if not news:
             return
         now_s = asyncio.get_running_loop().time()
         spans = forecast(self._workers, self._drawable())
-        for place, job in enumerate(order, start=1):
-            if job.told == self._news(place, job):
-                continue
-            job.told = self._news(place, job)
-            pulled = self._pulled(job)
+        for place, job, pulled in news:
             # When a pull will be done is anybody's guess.
             end_s = math.inf if pulled is not None else spans[job.job_id].end_s
             promise = self._calibration.promise(end_s, now_s) if math.isfinite(end_s) else None
-            job.promise = job.promise or promise
-            job.emit(Queued(place, promise.told_s if promise else None, pulled))
-
-    def _news(self, place: int, job: EngineJob) -> tuple[int, int | None]:
-        """Return what is worth telling a waiting job: its place, and each percent of its model that came."""
-        pulled = self._pulled(job)
-        return place, None if pulled is None else int(100 * pulled)
+            job.tell_place(place, pulled, promise)
 
     def _next_deadline_in_s(self, now: float) -> float | None:
         deadlines = [job.request.deadline for job in self._queue.order() if job.request.deadline is not None]

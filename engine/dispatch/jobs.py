@@ -34,6 +34,13 @@ class EngineJob:
     Unread `Queued` and `Progress` events give way to newer ones, so that a stream nobody reads holds at most four
     events.
 
+    What is known of a job is read by everybody and changed by one, each by the methods that are its own:
+
+    - the listener: `cancel`, and the stream;
+    - the dispatcher, while the job waits: `tell_place`, `was_overtaken`;
+    - the supervisor of the worker that has the job, and its meter: `take_cancel`, `advance`;
+    - whoever of those two has it: `emit`.
+
     Args:
         request: what was asked.
         changed: called without waiting when a cancel was asked for, so that the dispatcher looks.
@@ -41,16 +48,36 @@ class EngineJob:
 
     def __init__(self, request: GenerationRequest, changed: Callable[[], None]) -> None:
         self.request = request
-        self.cancel_asked = False
-        self.cancel_sent = False
-        self.over = False
-        self.done = 0.0
-        self.told: tuple[int, int | None] | None = None
-        self.promise: Promise | None = None
-        self.overtaken = 0.0
         self._changed = changed
+        self._cancel_asked = False
+        self._cancel_taken = False
+        self._over = False
+        self._done = 0.0
+        self._place_told: tuple[int, int | None] | None = None
+        self._promise: Promise | None = None
+        self._overtaken = 0.0
         self._unread: deque[Event] = deque()
         self._news = asyncio.Event()
+
+    @property
+    def cancel_asked(self) -> bool:
+        """Whether the listener wants it to end."""
+        return self._cancel_asked
+
+    @property
+    def done(self) -> float:
+        """How much of it is drawn, from 0 to 1."""
+        return self._done
+
+    @property
+    def promise(self) -> Promise | None:
+        """What its listener was first told of its end; None before, or where nobody could tell."""
+        return self._promise
+
+    @property
+    def overtaken(self) -> float:
+        """Row-steps of the jobs that went before it against the fair order."""
+        return self._overtaken
 
     @property
     def job_id(self) -> str:
@@ -93,19 +120,50 @@ class EngineJob:
     @property
     def row_steps(self) -> float:
         """Work left, in the same unit."""
-        return self.cost * (1.0 - self.done)
+        return self.cost * (1.0 - self._done)
 
     def cancel(self) -> None:
         """Ask for the job to end. Its stream still ends with one final event, usually Cancelled."""
-        if not self.over:
-            self.cancel_asked = True
+        if not self._over:
+            self._cancel_asked = True
             self._changed()
+
+    def knows_place(self, place: int, pulled: float | None) -> bool:
+        """Whether `tell_place` would be no news: that is each place, and each percent of a model that comes."""
+        return self._place_told == _place_news(place, pulled)
+
+    def tell_place(self, place: int, pulled: float | None, promise: Promise | None) -> None:
+        """Tell the listener its place in the line.
+
+        Args:
+            place: from 1.
+            pulled: how much of its model has come, from 0 to 1; None when that is here.
+            promise: of its end; None if nobody can tell. The first is what is kept.
+        """
+        self._place_told = _place_news(place, pulled)
+        self._promise = self._promise or promise
+        self.emit(Queued(place, promise.told_s if promise else None, pulled))
+
+    def was_overtaken(self, row_steps: float) -> None:
+        """A job of so much work went before it against the fair order."""
+        self._overtaken += row_steps
+
+    def take_cancel(self) -> bool:
+        """Say once that a cancel was asked for, so that the worker is told once."""
+        if not self._cancel_asked or self._cancel_taken:
+            return False
+        self._cancel_taken = True
+        return True
+
+    def advance(self, done: float) -> None:
+        """So much of it is drawn, from 0 to 1."""
+        self._done = done
 
     def emit(self, event: Event) -> None:
         """Hand an event to the listener. After the final one every other is dropped."""
-        if self.over:
+        if self._over:
             return
-        self.over = isinstance(event, FINAL)
+        self._over = isinstance(event, FINAL)
         unread = self._unread[-1] if self._unread else None
         if isinstance(event, Queued | Progress) and type(event) is type(unread):
             self._unread.pop()
@@ -119,8 +177,12 @@ class EngineJob:
 
     async def __anext__(self) -> Event:
         while not self._unread:
-            if self.over:
+            if self._over:
                 raise StopAsyncIteration
             self._news.clear()
             await self._news.wait()
         return self._unread.popleft()
+
+
+def _place_news(place: int, pulled: float | None) -> tuple[int, int | None]:
+    return place, None if pulled is None else int(100 * pulled)

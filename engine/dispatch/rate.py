@@ -70,7 +70,7 @@ class Meter:
     def stepped(self, job: EngineJob, done: float, now_s: float) -> None:
         """The job has come so far, from 0 to 1."""
         self._row_steps += (done - job.done) * job.cost
-        job.done = done
+        job.advance(done)
         self.is_stepping = True
         self._since.setdefault(job.job_id, (now_s, self._row_steps))
 

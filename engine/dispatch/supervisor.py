@@ -174,8 +174,7 @@ class WorkerSupervisor:
     def cancel_asked(self) -> None:
         """Tell the worker which of its jobs are not wanted any more."""
         for job in self.running.values():
-            if job.cancel_asked and not job.cancel_sent:
-                job.cancel_sent = True
+            if job.take_cancel():
                 self._executor.send(Cancel(job.job_id))
 
     def end_all(self, event: Event) -> None:

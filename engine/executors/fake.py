@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Any
 
-import msgspec
-from PIL import Image
-
-from engine.api import EngineError, Fault, GenerationRequest, SafetyUnavailable, Verdict, pixel_sha256
-from engine.encoding import FileOptions, encode_picture
+from engine.api import EngineError, Fault, GenerationRequest, SafetyUnavailable
+from engine.executors.fake_messages import finished, progress
 from engine.executors.port import WorkerGone
 from engine.wire import (
     LENGTH,
@@ -22,7 +17,6 @@ from engine.wire import (
     FromWorker,
     JobCancelled,
     JobFailed,
-    JobProgress,
     JobStarted,
     Leaving,
     Loaded,
@@ -30,14 +24,10 @@ from engine.wire import (
     Ready,
     Stop,
     ToWorker,
-    decode_from_worker,
     decode_to_worker,
     frame,
 )
 
-PREVIEW_EVERY_STEPS = 4
-SQUARES_A_SIDE = 8
-SECONDS_A_JOB = 1.0
 HUNG = "the planned detector gave no answer in 60 s"
 
 
@@ -213,16 +203,16 @@ class FakeExecutor:
                 self._is_silent = True
                 self._end_tasks()
             await asyncio.sleep(self._step_s)
-            self._tell(_progress(request, step, plan.previews and request.previews))
+            self._tell(progress(request, step, plan.previews and request.previews))
         await self._wait_while_held(request.job_id, recipe.steps_taken)
         if plan.hang_at_picture is not None:
             unseen = range(plan.hang_at_picture, len(recipe.images))
             plan = replace(plan, faults={**plan.faults, **dict.fromkeys(unseen, Fault.DETECTOR_HUNG)})
-            self._leave(request, _finished(request, plan, self._name))
+            self._leave(request, finished(request, plan.block, plan.faults, self._name))
         elif plan.fail is not None:
             self._tell(JobFailed(request.job_id, plan.fail.code, plan.fail.to_data()))
         else:
-            self._tell(_finished(request, plan, self._name))
+            self._tell(finished(request, plan.block, plan.faults, self._name))
         self._tasks.pop(request.job_id, None)
 
     def _leave(self, request: GenerationRequest, last_word: FromWorker | None = None) -> None:
@@ -273,74 +263,3 @@ class FakeExecutor:
     def _end_tasks(self) -> None:
         while self._tasks:
             self._tasks.popitem()[1].cancel()
-
-
-def _progress(request: GenerationRequest, step: int, previews: bool) -> FromWorker:
-    shows = previews and step % PREVIEW_EVERY_STEPS == 0
-    if not shows:
-        return JobProgress(request.job_id, step, request.recipe.steps_taken)
-    preview = _file(_picture(request, 0).resize((64, 64)), FileOptions())
-    return _heard(
-        {
-            "type": "progress",
-            "job_id": request.job_id,
-            "step": step,
-            "total": request.recipe.steps_taken,
-            "preview": {"step": step, "picture": preview},
-        }
-    )
-
-
-def _finished(request: GenerationRequest, plan: FakePlan, worker: str) -> FromWorker:
-    results: list[dict[str, Any]] = []
-    allowed: list[Image.Image] = []
-    for index in range(len(request.recipe.images)):
-        if index in plan.block:
-            results.append({"index": index, "verdict": Verdict.BLOCK, "reason": "planned"})
-        elif fault := plan.faults.get(index):
-            results.append({"index": index, "verdict": Verdict.ERROR, "reason": "planned", "fault": fault})
-        else:
-            allowed.append(_picture(request, index))
-            wrapping = FileOptions(request.recipe, index, request.max_file_bytes)
-            results.append({"index": index, "verdict": Verdict.ALLOW, "image": _file(allowed[-1], wrapping)})
-    facts: dict[str, Any] = {"worker": worker, "device": "fake", "threads": 1, "dtype": "float32", "versions": []}
-    facts["seconds"] = SECONDS_A_JOB
-    grid = _file(_grid(allowed), FileOptions(max_bytes=request.max_file_bytes)) if len(allowed) > 1 else None
-    return _heard(
-        {"type": "finished", "job_id": request.job_id, "images": results, "grid": grid, "facts": facts},
-    )
-
-
-def _heard(message: dict[str, Any]) -> FromWorker:
-    """Return the message as if a worker had sent it, because only the wire may rebuild a reviewed picture."""
-    return decode_from_worker(msgspec.msgpack.encode(message))
-
-
-def _picture(request: GenerationRequest, index: int) -> Image.Image:
-    recipe = request.recipe
-    alone = replace(recipe, images=(recipe.images[index],))
-    colours = hashlib.shake_256(alone.canonical_json().encode()).digest(3 * SQUARES_A_SIDE**2)
-    squares = Image.frombytes("RGB", (SQUARES_A_SIDE, SQUARES_A_SIDE), colours)
-    return squares.resize((recipe.width, recipe.height), Image.Resampling.NEAREST)
-
-
-def _grid(pictures: list[Image.Image]) -> Image.Image:
-    width, height = pictures[0].size
-    rows = (len(pictures) + 1) // 2
-    grid = Image.new("RGB", (2 * width, rows * height))
-    for place, picture in enumerate(pictures):
-        grid.paste(picture, (place % 2 * width, place // 2 * height))
-    return grid
-
-
-def _file(picture: Image.Image, wrapping: FileOptions) -> dict[str, Any]:
-    data, media_type = encode_picture(picture, wrapping)
-    width, height = picture.size
-    return {
-        "data": data,
-        "media_type": media_type,
-        "width": width,
-        "height": height,
-        "sha256": pixel_sha256("RGB", width, height, picture.tobytes()),
-        "file_sha256": hashlib.sha256(data).hexdigest(),
-    }

@@ -14,9 +14,10 @@ from engine.wire import FromWorker, ToWorker
 from engine.worker.bench.counter import Counter
 from engine.worker.loading.model_cache import ModelCache
 from engine.worker.loop import Loop
-from engine.worker.runtime.channel import Inbox, ThreadAnswer
+from engine.worker.runtime.channel import Inbox
 from engine.worker.runtime.device import Device
-from engine.worker.runtime.service_thread import ServiceThread, open_service_thread
+from engine.worker.runtime.messages import ThreadAnswer, Unexpected
+from engine.worker.runtime.service_thread import ServiceQueue, open_service_thread
 
 Result = TypeVar("Result")
 
@@ -56,9 +57,9 @@ def draw_profiled(
             models,
             cast(Inbox, _TimedInbox(inbox, counter)),
             _timed(send, "messages_s", counter),
-            cast(ServiceThread, _TimedThread(prepare_thread, "prepare_s", counter)),
+            _TimedThread(prepare_thread, "prepare_s", counter),
             fetch_thread,
-            cast(ServiceThread, _TimedThread(review_thread, "review_s", counter)),
+            _TimedThread(review_thread, "review_s", counter),
             last,
         ).run()
 
@@ -88,14 +89,14 @@ class _TimedInbox:
 class _TimedThread:
     """The step thread's end of a service thread."""
 
-    def __init__(self, open_thread: ServiceThread, part: str, counter: Counter) -> None:
-        self._desk = open_thread
+    def __init__(self, thread: ServiceQueue, part: str, counter: Counter) -> None:
+        self._thread = thread
         self._part = part
         self._counter = counter
 
     @property
     def waiting(self) -> int:
-        return self._desk.waiting
+        return self._thread.waiting
 
-    def ask(self, work: Callable[[], Any], take: Callable[[Any], None], fail: Callable[[Exception], None]) -> None:
-        self._desk.submit(_timed(work, self._part, self._counter), take, fail)
+    def submit(self, work: Callable[[], Any], failed: Callable[[Exception], Any] = Unexpected) -> None:
+        self._thread.submit(_timed(work, self._part, self._counter), failed)

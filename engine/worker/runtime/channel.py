@@ -14,19 +14,12 @@ import msgspec
 
 from engine.api import GenerationRequest
 from engine.wire import LENGTH, MAX_FRAME_BYTES, Draw, FromWorker, ToWorker, decode_to_worker, frame
-
-
-@dataclass(frozen=True, slots=True)
-class ThreadAnswer:
-    """What the worker's own threads found out. `open` is called by the step thread."""
-
-    open: Callable[[], None]
-
+from engine.worker.runtime.messages import ThreadAnswer
 
 _log = logging.getLogger(__name__)
 
 
-class Inbox(queue.SimpleQueue["ToWorker | ThreadAnswer | None"]):
+class Inbox(queue.SimpleQueue[ToWorker | ThreadAnswer | None]):
     """Messages for the step thread; None once the parent is gone."""
 
     def __init__(self) -> None:

@@ -7,26 +7,42 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Protocol
 
 import torch
 
-from engine.worker.runtime.channel import Inbox, ThreadAnswer
+from engine.worker.runtime.channel import Inbox
+from engine.worker.runtime.messages import TaskCount, ThreadAnswer, ThreadEnded, Unexpected
 
 CLOSE_S = 1.0
-Result = TypeVar("Result")
+
+
+class ServiceQueue(Protocol):
+    """What waits for a service thread, as those see it who have something done."""
+
+    @property
+    def waiting(self) -> int:
+        """How many tasks wait: for their turn, or that their answer is taken."""
+        ...
+
+    def submit(self, work: Callable[[], Any], failed: Callable[[Exception], Any] = Unexpected) -> None:
+        """Have something done.
+
+        Args:
+            work: called on the service thread; the message that it returns is the answer.
+            failed: called there too, with what `work` raised; the message that it returns is the answer instead.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class _Task:
     work: Callable[[], Any]
-    take: Callable[[Any], None]
-    fail: Callable[[Exception], None]
+    failed: Callable[[Exception], Any]
 
 
 class ServiceThread:
-    """Takes work from any thread and gives the step thread the answers, in order.
+    """Takes tasks from any thread and gives the step thread the answers, in order. A `ServiceQueue`.
 
     Args:
         inbox: the step thread's.
@@ -37,23 +53,18 @@ class ServiceThread:
         self._inbox = inbox
         self._threads = threads
         self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
+        self._count = TaskCount()
         self._closed = False
-        self._count = threading.Lock()
-        self.waiting = 0
 
-    def submit(
-        self, work: Callable[[], Result], take: Callable[[Result], None], fail: Callable[[Exception], None]
-    ) -> None:
-        """Have something done.
+    @property
+    def waiting(self) -> int:
+        """How many tasks wait: for their turn, or that their answer is taken."""
+        return self._count.waiting
 
-        Args:
-            work: what; called on the service thread.
-            take: called with the result, on the step thread.
-            fail: called instead with what `work` raised.
-        """
-        with self._count:
-            self.waiting += 1
-        self._tasks.put(_Task(work, take, fail))
+    def submit(self, work: Callable[[], Any], failed: Callable[[Exception], Any] = Unexpected) -> None:
+        """Have something done, as `ServiceQueue` says."""
+        self._count.add()
+        self._tasks.put(_Task(work, failed))
 
     def run(self) -> None:
         """Work until closed. The body of the service thread."""
@@ -62,7 +73,7 @@ class ServiceThread:
             while self._do_next():
                 pass
         except BaseException as error:
-            self._inbox.put(ThreadAnswer(partial(_end_worker, error)))
+            self._inbox.put(ThreadAnswer(ThreadEnded(error)))
 
     def _do_next(self) -> bool:
         """Do the next thing. A method, because the names in it keep nothing alive while there is nothing to do."""
@@ -70,29 +81,16 @@ class ServiceThread:
         if task is None or self._closed:
             return False
         try:
-            opened = self._opener(task.take, task.work())
+            answer = ThreadAnswer(task.work(), self._count)
         except Exception as error:
-            opened = self._opener(task.fail, error)
-        self._inbox.put(ThreadAnswer(opened))
+            answer = ThreadAnswer(task.failed(error), self._count)
+        self._inbox.put(answer)
         return True
 
     def close(self) -> None:
         """Drop what waits, and end the thread after what it does now."""
         self._closed = True
         self._tasks.put(None)
-
-    def _opener(self, take: Callable[[Any], None], result: Any) -> Callable[[], None]:
-        def open_answer() -> None:
-            with self._count:
-                self.waiting -= 1
-            take(result)
-
-        return open_answer
-
-
-def _end_worker(error: BaseException) -> None:
-    """End the step thread, and so the process: nobody would do what this service thread was asked."""
-    raise RuntimeError("a service thread cannot go on") from error
 
 
 @contextmanager

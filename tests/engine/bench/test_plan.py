@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.bench.contest import ContestPlan
+from engine.bench.contest_plan import ContestPlan
 
 IMAGES = 8
 """Of one call."""

@@ -102,7 +102,7 @@ def test_work_is_counted_in_row_steps(guidance: float, rows: int) -> None:
     recipe = Recipe("pocket", "1", "a red apple", "", 16, 16, 10, guidance, "Euler", (ImageSeed(1),) * 3)
     job = EngineJob(GenerationRequest(recipe, "job", 1, 0.0, "ann"), lambda: None)
     assert job.row_steps == 3 * rows * 10
-    job.done = 0.75
+    job.advance(0.75)
     assert job.row_steps == 3 * rows * 2.5
 
 
@@ -110,3 +110,9 @@ def test_a_job_that_starts_from_a_picture_costs_the_steps_that_it_takes(job: Eng
     recipe = replace(job.request.recipe, init_image=InitImage("0a" * 32, 0.6))
     from_picture = EngineJob(replace(job.request, recipe=recipe), lambda: None)
     assert (job.cost, from_picture.cost) == (2 * 2 * 10, 2 * 2 * 6)
+
+
+@pytest.mark.parametrize("name", ["cancel_asked", "done", "promise", "overtaken"])
+def test_what_is_known_of_a_job_is_changed_by_the_methods_of_its_owner_alone(job: EngineJob, name: str) -> None:
+    with pytest.raises(AttributeError):
+        setattr(job, name, None)

@@ -16,7 +16,8 @@ from engine.api import (
     SafetyUnavailable,
     Verdict,
 )
-from engine.executors.fake import PREVIEW_EVERY_STEPS, FakeExecutor, FakePlan, StartOutcome
+from engine.executors.fake import FakeExecutor, FakePlan, StartOutcome
+from engine.executors.fake_messages import PREVIEW_EVERY_STEPS
 from engine.executors.port import WorkerGone
 from engine.wire import Draw, FromWorker, JobFailed, JobFinished, JobProgress, JobStarted, Leaving, Loaded, Prefetch
 

@@ -27,14 +27,19 @@ from engine.wire import (
     Stop,
     Unfit,
 )
+from engine.worker.admission import Admission
 from engine.worker.jobs import begin_job
 from engine.worker.loading.model_cache import ModelCache
 from engine.worker.loading.pipelines import LoadedModel
-from engine.worker.loop import Loop, run_worker
+from engine.worker.loop import run_worker
+from engine.worker.reviewing import Reviewing
+from engine.worker.running_jobs import RunningJobs
 from engine.worker.runtime.channel import Inbox
 from engine.worker.runtime.device import Device
+from engine.worker.runtime.messages import Unexpected
 from engine.worker.safety import Detector, ProofFailed
 from engine.worker.sampling.batch import LastStep
+from engine.worker.threads.preparer import Preparer
 from tests.engine.stand_in_checker import any_checker
 
 FOUR = tuple(ImageSeed(seed) for seed in (1, 2, 3, 4))
@@ -203,25 +208,26 @@ class Busy:
         self.waiting = waiting
         self.asked: list[Callable[[], Any]] = []
 
-    def submit(self, work: Callable[[], Any], take: Any, fail: Any) -> None:
+    def submit(self, work: Callable[[], Any], failed: Callable[[Exception], Any] = Unexpected) -> None:
         self.asked.append(work)
 
 
-def test_a_busy_desk_may_be_spared_drafts_but_not_the_look_that_they_rest_on(
+def test_a_busy_service_thread_may_be_spared_drafts_but_not_the_look_that_they_rest_on(
     tiny: LoadedModel, device: Device, floor: Detector, recipe: Recipe, request_for: Callable[..., GenerationRequest]
 ) -> None:
     review_thread = Busy(waiting=9)
     models = ModelCache(Catalog(()), device, floor, any_checker)
-    threads: list[Any] = [Busy(), Busy(), review_thread, Busy()]
-    loop = Loop("cpu-0", device, models, Inbox(), lambda message: None, *threads)
+    admission = Admission(Preparer(models), Busy(), Busy(), lambda message: None)
+    running = RunningJobs("cpu-0", device, admission, lambda message: None)
+    reviewing = Reviewing(running, admission, review_thread, lambda message: None)
     job = begin_job(request_for(replace(recipe, steps=20)), tiny)
-    loop._jobs[job.job_id] = job
+    running.join(job)
     (drawing,) = job.image_states
     drawing.last = LastStep(drawing.timestep, drawing.latents, drawing.latents)
 
     def looks_after(step: int) -> int:
         drawing.step = step
-        loop._maybe_preview(job)
+        reviewing.preview(job)
         return len(review_thread.asked)
 
     assert [looks_after(step) for step in (1, 2, 10)] == [0, 1, 1]

@@ -33,8 +33,9 @@ from engine.wire import (
 from engine.worker.jobs import WorkerJob, warm_up
 from engine.worker.loading.model_cache import ModelCache
 from engine.worker.loading.pipelines import LoadedModel
-from engine.worker.runtime.channel import Inbox, ThreadAnswer
+from engine.worker.runtime.channel import Inbox
 from engine.worker.runtime.device import Device
+from engine.worker.runtime.messages import ThreadAnswer
 from engine.worker.safety import Detector
 from engine.worker.safety.images import to_picture
 from engine.worker.sampling.batch import ImageState, decode

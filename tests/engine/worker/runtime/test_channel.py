@@ -10,7 +10,8 @@ from io import FileIO
 import pytest
 
 from engine.wire import LENGTH, MAX_FRAME_BYTES, Cancel, Ready, Stop, ToWorker, decode_from_worker, frame
-from engine.worker.runtime.channel import Inbox, ThreadAnswer, read_messages
+from engine.worker.runtime.channel import Inbox, read_messages
+from engine.worker.runtime.messages import ThreadAnswer
 
 
 def read(data: bytes) -> list[ToWorker | ThreadAnswer | None]:
