@@ -21,6 +21,7 @@ from bot.settings import Settings, SettingsError, load_settings
 from bot.storage import StorageError, check_ledger, held_folder, migrate
 from bot.style_files import StylesError, load_styles
 from engine.__main__ import main as engine_main
+from engine.bench.copies import put_copies
 from engine.catalog import CatalogError, load_catalog
 from engine.command_line import DONE, INTERRUPTED, WRONG_INPUT, Parser, above_zero, whole_from_one
 from engine.folders import DATA_VARIABLE
@@ -105,10 +106,10 @@ def _demo(env: Mapping[str, str], port: int) -> None:
 
 
 def _lag(env: Mapping[str, str], options: LagOptions) -> None:
-    """Measure the bot on the built-in model, away from its own data."""
+    """Measure the bot on the built-in model, with six more that seem pulled, away from its own data."""
     logging.disable(logging.WARNING)  # what becomes of so many jobs is of no interest
     try:
-        print(_serve(run_lag(options, load_settings(_without_own_settings(env)))))
+        print(_serve(run_lag(options, load_settings(_without_own_settings(env)), put_copies)))
     finally:
         logging.disable(logging.NOTSET)
 

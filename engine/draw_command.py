@@ -42,6 +42,7 @@ from engine.api import (
 from engine.catalog import Catalog, load_catalog
 from engine.command_line import DONE, FAILED, WRONG_INPUT
 from engine.executors.port import Executor
+from engine.hub import take_stock
 from engine.service import check_recipe, open_engine
 from engine.settings import EngineSettings
 
@@ -132,7 +133,7 @@ def recipe_for(options: DrawOptions, catalog: Catalog, inputs: Sequence[bytes] =
         recipe = model.complete(options, seeds_from(seed, options.count), _init_image(options, inputs))
     except ValueError as error:
         raise DrawError(f"This cannot be drawn: {error}.", WRONG_INPUT) from error
-    check_recipe(recipe, catalog)
+    check_recipe(recipe, take_stock(catalog))
     return recipe
 
 

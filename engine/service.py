@@ -2,42 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 
-from engine.api import (
-    EngineStatus,
-    GenerationRequest,
-    Inversion,
-    Job,
-    Lora,
-    ModelInfo,
-    ModelUnavailable,
-    Recipe,
-    UnknownModel,
-)
-from engine.catalog import AddOn, Catalog, load_catalog
+from engine.api import EngineStatus, GenerationRequest, Job, ModelInfo, ModelUnavailable, Recipe, UnknownModel
+from engine.catalog import Catalog, load_catalog
 from engine.dispatch import Dispatcher
 from engine.executors.port import Executor
 from engine.executors.process import ProcessExecutor
 from engine.executors.pull import ProcessPuller
-from engine.hub import ADDON, is_here, missing, sources_of
+from engine.hub import Inventory, Stock, open_inventory
 from engine.prompt_floor import check_negative_prompt, check_prompt
 from engine.settings import EngineSettings
 
 
 class EngineService:
-    """Implements `engine.api.EngineClient` over a catalogue and a dispatcher.
+    """Implements `engine.api.EngineClient` over an inventory and a dispatcher. No call reads a file.
 
     Args:
-        catalog: the models.
+        inventory: knows which models are here.
         dispatcher: has jobs drawn.
         pulls: whether it brings models here that are not, when they are asked for.
     """
 
-    def __init__(self, catalog: Catalog, dispatcher: Dispatcher, *, pulls: bool = False) -> None:
-        self._catalog = catalog
+    def __init__(self, inventory: Inventory, dispatcher: Dispatcher, *, pulls: bool = False) -> None:
+        self._inventory = inventory
         self._dispatcher = dispatcher
         self._pulls = pulls
 
@@ -46,9 +36,8 @@ class EngineService:
 
         Each knows which LoRAs and textual inversions are not here: those are not pulled on demand.
         """
-        absent = _absent(self._catalog)
-        entries = [entry for entry in self._catalog.entries if self._pulls or not missing(sources_of(entry))]
-        return tuple(_without(absent, entry.info) for entry in entries)
+        stock = self._inventory.stock
+        return stock.infos if self._pulls else stock.infos_here
 
     def check(self, recipe: Recipe, tenant: str | None = None) -> None:
         """Raise what is wrong with the recipe, or with the engine.
@@ -58,7 +47,7 @@ class EngineService:
             SafetyUnavailable, EngineStopped: nothing can be drawn now.
             TooBusy: too many jobs wait.
         """
-        check_recipe(recipe, self._catalog, self._pulls)
+        check_recipe(recipe, self._inventory.stock, self._pulls)
         self._dispatcher.check(recipe.model, tenant)
 
     def submit(self, request: GenerationRequest) -> Job:
@@ -68,7 +57,7 @@ class EngineService:
             Refused, Unavailable: as in `check`, or BadInput for a file that is missing; nothing was queued.
             ValueError: a live job has this id already.
         """
-        check_recipe(request.recipe, self._catalog, self._pulls)
+        check_recipe(request.recipe, self._inventory.stock, self._pulls)
         request.check_inputs()
         return self._dispatcher.submit(request)
 
@@ -77,12 +66,12 @@ class EngineService:
         return self._dispatcher.status()
 
 
-def check_recipe(recipe: Recipe, catalog: Catalog, pulls: bool = False) -> None:
+def check_recipe(recipe: Recipe, stock: Stock, pulls: bool = False) -> None:
     """Raise what keeps the recipe from being drawn, whatever the state of the engine.
 
     Args:
         recipe: what is asked for.
-        catalog: the models.
+        stock: the models, and which of them are here.
         pulls: whether the engine brings models here that are not.
 
     Raises:
@@ -91,33 +80,19 @@ def check_recipe(recipe: Recipe, catalog: Catalog, pulls: bool = False) -> None:
         ModelUnavailable: the recipe is of another revision of the model than the catalogue has, or its files are not
             here.
     """
-    entry = catalog.get(recipe.model)
-    if entry is None:
-        raise UnknownModel(recipe.model, tuple(info.id for info in catalog.infos()))
-    _without(_absent(catalog), entry.info).check(recipe)
+    info = stock.get(recipe.model)
+    if info is None:
+        raise UnknownModel(recipe.model, tuple(each.id for each in stock.infos))
+    info.check(recipe)
     check_prompt(recipe.prompt)
     check_negative_prompt(recipe.negative_prompt, recipe.prompt)
-    if recipe.model_revision != entry.info.revision:
-        reason = f"revision {recipe.model_revision} was asked for, and the catalogue has {entry.info.revision}"
+    if recipe.model_revision != info.revision:
+        reason = f"revision {recipe.model_revision} was asked for, and the catalogue has {info.revision}"
         raise ModelUnavailable(recipe.model, reason)
-    if not pulls and missing(sources_of(entry)):
+    if not pulls and not stock.has(recipe.model):
         raise ModelUnavailable(
             recipe.model, f"its files are not here yet; easel models pull {recipe.model} brings them"
         )
-
-
-def _absent(catalog: Catalog) -> Sequence[AddOn]:
-    """Return the LoRAs and textual inversions whose files were not pulled yet."""
-    return [addon for addon in catalog.addons if not is_here(addon.source, ADDON)]
-
-
-def _without(absent: Sequence[AddOn], info: ModelInfo) -> ModelInfo:
-    own = [addon.meaning for addon in absent if addon.family == info.compatible_family]
-    return replace(
-        info,
-        absent_inversions=tuple(each for each in own if isinstance(each, Inversion)),
-        absent_loras=tuple(each for each in own if isinstance(each, Lora)),
-    )
 
 
 @asynccontextmanager
@@ -125,6 +100,7 @@ async def open_engine(
     settings: EngineSettings,
     catalog: Catalog | None = None,
     executors: Sequence[Executor] | None = None,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> AsyncIterator[EngineService]:
     """Run an engine. It takes jobs at once; they wait until a worker is ready.
 
@@ -134,6 +110,7 @@ async def open_engine(
         settings: what to run.
         catalog: the models; None for those of the settings.
         executors: one per worker; None for one process per worker of the settings.
+        sleep: waits between two looks at which models are here, in seconds.
 
     Raises:
         CatalogError: the models file cannot be used.
@@ -143,10 +120,11 @@ async def open_engine(
     if executors is None:
         executors = [ProcessExecutor(spec, settings.models_file, settings.models_dir) for spec in settings.workers()]
     pulls = settings.pull_on_demand
-    puller = ProcessPuller(catalog, settings.models_file, settings.models_dir) if pulls else None
-    dispatcher = Dispatcher(executors, settings, puller=puller)
-    dispatcher.open()
-    try:
-        yield EngineService(catalog, dispatcher, pulls=pulls)
-    finally:
-        await dispatcher.close()
+    async with open_inventory(catalog, sleep) as inventory:
+        puller = ProcessPuller(inventory, settings.models_file, settings.models_dir) if pulls else None
+        dispatcher = Dispatcher(executors, settings, puller=puller)
+        dispatcher.open()
+        try:
+            yield EngineService(inventory, dispatcher, pulls=pulls)
+        finally:
+            await dispatcher.close()

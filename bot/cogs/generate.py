@@ -83,8 +83,9 @@ class DrawCommands(commands.Cog):
         """Accept a request, then answer with the message that will hold its result."""
         member = member_of(interaction)
         check_uploads(image, strength, fit, mask)
+        terms = await self._usecases.imagine.terms(member.guild_id)
         ask = read_ask(
-            await self._chosen_model(member.guild_id, model),
+            terms.named(model),
             prompt=prompt,
             negative_prompt=negative_prompt,
             model_name=model,
@@ -103,7 +104,8 @@ class DrawCommands(commands.Cog):
             if image is not None:
                 await stack.enter_async_context(answered_first(interaction, self._usecases.answering))
                 ask = replace(ask, start=await fetch_start(image, strength, fit, mask))
-            await draw(interaction, host_of(interaction), ask)
+                terms = await self._usecases.imagine.terms(member.guild_id)  # that may have taken long
+            await draw(interaction, host_of(interaction), ask, terms=terms)
 
     @app_commands.command(name="build", description=prompt_texts.BUILD, extras={LATE: Late.SENTENCE})
     @app_commands.guild_only()
@@ -148,12 +150,5 @@ class DrawCommands(commands.Cog):
         return offer(current, [(f"{style.title} · {style.description}", style.name) for style in styles])
 
     async def _model_so_far(self, interaction: discord.Interaction) -> ModelInfo | None:
-        return await self._chosen_model(member_of(interaction).guild_id, interaction.namespace.model)
-
-    async def _chosen_model(self, guild_id: int, name: str | None) -> ModelInfo | None:
-        """Return the model that will draw; None if there is none of that name, or none is allowed."""
-        standings = await self._usecases.admin.models(guild_id)
-        for standing in standings:
-            if standing.info.id == name or (not name and standing.default):
-                return standing.info
-        return None
+        terms = await self._usecases.imagine.terms(member_of(interaction).guild_id)
+        return terms.named(interaction.namespace.model)

@@ -243,7 +243,7 @@ class Delivery:
             message = await self._upsert(post, partial(self._pack, generation, post))
             if message is not None:
                 attachment_ids = tuple(attachment.id for attachment in message.attachments)
-                await self._record(post.name, deliver.delivered(post.name, message.id, attachment_ids))
+                await self._record(post.name, deliver.delivered(generation, message.id, attachment_ids))
         except (ModelDenied, WordsBlocked, NotAgeRestricted) as why:
             await self._put_words(post, cards.withheld(generation, why))
         except GenerationDeleted:

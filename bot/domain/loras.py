@@ -35,8 +35,8 @@ def with_trigger_words(prompt: str, info: ModelInfo) -> str:
     Raises:
         UnknownLora, LoraOfOtherFamily, NotHereYet, OutOfRange: it names a LoRA that cannot change this model.
     """
-    loras = [info.lora(use.name) for use in info.loras_in(prompt)]
+    read = parse_prompt(prompt)
+    loras = [info.lora(use.name) for use in info.loras_in(read)]
     words = dict.fromkeys([*info.trigger_words, *(word for lora in loras for word in lora.trigger_words)])
-    text = parse_prompt(prompt).text
-    missing = [word for word in words if word.casefold() not in text.casefold()]
-    return ", ".join([prompt.rstrip(" ,"), *missing]) if text.strip() and missing else prompt
+    missing = [word for word in words if word.casefold() not in read.text.casefold()]
+    return ", ".join([prompt.rstrip(" ,"), *missing]) if read.text.strip() and missing else prompt

@@ -19,7 +19,6 @@ PROMPTS = ("a red apple", "a blue house", "a green tree", "a yellow star", "a ca
 SIZES = ("128x128", "128x192", "192x128")
 ADMIN_COMMANDS = ("admin models list", "admin limits show", "admin log")
 AUTOCOMPLETES = (("model", "po"), ("size", ""), ("scheduler", "eul"))
-MOST_STEPS = 40
 POLL_S = 0.001
 PATIENCE_S = 60.0
 
@@ -46,15 +45,17 @@ class Crowd:
     Args:
         env: the Discord that they are in, an impatient one.
         random: decides who does what.
+        most_steps: of what they ask for, and of all that takes long.
     """
 
-    def __init__(self, env: Any, random: Random) -> None:
+    def __init__(self, env: Any, random: Random, most_steps: int) -> None:
         guild = env.create_guild("Studio")
         moderators = guild.create_role("moderators", permissions=discord.Permissions(manage_guild=True))
         self.pictures = 0
         """Delivered so far."""
         self._env = env
         self._random = random
+        self._most_steps = most_steps
         self._channel = guild.create_text_channel("drawing")
         self._members = [guild.add_member(env.create_user(f"member-{number}")) for number in range(MEMBERS)]
         self._moderator = guild.add_member(env.create_user("moderator"), roles=[moderators])
@@ -81,10 +82,10 @@ class Crowd:
     async def ask_for_pictures(self, count: int) -> FirstAnswer:
         """Have somebody ask for pictures that take long."""
         member = self._random.choice(self._members)
-        return await self._do("imagine", lambda: self._imagine(member, count, steps=MOST_STEPS))
+        return await self._do("imagine", lambda: self._imagine(member, count, steps=self._most_steps))
 
     async def _imagine(self, member: Any, count: int, **options: Any) -> None:
-        options.setdefault("steps", self._random.randint(10, MOST_STEPS))
+        options.setdefault("steps", self._random.randint(min(10, self._most_steps), self._most_steps))
         prompt, size = self._random.choice(PROMPTS), self._random.choice(SIZES)
         self._answers.append(
             await member.slash(self._channel, "imagine", prompt=prompt, size=size, count=count, **options)

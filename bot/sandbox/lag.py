@@ -17,7 +17,7 @@ from random import Random
 from statistics import quantiles
 from typing import Any
 
-from bot.app import open_app
+from bot.app import engine_settings, open_app
 from bot.sandbox.crowd import Crowd, FirstAnswer
 from bot.sandbox.impatient import impatient_env
 from bot.sandbox.live_page import SandboxUnavailable, installed_simcord, require_pinned
@@ -25,11 +25,15 @@ from bot.sandbox.probe import IDLE, SLOW_S, LoopProbe
 from bot.sandbox.world import real_sleep
 from bot.settings import LimitSettings, Settings
 from engine.api import EngineClient
+from engine.folders import MODELS_DIR
 
 WORKERS = 2
 WAITING = 4
 """Jobs that always wait, so that no worker is ever idle."""
 WATCH_EVERY_S = 0.1
+FEWEST_STEPS, MOST_STEPS = 8, 40
+LONG_S = 30.0
+"""A run of so many seconds, or more, has pictures of MOST_STEPS drawn; a shorter one has not the time for that."""
 GOAL_MS = 20.0
 _PLACES = 6
 
@@ -49,6 +53,11 @@ class LagOptions:
     seconds: float = 30.0
     seed: int = 1
     json_file: Path | None = None
+
+    @property
+    def most_steps(self) -> int:
+        """The steps of the longest pictures that are asked for."""
+        return max(FEWEST_STEPS, round(MOST_STEPS * min(1.0, self.seconds / LONG_S)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +82,19 @@ class Measured:
     cpu_s: float
 
 
-async def run_lag(options: LagOptions, settings: Settings, executors: Sequence[Any] | None = None) -> str:
+async def run_lag(
+    options: LagOptions,
+    settings: Settings,
+    put_models: Callable[[Path, Path], None],
+    executors: Sequence[Any] | None = None,
+) -> str:
     """Measure, write the figures where they were asked for, and return them as text.
 
     Args:
         options: how much to measure.
-        settings: for what is not the measurement's own; their data folder is not touched.
+        settings: for what is not the measurement's own; their folders are not touched.
+        put_models: given the catalogue's file, fills a models' folder that is not there yet with what members may
+            choose beside the built-in model.
         executors: the engine's workers; None for WORKERS processes of one thread each.
 
     Raises:
@@ -86,7 +102,10 @@ async def run_lag(options: LagOptions, settings: Settings, executors: Sequence[A
     """
     require_pinned(installed_simcord())
     with tempfile.TemporaryDirectory(prefix="easel-lag-") as folder:
-        measured = await _measure(options, _settings(settings, Path(folder)), executors)
+        settings = _settings(settings, Path(folder))
+        engine = engine_settings(settings)
+        put_models(engine.models_file, engine.models_dir)
+        measured = await _measure(options, settings, executors)
     data = as_data(options, measured)
     if options.json_file:
         options.json_file.write_text(json.dumps(data, indent=2) + "\n", "utf-8")
@@ -95,7 +114,8 @@ async def run_lag(options: LagOptions, settings: Settings, executors: Sequence[A
 
 def _settings(settings: Settings, folder: Path) -> Settings:
     """Return settings under which nothing but the machine limits what is drawn."""
-    engine = {**settings.engine, "devices": ["cpu"], "workers_per_device": WORKERS, "threads": 1}
+    own = {"devices": ["cpu"], "workers_per_device": WORKERS, "threads": 1, "models_dir": folder / MODELS_DIR}
+    engine = {**settings.engine, **own}
     limits = LimitSettings(
         **{**settings.limits.model_dump(), "pictures_per_day": 100_000, "pictures_at_once": 1_000, "most_steps": 50}
     )
@@ -108,7 +128,7 @@ async def _measure(options: LagOptions, settings: Settings, executors: Sequence[
         env = impatient_env(app.build_bot())
         await env.start()
         env.is_impatient = True
-        crowd = Crowd(env, Random(options.seed))
+        crowd = Crowd(env, Random(options.seed), options.most_steps)
         try:
             await _until_ready(app.engine, len(executors) if executors else WORKERS)
             async with _kept_busy(app.engine, crowd):

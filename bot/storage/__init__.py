@@ -76,7 +76,7 @@ class Store:
 
     async def accept(self, jobs: Sequence[NewJob], check: Check) -> tuple[Generation, ...]:
         """Keep what was uploaded with jobs, files first, then record them as `Jobs.accept` does."""
-        await self.settle()
+        await self.settle_failures()
         async with self.inputs.keeping({sha256: data for job in jobs for sha256, data in job.uploads.items()}):
             return await self.jobs.accept(jobs, check)
 
@@ -222,8 +222,7 @@ class Store:
 
     async def commands_hash(self) -> str | None:
         """Return the hash of the command tree that Discord was last told of, or None."""
-        async with self._database.read() as transaction:
-            row = await transaction.one("SELECT value FROM bot_state WHERE name = 'commands_hash'")
+        row = await self._database.one("SELECT value FROM bot_state WHERE name = 'commands_hash'")
         return row["value"] if row else None
 
     async def set_commands_hash(self, value: str) -> None:

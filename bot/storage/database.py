@@ -54,13 +54,11 @@ class Transaction:
 
     async def all(self, sql: str, values: Values | None = None) -> list[Row]:
         """Return every row."""
-        async with self._connection.execute(sql, values or {}) as cursor:
-            return list(await cursor.fetchall())
+        return list(await self._connection.execute_fetchall(sql, values or {}))
 
     async def one(self, sql: str, values: Values | None = None) -> Row | None:
         """Return the first row, or None."""
-        async with self._connection.execute(sql, values or {}) as cursor:
-            return await cursor.fetchone()
+        return next(iter(await self.all(sql, values)), None)
 
 
 class Database:
@@ -94,7 +92,7 @@ class Database:
         """Open a transaction that commits at the end of the block and rolls back if the block raises."""
         async with self._lock:
             try:
-                async with self._begun("BEGIN IMMEDIATE") as transaction:
+                async with self._begun() as transaction:
                     yield transaction
                     row = await transaction.one(_COUNT, {"now": self._clock(), "ahead": MOST_AHEAD_S})
                     assert row is not None
@@ -104,16 +102,19 @@ class Database:
             self.trouble = ""
             self._note(row)
 
-    @asynccontextmanager
-    async def read(self) -> AsyncIterator[Transaction]:
-        """Open a transaction that sees one state of the database throughout."""
-        async with self._lock, self._begun("BEGIN") as transaction:
-            yield transaction
+    async def all(self, sql: str, values: Values | None = None) -> list[Row]:
+        """Return every row of one query, which sees one state of the database by itself."""
+        async with self._lock:
+            with sqlite_errors(self._path):
+                return await Transaction(self._connection).all(sql, values)
+
+    async def one(self, sql: str, values: Values | None = None) -> Row | None:
+        """Return the first row of one query, or None."""
+        return next(iter(await self.all(sql, values)), None)
 
     async def note(self) -> None:
         """Read the ledger's own row, and make the mark say the same."""
-        async with self.read() as transaction:
-            row = await transaction.one("SELECT id, changes, clock_at FROM ledger")
+        row = await self.one("SELECT id, changes, clock_at FROM ledger")
         assert row is not None
         self._note(row)
 
@@ -122,10 +123,10 @@ class Database:
         write_mark(self._path.parent, LedgerMark(row["id"], row["changes"]))
 
     @asynccontextmanager
-    async def _begun(self, begin: str) -> AsyncIterator[Transaction]:
+    async def _begun(self) -> AsyncIterator[Transaction]:
         with sqlite_errors(self._path):
             try:
-                await self._connection.execute(begin)
+                await self._connection.execute("BEGIN IMMEDIATE")
                 yield Transaction(self._connection)
                 await self._connection.commit()
             except BaseException:

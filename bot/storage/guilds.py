@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
@@ -10,9 +11,19 @@ from typing import Any
 from bot.domain.blocked_words import BlockedPhrase
 from bot.domain.policy import GuildPolicy
 from bot.domain.records import LogEntry
-from bot.storage.database import Database, Transaction
+from bot.storage.database import Database, Row, Transaction
 
 EVERYBODY = 0  # role_id of the limits that hold for every member
+
+# One row for every guild, whatever its moderators decided; lists are JSON.
+_POLICY = """
+SELECT
+    guilds.*,
+    (SELECT json_group_array(model) FROM denied_models WHERE guild_id = :guild) AS denied,
+    (SELECT json_group_array(json_array(phrase, forms)) FROM blocked_words WHERE guild_id = :guild) AS blocked,
+    (SELECT json_group_array(json_array(role_id, name, value)) FROM limits WHERE guild_id = :guild) AS limits
+FROM (SELECT 1) LEFT JOIN guilds ON guild_id = :guild
+"""
 
 
 class Guilds:
@@ -24,31 +35,36 @@ class Guilds:
 
     async def policy(self, guild_id: int) -> GuildPolicy:
         """Return the guild's policy; the owner's defaults where its moderators decided nothing."""
-        async with self._database.read() as transaction:
-            return await self.policy_in(transaction, guild_id)
+        return self._policy(await self._database.one(_POLICY, {"guild": guild_id}))
 
     async def policy_in(self, transaction: Transaction, guild_id: int) -> GuildPolicy:
         """Return the guild's policy as the transaction sees it."""
-        values = {"guild": guild_id}
-        guild = await transaction.one("SELECT * FROM guilds WHERE guild_id = :guild", values)
-        denied = await transaction.all("SELECT model FROM denied_models WHERE guild_id = :guild", values)
-        blocked = await transaction.all(
-            "SELECT phrase, forms FROM blocked_words WHERE guild_id = :guild ORDER BY phrase", values
-        )
+        return self._policy(await transaction.one(_POLICY, {"guild": guild_id}))
+
+    async def previews(self, guild_id: int) -> bool:
+        """Return the one setting of the policy that says whether messages show pictures before they are finished."""
+        row = await self._database.one("SELECT previews FROM guilds WHERE guild_id = :guild", {"guild": guild_id})
+        return self._previews(row["previews"] if row else None)
+
+    def _policy(self, row: Row | None) -> GuildPolicy:
+        assert row is not None
         limits: dict[int, dict[str, int]] = {}
-        for row in await transaction.all("SELECT role_id, name, value FROM limits WHERE guild_id = :guild", values):
-            limits.setdefault(row["role_id"], {})[row["name"]] = row["value"]
+        for role_id, name, value in json.loads(row["limits"]):
+            limits.setdefault(role_id, {})[name] = value
         return replace(
             self._defaults,
             limits=replace(self._defaults.limits, **limits.pop(EVERYBODY, {})),
             role_limits=MappingProxyType({role: MappingProxyType(changes) for role, changes in limits.items()}),
-            denied_models=frozenset(row["model"] for row in denied),
-            default_model=guild["default_model"] if guild else None,
-            negative_prompt=guild["negative_prompt"] if guild else "",
-            blocked_words=tuple(BlockedPhrase(row["phrase"], bool(row["forms"])) for row in blocked),
-            previews=self._defaults.previews if guild is None or guild["previews"] is None else bool(guild["previews"]),
-            age_restricted_only=bool(guild["age_restricted_only"]) if guild else False,
+            denied_models=frozenset(json.loads(row["denied"])),
+            default_model=row["default_model"],
+            negative_prompt=row["negative_prompt"] or "",
+            blocked_words=tuple(BlockedPhrase(text, bool(forms)) for text, forms in sorted(json.loads(row["blocked"]))),
+            previews=self._previews(row["previews"]),
+            age_restricted_only=bool(row["age_restricted_only"]),
         )
+
+    def _previews(self, chosen: int | None) -> bool:
+        return self._defaults.previews if chosen is None else bool(chosen)
 
     async def allow(self, guild_id: int, model: str, entry: LogEntry) -> None:
         """Let the guild use a model again."""
@@ -168,14 +184,13 @@ class Guilds:
 
     async def log(self, guild_id: int, limit: int) -> tuple[LogEntry, ...]:
         """Return the last changes, newest first."""
-        async with self._database.read() as transaction:
-            found = await transaction.all(
-                """
-                SELECT at, user_id, action, details FROM settings_log
-                WHERE guild_id = :guild ORDER BY id DESC LIMIT :limit
-                """,
-                {"guild": guild_id, "limit": limit},
-            )
+        found = await self._database.all(
+            """
+            SELECT at, user_id, action, details FROM settings_log
+            WHERE guild_id = :guild ORDER BY id DESC LIMIT :limit
+            """,
+            {"guild": guild_id, "limit": limit},
+        )
         return tuple(LogEntry(row["at"], row["user_id"], row["action"], row["details"]) for row in found)
 
 

@@ -50,10 +50,9 @@ class Inputs:
 
     async def read(self, sha256: str) -> bytes | None:
         """Return a file that was uploaded; None if it never was, is forgotten, or is harmed."""
-        async with self._database.read() as transaction:
-            row = await transaction.one(
-                "SELECT 1 FROM inputs WHERE sha256 = :name AND forgotten_at IS NULL", {"name": sha256}
-            )
+        row = await self._database.one(
+            "SELECT 1 FROM inputs WHERE sha256 = :name AND forgotten_at IS NULL", {"name": sha256}
+        )
         if row is None:
             return None
         try:

@@ -26,32 +26,31 @@ class Interactions:
     async def drop(self, interaction_id: int) -> None:
         """Forget the key of an interaction for which no job was accepted."""
         async with self._database.write() as transaction:
-            await _drop_without_job(transaction, interaction_id)
+            await transaction.run("DELETE FROM interactions WHERE id = :id AND job_id IS NULL", {"id": interaction_id})
 
     async def drop_expired(self, now: float) -> None:
         """Forget the keys that open nothing any more, if there are any."""
-        async with self._database.read() as transaction:
-            found = await transaction.one("SELECT 1 FROM interactions WHERE kept_at < :since", {"since": _since(now)})
-        if found:
+        if await self._database.one("SELECT 1 FROM interactions WHERE kept_at < :since", {"since": _since(now)}):
             async with self._database.write() as transaction:
                 await drop_expired(transaction, now)
 
     async def without_job(self, now: float) -> tuple[InteractionKey, ...]:
         """Return the keys that no job has and that still open something, oldest first."""
-        async with self._database.read() as transaction:
-            rows = await transaction.all(
-                "SELECT id, token FROM interactions WHERE job_id IS NULL AND kept_at >= :since ORDER BY id",
-                {"since": _since(now)},
-            )
+        rows = await self._database.all(
+            "SELECT id, token FROM interactions WHERE job_id IS NULL AND kept_at >= :since ORDER BY id",
+            {"since": _since(now)},
+        )
         return tuple(InteractionKey(row["id"], row["token"]) for row in rows)
 
 
 async def insert_key(transaction: Transaction, job_id: str, key: InteractionKey | None, now: float) -> None:
     """Keep the key to the message of a job that is being accepted."""
-    await drop_expired(transaction, now)
+    await transaction.run(
+        "DELETE FROM interactions WHERE kept_at < :since OR (id = :id AND job_id IS NULL)",
+        {"since": _since(now), "id": key and key.id},
+    )
     if key is None:
         return
-    await _drop_without_job(transaction, key.id)
     await transaction.run(
         """
         INSERT INTO interactions (id, token, kept_at, job_id, is_answer) VALUES (:id, :token, :now, :job, :is_answer)
@@ -77,7 +76,3 @@ async def drop_expired(transaction: Transaction, now: float) -> None:
 
 def _since(now: float) -> float:
     return now - TOKEN_LIFE_S
-
-
-async def _drop_without_job(transaction: Transaction, interaction_id: int) -> None:
-    await transaction.run("DELETE FROM interactions WHERE id = :id AND job_id IS NULL", {"id": interaction_id})

@@ -15,7 +15,7 @@ from bot.storage.errors import IllegalMove, PressUnderWay, StorageError
 from bot.storage.guilds import Guilds
 from bot.storage.inputs import insert_inputs
 from bot.storage.interactions import drop_all, drop_key, insert_key
-from bot.storage.results import insert_results
+from bot.storage.results import allowed_pictures, insert_results, records_of
 from bot.storage.usage import usage_in
 from engine.api import EngineError, Finished, Recipe
 
@@ -47,6 +47,23 @@ class NewJob:
     parent_index: int | None = None
     press: str | None = None
     uploads: Mapping[str, bytes] = field(default_factory=dict)
+
+    def accepted(self) -> Generation:
+        """Return what the ledger holds of it once it is accepted."""
+        return Generation(
+            id=self.id,
+            kind=self.kind,
+            recipe=self.recipe,
+            user_id=self.user_id,
+            place=self.place,
+            message_id=None,
+            state=JobState.ACCEPTED,
+            attempts=0,
+            accepted_at=self.accepted_at,
+            parent_id=self.parent_id,
+            parent_index=self.parent_index,
+            press=self.press,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,36 +98,35 @@ class Jobs:
         first = jobs[0]
         async with self._database.write() as transaction:
             for job in jobs:
-                await _refuse_same_press(transaction, job.press)
+                if job.press is not None:
+                    await _refuse_same_press(transaction, job.press)
             policy = await self._guilds.policy_in(transaction, first.place.guild_id)
             check(policy, await usage_in(transaction, first.place.guild_id, first.user_id, first.accepted_at))
             for job in jobs:
                 await _insert(transaction, job)
-            return tuple([await _load(transaction, job.id) for job in jobs])
+        return tuple(job.accepted() for job in jobs)
 
     async def usage(self, guild_id: int, user_id: int, now: float) -> Usage:
         """Return what the member has used by `now`, in seconds since the epoch."""
-        async with self._database.read() as transaction:
-            return await usage_in(transaction, guild_id, user_id, now)
+        return await usage_in(self._database, guild_id, user_id, now)
 
     async def get(self, job_id: str) -> Generation | None:
         """Return the job and its results, or None."""
-        async with self._database.read() as transaction:
-            generation = await _find(transaction, job_id)
+        generation = await _find(self._database, job_id)
         return generation and self._with_owed(generation)
 
     async def unsettled(self) -> tuple[Generation, ...]:
         """Return the jobs whose message does not say yet how they ended, oldest first."""
-        async with self._database.read() as transaction:
-            found = await transaction.all("SELECT id FROM jobs WHERE told = 0 ORDER BY accepted_at, rowid")
-            generations = [self._with_owed(await _load(transaction, row["id"])) for row in found]
+        found = await self._database.all(
+            f"{rows.GENERATIONS} WHERE told = 0 ORDER BY accepted_at, jobs.rowid, image_index"
+        )
+        generations = (self._with_owed(generation) for generation in rows.generations(found))
         return tuple(generation for generation in generations if not generation.is_announced)
 
     async def start(self, job_id: str) -> Generation:
         """Record that a worker began: accepted -> running, one attempt more. Raises IllegalMove."""
         async with self._database.write() as transaction:
-            await _move(transaction, job_id, JobState.RUNNING)
-            await transaction.run("UPDATE jobs SET attempts = attempts + 1 WHERE id = :id", {"id": job_id})
+            await _move(transaction, job_id, JobState.RUNNING, more_attempts=1)
             return await _load(transaction, job_id)
 
     async def wait_again(self, job_id: str, *, attempts: int = 0) -> Generation:
@@ -120,9 +136,7 @@ class Jobs:
             attempts: added to its own: 1 for one that ended before a worker began it.
         """
         async with self._database.write() as transaction:
-            await _move(transaction, job_id, JobState.ACCEPTED)
-            values = {"more": attempts, "id": job_id}
-            await transaction.run("UPDATE jobs SET attempts = attempts + :more WHERE id = :id", values)
+            await _move(transaction, job_id, JobState.ACCEPTED, more_attempts=attempts)
             return await _load(transaction, job_id)
 
     async def put_back(self, job_id: str) -> Generation:
@@ -144,10 +158,13 @@ class Jobs:
     async def finish(self, job_id: str, result: Finished, now: float) -> Generation:
         """Record the results: running -> finished. Their files must be kept already. Raises IllegalMove."""
         async with self._database.write() as transaction:
-            await _move(transaction, job_id, JobState.FINISHED, ended_at=now)
-            recipe = (await _load(transaction, job_id)).recipe
-            await insert_results(transaction, job_id, recipe, result)
-            return await _load(transaction, job_id)
+            generation = await _load(transaction, job_id)
+            records = records_of(generation.recipe, result)
+            grid = result.grid.file_sha256 if result.grid else None
+            await insert_results(transaction, job_id, records, allowed_pictures(result))
+            facts = rows.facts_to_json(result.facts)
+            await _move(transaction, job_id, JobState.FINISHED, ended_at=now, grid_file=grid, facts_json=facts)
+        return replace(generation, state=JobState.FINISHED, pictures=records, facts=result.facts)
 
     async def fail(self, job_id: str, error: EngineError, now: float) -> Generation:
         """Record why the job failed: accepted | running -> failed.
@@ -193,7 +210,7 @@ class Jobs:
     async def _record_failure(self, job_id: str, owed: _Owed) -> Generation:
         async with self._database.write() as transaction:
             code, data = rows.error_to_columns(owed.error)
-            columns = {"ended_at": owed.ended_at, "error_code": code, "error_json": data}
+            columns: dict[str, Any] = {"ended_at": owed.ended_at, "error_code": code, "error_json": data}
             await _move(transaction, job_id, JobState.FAILED, only_from=UNFINISHED, **columns)
             if owed.is_announced:
                 await _tell(transaction, job_id)
@@ -267,7 +284,7 @@ class Jobs:
             await drop_all(transaction)
             return await transaction.run("UPDATE jobs SET told = 1 WHERE told = 0 AND state <> 'deleted'")
 
-    async def deliver(self, job_id: str, message_id: int, attachments: Mapping[int, int]) -> Generation:
+    async def deliver(self, job_id: str, message_id: int, attachments: Mapping[int, int]) -> None:
         """Record that the result reached its message: finished -> delivered. Raises IllegalMove.
 
         Args:
@@ -280,7 +297,6 @@ class Jobs:
                 "UPDATE images SET attachment_id = :attachment WHERE job_id = :id AND image_index = :image",
                 [{"id": job_id, "image": image, "attachment": id_} for image, id_ in attachments.items()],
             )
-            return await _load(transaction, job_id)
 
     async def delete(self, job_id: str, now: float) -> Generation:
         """Record that the generation is gone, but not yet its message: any state -> deleted. Raises IllegalMove."""
@@ -300,7 +316,7 @@ async def _tell(transaction: Transaction, job_id: str) -> None:
         await drop_key(transaction, job_id)
 
 
-async def _refuse_same_press(transaction: Transaction, press: str | None) -> None:
+async def _refuse_same_press(transaction: Transaction, press: str) -> None:
     row = await transaction.one(
         "SELECT id FROM jobs WHERE press = :press AND state IN ('accepted', 'running')", {"press": press}
     )
@@ -346,6 +362,7 @@ async def _move(
     to: JobState,
     *,
     only_from: frozenset[JobState] = frozenset(JobState),
+    more_attempts: int = 0,
     **columns: Any,
 ) -> None:
     """Change the state if MOVES (and `only_from`) allow it from the state the job is in now, else raise IllegalMove."""
@@ -353,8 +370,11 @@ async def _move(
     slots = ", ".join(f"'{state}'" for state in sources)
     assignments = "".join(f", {name} = :{name}" for name in columns)
     changed = await transaction.run(
-        f"UPDATE jobs SET state = :to{assignments} WHERE id = :id AND state IN ({slots})",
-        {"to": to, "id": job_id, **columns},
+        f"""
+        UPDATE jobs SET state = :to, attempts = attempts + :more_attempts{assignments}
+        WHERE id = :id AND state IN ({slots})
+        """,
+        {"to": to, "id": job_id, "more_attempts": more_attempts, **columns},
     )
     if changed != 1:
         row = await transaction.one("SELECT state FROM jobs WHERE id = :id", {"id": job_id})
@@ -368,22 +388,6 @@ async def _load(transaction: Transaction, job_id: str) -> Generation:
     return found
 
 
-async def _find(transaction: Transaction, job_id: str) -> Generation | None:
-    job = await transaction.one(
-        """
-        SELECT jobs.*, recipes.json AS recipe_json, interactions.id AS interaction_id, token, is_answer
-        FROM jobs JOIN recipes ON sha256 = recipe_sha256 LEFT JOIN interactions ON job_id = jobs.id
-        WHERE jobs.id = :id
-        """,
-        {"id": job_id},
-    )
-    if job is None:
-        return None
-    images = await transaction.all(
-        """
-        SELECT images.*, files.sha256 FROM images LEFT JOIN files USING (file_sha256)
-        WHERE job_id = :id ORDER BY image_index
-        """,
-        {"id": job_id},
-    )
-    return rows.generation(job, images)
+async def _find(look: Database | Transaction, job_id: str) -> Generation | None:
+    found = await look.all(f"{rows.GENERATIONS} WHERE jobs.id = :id ORDER BY image_index", {"id": job_id})
+    return next(iter(rows.generations(found)), None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
@@ -16,6 +16,11 @@ from engine.api import ReviewedImage
 FOLDER_NAME = "pictures"
 
 log = logging.getLogger(__name__)
+
+_ALLOWED = """
+SELECT image_index, files.* FROM images JOIN files USING (file_sha256) WHERE job_id = :job AND verdict = 'allow'
+"""
+_GRID = "SELECT NULL, files.* FROM jobs JOIN files ON file_sha256 = grid_file WHERE jobs.id = :job"
 
 # The generations that show a file, with what must be known of each of them before the file may go.
 _SHOWN = """
@@ -58,30 +63,24 @@ class Pictures:
 
     async def read(self, job_id: str, index: int) -> ReviewedImage | None:
         """Return an image of a generation; None unless its verdict is ALLOW and its file is there, unharmed."""
-        async with self._database.read() as transaction:
-            row = await transaction.one(
-                """
-                SELECT files.* FROM images JOIN files USING (file_sha256)
-                WHERE job_id = :job AND image_index = :image AND verdict = 'allow'
-                """,
-                {"job": job_id, "image": index},
-            )
+        row = await self._database.one(f"{_ALLOWED} AND image_index = :image", {"job": job_id, "image": index})
         return await self._rebuild(row)
+
+    async def read_all(self, job_id: str) -> tuple[Mapping[int, ReviewedImage], ReviewedImage | None]:
+        """Return a generation's images by their index, each as in `read`, and the grid of them.
+
+        The grid is None if there is none or its file is gone or harmed.
+        """
+        rows = await self._database.all(f"{_ALLOWED} UNION ALL {_GRID} ORDER BY image_index", {"job": job_id})
+        found = {row["image_index"]: picture for row in rows if (picture := await self._rebuild(row))}
+        grid = found.pop(None, None)
+        return found, grid
 
     async def read_file(self, file_sha256: str) -> bytes | None:
         """Return a picture that some generation was allowed to show; None if its file is gone or harmed."""
-        async with self._database.read() as transaction:
-            row = await transaction.one("SELECT * FROM files WHERE file_sha256 = :name", {"name": file_sha256})
+        row = await self._database.one("SELECT * FROM files WHERE file_sha256 = :name", {"name": file_sha256})
         picture = await self._rebuild(row)
         return picture.data if picture else None
-
-    async def read_grid(self, job_id: str) -> ReviewedImage | None:
-        """Return the grid of a generation's allowed pictures; None if there is none or its file is gone or harmed."""
-        async with self._database.read() as transaction:
-            row = await transaction.one(
-                "SELECT files.* FROM jobs JOIN files ON file_sha256 = grid_file WHERE jobs.id = :job", {"job": job_id}
-            )
-        return await self._rebuild(row)
 
     async def forget_job(self, job_id: str, now: float) -> int:
         """Remove a deleted generation's files, except those that other generations show. Returns how many."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from bot.domain.records import PictureRecord
 from bot.storage import rows
 from bot.storage.database import Transaction
 from engine.api import Finished, Recipe, ReviewedImage
@@ -13,11 +16,34 @@ def allowed_pictures(result: Finished) -> tuple[ReviewedImage, ...]:
     return (*pictures, result.grid) if result.grid else pictures
 
 
-async def insert_results(transaction: Transaction, job_id: str, recipe: Recipe, result: Finished) -> None:
-    """Insert the files, images, grid and facts of a job that has just finished."""
+def records_of(recipe: Recipe, result: Finished) -> tuple[PictureRecord, ...]:
+    """Return what is recorded of each image of a job that has just finished.
+
+    Raises:
+        ValueError: the engine's results do not match the recipe.
+    """
     if [image.index for image in result.images] != list(range(len(recipe.images))):
-        raise ValueError(f"the engine's results do not match the recipe of job {job_id}")
-    await _insert_files(transaction, allowed_pictures(result))
+        raise ValueError("the engine's results do not match the recipe")
+    return tuple(
+        PictureRecord(
+            index=image.index,
+            seed=seed,
+            verdict=image.verdict,
+            fault=image.fault,
+            reason=image.reason,
+            sha256=image.image.sha256 if image.image else None,
+            file_sha256=image.image.file_sha256 if image.image else None,
+            attachment_id=None,
+        )
+        for image, seed in zip(result.images, recipe.images, strict=True)
+    )
+
+
+async def insert_results(
+    transaction: Transaction, job_id: str, records: Sequence[PictureRecord], files: Sequence[ReviewedImage]
+) -> None:
+    """Insert the files and images of a job that has just finished."""
+    await _insert_files(transaction, files)
     await transaction.run_many(
         """
         INSERT INTO images (job_id, image_index, seed_json, verdict, fault, reason, file_sha256)
@@ -26,27 +52,19 @@ async def insert_results(transaction: Transaction, job_id: str, recipe: Recipe, 
         [
             {
                 "job": job_id,
-                "image": image.index,
-                "seed": rows.seed_to_json(recipe.images[image.index]),
-                "verdict": image.verdict,
-                "fault": image.fault,
-                "reason": image.reason,
-                "file": image.image.file_sha256 if image.image else None,
+                "image": record.index,
+                "seed": rows.seed_to_json(record.seed),
+                "verdict": record.verdict,
+                "fault": record.fault,
+                "reason": record.reason,
+                "file": record.file_sha256,
             }
-            for image in result.images
+            for record in records
         ],
     )
-    await transaction.run(
-        "UPDATE jobs SET grid_file = :grid, facts_json = :facts WHERE id = :id",
-        {
-            "id": job_id,
-            "grid": result.grid.file_sha256 if result.grid else None,
-            "facts": rows.facts_to_json(result.facts),
-        },
-    )
 
 
-async def _insert_files(transaction: Transaction, pictures: tuple[ReviewedImage, ...]) -> None:
+async def _insert_files(transaction: Transaction, pictures: Sequence[ReviewedImage]) -> None:
     await transaction.run_many(
         """
         INSERT INTO files (file_sha256, sha256, media_type, width, height)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from itertools import groupby
 from typing import Any
 
 from bot.domain.records import Generation, InteractionKey, JobKind, JobState, PictureRecord, Place
@@ -21,9 +22,25 @@ from engine.api import (
     error_from_data,
 )
 
+GENERATIONS = """
+SELECT jobs.*, recipes.json AS recipe_json, interactions.id AS interaction_id, token, is_answer,
+    image_index, seed_json, verdict, fault, reason, attachment_id, images.file_sha256, files.sha256
+FROM jobs
+    JOIN recipes ON recipes.sha256 = recipe_sha256
+    LEFT JOIN interactions ON interactions.job_id = jobs.id
+    LEFT JOIN images ON images.job_id = jobs.id
+    LEFT JOIN files ON files.file_sha256 = images.file_sha256
+"""
+"""What `generations` reads: a row for each image of a job, or one for a job without images."""
 
-def generation(job: Row, images: Iterable[Row]) -> Generation:
-    """Build a generation from its job (joined with recipe and interaction) and its images (joined with `sha256`)."""
+
+def generations(rows: Iterable[Row]) -> tuple[Generation, ...]:
+    """Build generations, in their order, from rows of GENERATIONS; those of a job follow one another, by image."""
+    return tuple(_generation(list(of_job)) for _, of_job in groupby(rows, key=lambda row: row["id"]))
+
+
+def _generation(rows: Sequence[Row]) -> Generation:
+    job = rows[0]
     return Generation(
         id=job["id"],
         kind=JobKind(job["kind"]),
@@ -37,7 +54,7 @@ def generation(job: Row, images: Iterable[Row]) -> Generation:
         parent_id=job["parent_id"],
         parent_index=job["parent_index"],
         press=job["press"],
-        pictures=tuple(_picture(image) for image in images),
+        pictures=tuple(_picture(row) for row in rows if row["image_index"] is not None),
         error=error_from_columns(job["error_code"], job["error_json"]),
         facts=facts_from_json(job["facts_json"]),
         is_announced=bool(job["told"]),

@@ -67,11 +67,9 @@ class Shelf:
             now: seconds since the epoch.
         """
         async with self._lock:
-            async with self._database.read() as transaction:
-                rows = await transaction.all(
-                    f"SELECT {self._column} AS name FROM {self._table} WHERE forgotten_at IS NULL AND {condition}",
-                    values,
-                )
+            rows = await self._database.all(
+                f"SELECT {self._column} AS name FROM {self._table} WHERE forgotten_at IS NULL AND {condition}", values
+            )
             names = [row["name"] for row in rows]
             await self._files.remove([self._files.path(name) for name in names])
             async with self._database.write() as transaction:
@@ -105,6 +103,5 @@ class Shelf:
             log.warning("Files without a row stay until the next start: %s", error)
 
     async def _named(self, condition: str) -> set[Path]:
-        async with self._database.read() as transaction:
-            rows = await transaction.all(f"SELECT {self._column} AS name FROM {self._table} WHERE {condition}")
+        rows = await self._database.all(f"SELECT {self._column} AS name FROM {self._table} WHERE {condition}")
         return {self._files.path(row["name"]) for row in rows}

@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from bot.domain.ids import new_id
-from bot.domain.policy import (
-    GuildPolicy,
-    Limits,
-    Member,
-    Usage,
-    check_channel,
-    check_model,
-    check_request,
-    check_words,
-    limits_for,
-)
+from bot.domain.policy import GuildPolicy, Limits, Member, Usage, check_channel, check_request, check_words
 from bot.domain.records import Generation, JobKind, Place
 from bot.storage import NewJob, PressUnderWay, Store
-from bot.usecases.lookup import find_model
 from bot.usecases.refusals import AlreadyUnderWay
+from bot.usecases.terms import Terms
 from engine.api import EngineClient, Recipe
 
 
@@ -45,6 +35,7 @@ class Acceptance:
     async def accept(
         self,
         member: Member,
+        terms: Terms,
         place: Place,
         kind: JobKind,
         recipe: Recipe,
@@ -55,6 +46,7 @@ class Acceptance:
 
         Args:
             member: who asks.
+            terms: what held when the request came; the policy is asked for again when it is recorded.
             place: where.
             kind: how.
             recipe: what to draw.
@@ -65,12 +57,13 @@ class Acceptance:
             Refusal: the guild's policy forbids it, or the press is under way already.
             Refused, Unavailable: the engine cannot take it.
         """
-        (generation,) = await self.accept_all(member, place, kind, [(recipe, origin)], uploads)
+        (generation,) = await self.accept_all(member, terms, place, kind, [(recipe, origin)], uploads)
         return generation
 
     async def accept_all(
         self,
         member: Member,
+        terms: Terms,
         place: Place,
         kind: JobKind,
         wanted: Sequence[tuple[Recipe, Origin | None]],
@@ -83,38 +76,29 @@ class Acceptance:
             Refused, Unavailable: the engine cannot take one.
         """
         recipes = [recipe for recipe, _ in wanted]
-        await self._check_engine(member, recipes)
+        self._check_engine(terms, recipes)
         jobs = [self._job(member, place, kind, recipe, origin, uploads) for recipe, origin in wanted]
+
+        def check(policy: GuildPolicy, usage: Usage) -> None:
+            _check(member, recipes, replace(terms, policy=policy), usage)
+
         try:
-            return await self._store.accept(jobs, lambda policy, usage: self._check(member, recipes, policy, usage))
+            return await self._store.accept(jobs, check)
         except PressUnderWay as error:
             raise AlreadyUnderWay(error.job_id) from error
 
-    async def check(self, member: Member, recipes: Sequence[Recipe]) -> tuple[Limits, Usage]:
+    async def check(self, member: Member, terms: Terms, recipes: Sequence[Recipe]) -> tuple[Limits, Usage]:
         """Raise what `accept_all` would raise now for these recipes; return the member's limits and usage."""
-        await self._check_engine(member, recipes)
-        policy = await self._store.guilds.policy(member.guild_id)
+        self._check_engine(terms, recipes)
         usage = await self._store.jobs.usage(member.guild_id, member.user_id, self._clock())
-        self._check(member, recipes, policy, usage)
-        return limits_for(policy, member.role_ids), usage
+        _check(member, recipes, terms, usage)
+        return terms.limits(member), usage
 
-    async def _check_engine(self, member: Member, recipes: Sequence[Recipe]) -> None:
-        models = self._engine.models()
-        policy = await self._store.guilds.policy(member.guild_id)
+    def _check_engine(self, terms: Terms, recipes: Sequence[Recipe]) -> None:
         for recipe in recipes:
-            find_model(models, recipe.model)
             # Withdrawn models are named as such even while the engine could not draw them anyway.
-            check_model(policy, recipe.model, models)
+            terms.choose(recipe.model)
             self._engine.check(recipe)
-
-    def _check(self, member: Member, recipes: Sequence[Recipe], policy: GuildPolicy, usage: Usage) -> None:
-        models = self._engine.models()
-        check_channel(policy, member.age_restricted)
-        for recipe in recipes:
-            check_model(policy, recipe.model, models)
-        check_words(policy, recipes)
-        wanted = [(recipe, find_model(models, recipe.model)) for recipe in recipes]
-        check_request(limits_for(policy, member.role_ids), wanted, usage)
 
     def _job(
         self,
@@ -137,3 +121,11 @@ class Acceptance:
             press=origin.press if origin else None,
             uploads=uploads,
         )
+
+
+def _check(member: Member, recipes: Sequence[Recipe], terms: Terms, usage: Usage) -> None:
+    check_channel(terms.policy, member.age_restricted)
+    for recipe in recipes:
+        terms.check_model(recipe.model)
+    check_words(terms.policy, recipes)
+    check_request(terms.limits(member), [(recipe, terms.find(recipe.model)) for recipe in recipes], usage)

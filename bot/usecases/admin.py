@@ -13,14 +13,13 @@ from bot.domain.policy import (
     GuildPolicy,
     Member,
     allowed_models,
-    check_model,
     check_more_phrases,
 )
 from bot.domain.prompts import check_typed, joined
 from bot.domain.records import LogEntry
 from bot.storage import Store
-from bot.usecases.lookup import find_model
 from bot.usecases.refusals import NotAllowed, NotBlocked, WrongValue
+from bot.usecases.terms import find_model, load_terms
 from engine.api import EngineClient, ModelInfo, parse_prompt, storable
 
 MAX_LOG_ENTRIES = 100
@@ -55,10 +54,9 @@ class Admin:
 
     async def models(self, guild_id: int) -> tuple[ModelStanding, ...]:
         """Return every model of the catalogue and how it stands in the guild."""
-        policy = await self._store.guilds.policy(guild_id)
-        models = self._engine.models()
-        allowed = allowed_models(policy, models)
-        return tuple(ModelStanding(info, info in allowed, info in allowed[:1]) for info in models)
+        terms = await load_terms(self._store, self._engine, guild_id)
+        allowed = allowed_models(terms.policy, terms.models)
+        return tuple(ModelStanding(info, info in allowed, info in allowed[:1]) for info in terms.models)
 
     async def allow(self, member: Member, model: str) -> None:
         """Let members use a model again."""
@@ -75,9 +73,7 @@ class Admin:
     async def set_default(self, member: Member, model: str) -> None:
         """Choose the model used when a member names none. Raises ModelDenied for one that is withdrawn."""
         entry = self._entry(member, "default model", model)
-        models = self._engine.models()
-        find_model(models, model)
-        check_model(await self._store.guilds.policy(member.guild_id), model, models)
+        (await load_terms(self._store, self._engine, member.guild_id)).choose(model)
         await self._store.guilds.set_default(member.guild_id, model, entry)
 
     async def set_negative_prompt(self, member: Member, words: str) -> str:

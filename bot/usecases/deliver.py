@@ -7,12 +7,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from bot.domain.hints import Hint, hint_for
-from bot.domain.policy import Member, Refusal, check_channel, check_model, check_words
+from bot.domain.policy import Member, Refusal, check_channel, check_words
 from bot.domain.records import Generation, JobState
 from bot.storage import IllegalMove, StorageError, Store
 from bot.usecases.lookup import allowed_picture, check_owner, find_for, find_generation
 from bot.usecases.refusals import GenerationDeleted, NoSuchPicture
 from bot.usecases.running_jobs import RunningJobs
+from bot.usecases.terms import Terms, load_terms
 from engine.api import EngineClient, Fault, ReviewedImage, Verdict
 
 AskChannel = Callable[[], Awaitable[bool]]
@@ -77,37 +78,39 @@ class Deliver:
         generation = await find_generation(self._store, generation_id)
         if generation.state is JobState.DELETED:
             raise GenerationDeleted(generation_id)
+        terms = await self._terms(generation)
         try:
-            await self._check_policy(generation, is_age_restricted)
+            await _check_policy(terms, generation, is_age_restricted)
         except Refusal:
             if generation.state is JobState.FINISHED:
                 await self._store.jobs.withhold(generation_id)
             raise
         if generation.state not in _WITH_PICTURES:
             raise NoSuchPicture(generation_id, 0)
-        return await self._parcel(generation)
+        return await self._parcel(generation, terms)
 
     async def placed(self, generation_id: str, channel_id: int, message_id: int) -> None:
         """Record the message that will hold the result."""
         await self._store.jobs.place(generation_id, channel_id, message_id)
 
-    async def delivered(self, generation_id: str, message_id: int, attachment_ids: tuple[int, ...] = ()) -> None:
+    async def delivered(self, generation: Generation, message_id: int, attachment_ids: tuple[int, ...] = ()) -> None:
         """Record that the result reached its message: finished -> delivered. Said twice, it counts once.
 
         Args:
+            generation: as it was finished.
+            message_id: of the message.
             attachment_ids: in the message's order: the one that shows all pictures, or one for each allowed picture.
 
         Raises:
             GenerationDeleted: it was deleted meanwhile, so the message must go too.
         """
-        generation = await find_generation(self._store, generation_id)
         allowed = [picture.index for picture in generation.pictures if picture.verdict is Verdict.ALLOW]
         shown_by = attachment_ids * len(allowed) if len(attachment_ids) == 1 else attachment_ids
         try:
-            await self._store.jobs.deliver(generation_id, message_id, dict(zip(allowed, shown_by, strict=False)))
+            await self._store.jobs.deliver(generation.id, message_id, dict(zip(allowed, shown_by, strict=False)))
         except IllegalMove as error:
             if error.state is JobState.DELETED:
-                raise GenerationDeleted(generation_id) from error
+                raise GenerationDeleted(generation.id) from error
             if error.state is not JobState.DELIVERED:
                 raise
 
@@ -128,7 +131,7 @@ class Deliver:
             NoSuchPicture: there is no such picture, it was blocked or withheld, or its file is past retention.
         """
         generation = await find_for(self._store, member, generation_id)
-        await self._check_policy(generation, _said(member.age_restricted))
+        await _check_policy(await self._terms(generation), generation, _said(member.age_restricted))
         allowed_picture(generation, index)
         picture = await self._store.pictures.read(generation_id, index)
         if picture is None:
@@ -155,39 +158,43 @@ class Deliver:
         """Tell whether unfinished pictures may be seen now; they may not if the ledger cannot say."""
         try:
             policy = await self._store.guilds.policy(generation.place.guild_id)
-            return policy.previews and await self.why_withheld(generation, is_age_restricted) is None
         except StorageError:
             return False
+        # Nobody is told which models are left.
+        return policy.previews and await _why_not(Terms(policy, ()), generation, is_age_restricted) is None
 
     async def why_withheld(self, generation: Generation, is_age_restricted: AskChannel) -> Refusal | None:
         """Return what would withhold a result now; None if nothing would any more."""
-        try:
-            await self._check_policy(generation, is_age_restricted)
-        except Refusal as refusal:
-            return refusal
-        return None
+        return await _why_not(await self._terms(generation), generation, is_age_restricted)
 
-    async def _check_policy(self, generation: Generation, is_age_restricted: AskChannel) -> None:
-        policy = await self._store.guilds.policy(generation.place.guild_id)
-        if policy.age_restricted_only:
-            check_channel(policy, await is_age_restricted())
-        check_model(policy, generation.recipe.model, self._engine.models())
-        check_words(policy, [generation.recipe])
+    async def _terms(self, generation: Generation) -> Terms:
+        return await load_terms(self._store, self._engine, generation.place.guild_id)
 
-    async def _parcel(self, generation: Generation) -> Result:
-        pictures = []
-        allowed = [record.index for record in generation.pictures if record.verdict is Verdict.ALLOW]
-        for index in allowed:
-            picture = await self._store.pictures.read(generation.id, index)
-            pictures += [(index, picture)] if picture else []
-        policy = await self._store.guilds.policy(generation.place.guild_id)
-        hint = hint_for(generation.recipe, self._engine.models(), policy.limits.most_steps)
+    async def _parcel(self, generation: Generation, terms: Terms) -> Result:
+        pictures, grid = await self._store.pictures.read_all(generation.id)
+        allowed = sum(record.verdict is Verdict.ALLOW for record in generation.pictures)
+        hint = hint_for(generation.recipe, terms.models, terms.policy.limits.most_steps)
         return Result(
             generation=generation,
-            pictures=tuple(pictures),
-            grid=await self._store.pictures.read_grid(generation.id),
+            pictures=tuple(pictures.items()),
+            grid=grid,
             blocked=sum(record.verdict is Verdict.BLOCK for record in generation.pictures),
             faults=Counter(record.fault for record in generation.pictures if record.fault is not None),
-            gone=len(allowed) - len(pictures),
+            gone=allowed - len(pictures),
             hint=hint if generation.press is None else None,
         )
+
+
+async def _check_policy(terms: Terms, generation: Generation, is_age_restricted: AskChannel) -> None:
+    if terms.policy.age_restricted_only:
+        check_channel(terms.policy, await is_age_restricted())
+    terms.check_model(generation.recipe.model)
+    check_words(terms.policy, [generation.recipe])
+
+
+async def _why_not(terms: Terms, generation: Generation, is_age_restricted: AskChannel) -> Refusal | None:
+    try:
+        await _check_policy(terms, generation, is_age_restricted)
+    except Refusal as refusal:
+        return refusal
+    return None

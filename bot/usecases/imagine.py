@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from bot.domain.loras import with_loras, with_trigger_words
-from bot.domain.policy import GuildPolicy, Limits, Member, check_model, choose_model, limits_for
+from bot.domain.policy import GuildPolicy, Limits, Member
 from bot.domain.presets import Preset, preset_scheduler, preset_size, preset_steps
 from bot.domain.prompts import check_typed, whole_negative_prompt
 from bot.domain.records import Generation, JobKind, Place
@@ -14,8 +14,8 @@ from bot.domain.styles import Style, find_style
 from bot.storage import Store
 from bot.usecases.acceptance import Acceptance, Origin
 from bot.usecases.init_images import UploadedInitImage
-from bot.usecases.lookup import find_model
 from bot.usecases.refusals import UnknownStyle
+from bot.usecases.terms import Terms, load_terms
 from engine.api import (
     MAX_IMAGES,
     MAX_SEED,
@@ -74,28 +74,38 @@ class Imagine:
         self._new_seed = new_seed
         self.styles = styles
 
-    async def accept(self, member: Member, place: Place, ask: Ask, press: str | None = None) -> Generation:
+    async def terms(self, guild_id: int) -> Terms:
+        """Return what holds in a guild now, for a request that has just come."""
+        return await load_terms(self._store, self._engine, guild_id)
+
+    async def accept(
+        self, member: Member, place: Place, ask: Ask, press: str | None = None, terms: Terms | None = None
+    ) -> Generation:
         """Record the request as a job; nothing is drawn before `Draw.follow`.
 
         Args:
+            member: who asks.
+            place: where.
+            ask: for what.
             press: names what was pressed or submitted to ask for it; None for a command.
+            terms: what the caller knows to hold; None to ask now.
 
         Raises:
             Refusal: the guild's policy forbids it, there is no such style, or the press is under way already.
             Refused, Unavailable: the engine cannot take it.
         """
         origin = Origin(None, None, press) if press else None
-        recipe = await self.recipe(member, ask)
+        terms = terms or await self.terms(member.guild_id)
+        recipe = self.recipe(member, terms, ask)
         uploads = ask.start.files if ask.start else {}
-        return await self._acceptance.accept(member, place, JobKind.IMAGINE, recipe, origin, uploads)
+        return await self._acceptance.accept(member, terms, place, JobKind.IMAGINE, recipe, origin, uploads)
 
-    async def recipe(self, member: Member, ask: Ask) -> Recipe:
+    def recipe(self, member: Member, terms: Terms, ask: Ask) -> Recipe:
         """Return what `accept` would have drawn. Raises what is wrong with the request, whatever was drawn before."""
         check_typed(ask.prompt, ask.negative_prompt)
-        policy = await self._store.guilds.policy(member.guild_id)
-        info = self._model(policy, ask.model)
-        worded = self._worded(ask, info, policy)
-        return build_recipe(info, worded, self._new_seed, limits_for(policy, member.role_ids))
+        info = terms.choose(ask.model)
+        worded = self._worded(ask, info, terms.policy)
+        return build_recipe(info, worded, self._new_seed, terms.limits(member))
 
     def _worded(self, ask: Ask, info: ModelInfo, policy: GuildPolicy) -> Ask:
         """Return the request with the words of its style, its model and its guild in the prompts."""
@@ -109,14 +119,6 @@ class Imagine:
             guild=policy.negative_prompt,
         )
         return replace(ask, prompt=style.wrap(ask.prompt) if style else ask.prompt, negative_prompt=avoided)
-
-    def _model(self, policy: GuildPolicy, asked: str | None) -> ModelInfo:
-        models = self._engine.models()
-        if asked is None:
-            return choose_model(policy, models)
-        info = find_model(models, asked)
-        check_model(policy, asked, models)
-        return info
 
 
 def build_recipe(info: ModelInfo, ask: Ask, new_seed: Callable[[], int], limits: Limits) -> Recipe:

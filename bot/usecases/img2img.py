@@ -14,7 +14,8 @@ from bot.storage import Store
 from bot.usecases.acceptance import Acceptance, Origin
 from bot.usecases.imagine import prompt_for
 from bot.usecases.init_images import check_strength
-from bot.usecases.lookup import drawn_recipe, find_for, find_model, kept_file
+from bot.usecases.lookup import drawn_recipe, find_for, kept_file
+from bot.usecases.terms import Terms, load_terms
 from engine.api import (
     PARSER_VERSION,
     Direction,
@@ -70,13 +71,14 @@ class Img2Img:
         check_strength(strength)
         check_typed(prompt)
         parent, sha256 = await self._find(member, generation_id, index)
-        info = self._model(parent)
+        terms = await self._terms(member)
+        info = terms.find(parent.recipe.model)
         text = prompt_for(info, prompt.strip())
         recipe = self._anew(info, await drawn_recipe(self._store, parent), InitImage(sha256, strength))
         recipe = info.with_addons(replace(recipe, prompt=text, parser_version=PARSER_VERSION))
         asked = hashlib.sha256(f"{strength} {text}".encode()).hexdigest()[:16]
         origin = Origin(parent.id, index, f"over:{parent.id}:{index}:{asked}:{member.user_id}")
-        return await self._acceptance.accept(member, place, JobKind.VARY, recipe, origin)
+        return await self._acceptance.accept(member, terms, place, JobKind.VARY, recipe, origin)
 
     async def zoom_out(self, member: Member, place: Place, generation_id: str, index: int) -> Generation:
         """Accept the picture made smaller in its frame, with what is around it drawn new."""
@@ -98,21 +100,22 @@ class Img2Img:
         placement: Callable[[int, int], Placement],
     ) -> Generation:
         parent, sha256 = await self._find(member, generation_id, index)
-        info = self._model(parent)
+        terms = await self._terms(member)
+        info = terms.find(parent.recipe.model)
         drawn = await drawn_recipe(self._store, parent)
         width, height = drawable_size(info, drawn.width, drawn.height)
         start = InitImage(sha256, AROUND_STRENGTH, "pad", placed=placement(width, height))
         origin = Origin(parent.id, index, f"around:{parent.id}:{index}:{name}:{member.user_id}")
         recipe = self._anew(info, drawn, start)
-        return await self._acceptance.accept(member, place, JobKind.VARY, recipe, origin)
+        return await self._acceptance.accept(member, terms, place, JobKind.VARY, recipe, origin)
 
     async def _find(self, member: Member, generation_id: str, index: int) -> tuple[Generation, str]:
         """Return the generation, and the hash of the picture's file, which is there."""
         parent = await find_for(self._store, member, generation_id)
         return parent, await kept_file(self._store, parent, index)
 
-    def _model(self, parent: Generation) -> ModelInfo:
-        return find_model(self._engine.models(), parent.recipe.model)
+    async def _terms(self, member: Member) -> Terms:
+        return await load_terms(self._store, self._engine, member.guild_id)
 
     def _anew(self, info: ModelInfo, recipe: Recipe, start: InitImage) -> Recipe:
         """Return the recipe for one picture from that start, with the files that the model has today."""

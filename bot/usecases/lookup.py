@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from bot.domain.policy import Member
 from bot.domain.records import Generation, JobState, PictureRecord
 from bot.storage import Store
 from bot.usecases.refusals import GenerationDeleted, NoSuchPicture, NotAllowed, UnknownGeneration
-from engine.api import ModelInfo, Recipe, UnknownModel, Verdict
+from engine.api import Recipe, Verdict
 
 
 async def find_generation(store: Store, generation_id: str) -> Generation:
@@ -56,11 +54,3 @@ async def drawn_recipe(store: Store, generation: Generation) -> Recipe:
     while generation.recipe.upscaler is not None and generation.parent_id is not None:
         generation = await find_generation(store, generation.parent_id)
     return generation.recipe
-
-
-def find_model(models: Iterable[ModelInfo], model: str) -> ModelInfo:
-    """Return a model of the catalogue. Raises UnknownModel."""
-    known = {info.id: info for info in models}
-    if model not in known:
-        raise UnknownModel(model, tuple(known))
-    return known[model]

@@ -7,13 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from bot.domain.policy import GuildPolicy, Limits, Member, choose_model, limits_for
+from bot.domain.policy import Limits, Member
 from bot.domain.prompts import whole_negative_prompt
 from bot.domain.records import Generation, JobKind, Place
 from bot.storage import Store
 from bot.usecases.acceptance import Acceptance, Origin
 from bot.usecases.imagine import Ask, build_recipe
 from bot.usecases.refusals import NoRecipe
+from bot.usecases.terms import Terms, load_terms
 from engine.api import (
     EngineClient,
     ModelInfo,
@@ -103,10 +104,7 @@ class Recipes:
             Refusal: the guild's policy allows no model.
             Refused: a LoRA's weight is beyond its range.
         """
-        policy = await self._store.guilds.policy(member.guild_id)
-        info = self._model(policy, parameters.model)
-        planning = _Planning(parameters, info, limits_for(policy, member.role_ids), policy.negative_prompt)
-        return planning.plan(self._new_seed)
+        return self._plan(member, await self._terms(member), parameters)
 
     async def accept(self, member: Member, place: Place, parameters: Parameters, press: str) -> Generation:
         """Accept what was planned as a job.
@@ -118,12 +116,17 @@ class Recipes:
             Refusal: the guild's policy forbids it, or the same press is under way.
             Refused, Unavailable: the engine cannot take it.
         """
-        recipe = (await self.plan(member, parameters)).recipe
-        return await self._acceptance.accept(member, place, JobKind.REROLL, recipe, Origin(None, None, press))
+        terms = await self._terms(member)
+        recipe = self._plan(member, terms, parameters).recipe
+        return await self._acceptance.accept(member, terms, place, JobKind.REROLL, recipe, Origin(None, None, press))
 
-    def _model(self, policy: GuildPolicy, asked: str | None) -> ModelInfo:
-        models = self._engine.models()
-        return next((info for info in models if info.id == asked), None) or choose_model(policy, models)
+    def _plan(self, member: Member, terms: Terms, parameters: Parameters) -> RecipePlan:
+        info = next((info for info in terms.models if info.id == parameters.model), None) or terms.choose(None)
+        planning = _Planning(parameters, info, terms.limits(member), terms.policy.negative_prompt)
+        return planning.plan(self._new_seed)
+
+    async def _terms(self, member: Member) -> Terms:
+        return await load_terms(self._store, self._engine, member.guild_id)
 
 
 class _Planning:

@@ -229,7 +229,7 @@ class RunningJobs:
         await self._park(self._sleep(seconds))
 
     async def _shows_previews(self, generation: Generation) -> bool:
-        return (await self._store.guilds.policy(generation.place.guild_id)).previews
+        return await self._store.guilds.previews(generation.place.guild_id)
 
     def _update(self, event: Event, generation: Generation) -> Update | None:
         match event:

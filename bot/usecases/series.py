@@ -13,6 +13,7 @@ from bot.domain.records import Generation, JobKind, Place
 from bot.usecases.acceptance import Acceptance, Origin
 from bot.usecases.imagine import Ask, Imagine
 from bot.usecases.refusals import AlreadyUnderWay, OfferOver, PictureInSeries
+from bot.usecases.terms import Terms
 from engine.api import EngineClient, expand_permutations
 
 MOST_PROMPTS = 20
@@ -61,8 +62,13 @@ class Series:
         self._new_id = new_id
         self._pending: OrderedDict[str, _Pending] = OrderedDict()
 
-    async def offer(self, member: Member, ask: Ask) -> Offer | None:
+    async def offer(self, member: Member, ask: Ask, terms: Terms | None = None) -> Offer | None:
         """Return what the request would draw, to be agreed to; None for a request for one prompt.
+
+        Args:
+            member: who asks.
+            ask: for what.
+            terms: as in `Imagine.accept`.
 
         Raises:
             PictureInSeries: a picture was uploaded, which is not remembered between an offer and its answer.
@@ -74,9 +80,10 @@ class Series:
             return None
         if ask.start is not None:
             raise PictureInSeries
+        terms = terms or await self._imagine.terms(member.guild_id)
         asks = tuple(replace(ask, prompt=prompt) for prompt in prompts)
-        recipes = [await self._imagine.recipe(member, each) for each in asks]
-        limits, usage = await self._acceptance.check(member, recipes)
+        recipes = [self._imagine.recipe(member, terms, each) for each in asks]
+        limits, usage = await self._acceptance.check(member, terms, recipes)
         status = self._engine.status()
         offer = Offer(
             id=self._new_id(),
@@ -84,7 +91,7 @@ class Series:
             pictures=sum(len(recipe.images) for recipe in recipes),
             left_today=limits.pictures_per_day - usage.today,
             ahead=status.queued + status.running,
-            hint=hint_for(recipes[0], self._engine.models(), limits.most_steps),
+            hint=hint_for(recipes[0], terms.models, limits.most_steps),
         )
         self._pending[offer.id] = _Pending(member, asks)
         if len(self._pending) > MOST_OFFERS:
@@ -104,11 +111,12 @@ class Series:
             raise AlreadyUnderWay(offer_id)
         pending.taken = True
         try:
+            terms = await self._imagine.terms(member.guild_id)
             wanted = [
-                (await self._imagine.recipe(member, ask), Origin(None, None, f"draw:{offer_id}:{number}"))
+                (self._imagine.recipe(member, terms, ask), Origin(None, None, f"draw:{offer_id}:{number}"))
                 for number, ask in enumerate(pending.asks)
             ]
-            return await self._acceptance.accept_all(member, place, JobKind.IMAGINE, wanted)
+            return await self._acceptance.accept_all(member, terms, place, JobKind.IMAGINE, wanted)
         except BaseException:
             pending.taken = False
             raise

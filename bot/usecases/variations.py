@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from bot.domain.policy import Member, limits_for
+from bot.domain.policy import Member
 from bot.domain.records import Generation, JobKind, Place
 from bot.storage import Store
 from bot.usecases.acceptance import Acceptance, Origin
 from bot.usecases.init_images import check_files
-from bot.usecases.lookup import allowed_picture, drawn_recipe, find_for, find_model, kept_file
+from bot.usecases.lookup import allowed_picture, drawn_recipe, find_for, kept_file
 from bot.usecases.refusals import NoSuchPicture, TooManyVariations
+from bot.usecases.terms import Terms, load_terms
 from engine.api import MAX_IMAGES, MAX_VARIATIONS, EngineClient, ImageSeed, Recipe
 
 SUBTLE = 0.15
@@ -39,7 +40,10 @@ class Variations:
         await check_files(self._store, recipe)
         images = tuple(ImageSeed(self._new_seed()) for _ in parent.recipe.images)
         origin = Origin(parent.id, None, f"reroll:{parent.id}:{member.user_id}")
-        return await self._acceptance.accept(member, place, JobKind.REROLL, self._again(recipe, images), origin)
+        terms = await self._terms(member)
+        return await self._acceptance.accept(
+            member, terms, place, JobKind.REROLL, _again(terms, recipe, images), origin
+        )
 
     async def find(self, member: Member, generation_id: str) -> Generation:
         """Return a generation of the member's guild. Raises UnknownGeneration, GenerationDeleted."""
@@ -63,7 +67,9 @@ class Variations:
                 raise NoSuchPicture(generation_id, index)
             images = (images[index],)
         origin = Origin(parent.id, index, f"run:{parent.id}:{index}:{member.user_id}")
-        return await self._acceptance.accept(member, place, JobKind.REROLL, self._again(parent.recipe, images), origin)
+        terms = await self._terms(member)
+        recipe = _again(terms, parent.recipe, images)
+        return await self._acceptance.accept(member, terms, place, JobKind.REROLL, recipe, origin)
 
     async def vary(
         self,
@@ -91,12 +97,13 @@ class Variations:
         await check_files(self._store, recipe)
         if len(picture.seed.variations) >= MAX_VARIATIONS:
             raise TooManyVariations(MAX_VARIATIONS)
+        terms = await self._terms(member)
         if count is None:
-            limits = limits_for(await self._store.guilds.policy(member.guild_id), member.role_ids)
+            limits = terms.limits(member)
             count = min(MAX_IMAGES, limits.pictures_per_request, limits.pictures_at_once)
         images = tuple(picture.seed.vary(self._new_seed(), strength) for _ in range(count))
         origin = Origin(parent.id, index, f"vary:{parent.id}:{index}:{strength}:{member.user_id}")
-        return await self._acceptance.accept(member, place, JobKind.VARY, self._again(recipe, images), origin)
+        return await self._acceptance.accept(member, terms, place, JobKind.VARY, _again(terms, recipe, images), origin)
 
     async def upscale(self, member: Member, place: Place, generation_id: str, index: int, factor: int) -> Generation:
         """Accept one picture grown, by an upscaler if there is one for this, or else by img2img with its model.
@@ -111,12 +118,17 @@ class Variations:
         """
         parent = await find_for(self._store, member, generation_id)
         sha256 = await kept_file(self._store, parent, index)
-        upscaler = find_model(self._engine.models(), parent.recipe.model).upscaler(factor)
+        terms = await self._terms(member)
+        upscaler = terms.find(parent.recipe.model).upscaler(factor)
         grown = parent.recipe.upscaled(index, sha256, factor, upscaler)
         origin = Origin(parent.id, index, f"upscale:{parent.id}:{index}:{factor}:{member.user_id}")
-        return await self._acceptance.accept(member, place, JobKind.UPSCALE, self._again(grown, grown.images), origin)
+        recipe = _again(terms, grown, grown.images)
+        return await self._acceptance.accept(member, terms, place, JobKind.UPSCALE, recipe, origin)
 
-    def _again(self, recipe: Recipe, images: tuple[ImageSeed, ...]) -> Recipe:
-        # The files the model has today are the ones that will draw it, and the record must say so.
-        revision = find_model(self._engine.models(), recipe.model).revision
-        return replace(recipe, images=images, model_revision=revision)
+    async def _terms(self, member: Member) -> Terms:
+        return await load_terms(self._store, self._engine, member.guild_id)
+
+
+def _again(terms: Terms, recipe: Recipe, images: tuple[ImageSeed, ...]) -> Recipe:
+    # The files the model has today are the ones that will draw it, and the record must say so.
+    return replace(recipe, images=images, model_revision=terms.find(recipe.model).revision)

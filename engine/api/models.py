@@ -19,7 +19,7 @@ from engine.api.request_errors import (
 )
 from engine.api.requests import InitImage, Recipe
 from engine.api.seeds import ImageSeed
-from engine.api.syntax import parse_prompt, words_pattern
+from engine.api.syntax import Prompt, parse_prompt, words_pattern
 from engine.api.upscalers import Upscaler, UpscalerUse
 
 T = TypeVar("T")
@@ -142,7 +142,7 @@ class ModelInfo:
         Raises:
             UnknownLora, LoraOfOtherFamily, NotHereYet, OutOfRange: as in `inversions_in` and `loras_in`.
         """
-        prompts = (recipe.prompt, recipe.negative_prompt)
+        prompts = parse_prompt(recipe.prompt), parse_prompt(recipe.negative_prompt)
         return replace(recipe, inversions=self.inversions_in(*prompts), loras=self.loras_in(*prompts))
 
     def _filled(self, draft: RecipeDraft, images: tuple[ImageSeed, ...], init_image: InitImage | None = None) -> Recipe:
@@ -231,20 +231,20 @@ class ModelInfo:
         """Side in pixels of the largest square that this model draws natively."""
         return max(min(size.width, size.height) for size in self.sizes)
 
-    def inversions_in(self, *prompts: str) -> tuple[Inversion, ...]:
+    def inversions_in(self, *prompts: Prompt) -> tuple[Inversion, ...]:
         """Return the textual inversions that the prompts name; a recipe has to say which.
 
         Raises:
             NotHereYet: the file of one was not pulled.
         """
         pattern = words_pattern([inversion.word for inversion in self.inversions])
-        texts = [passage.text for prompt in prompts for section in parse_prompt(prompt).sections for passage in section]
+        texts = [passage.text for prompt in prompts for section in prompt.sections for passage in section]
         named = {word.lower() for text in texts for word in pattern.findall(text)}
         found = tuple(inversion for inversion in self.inversions if inversion.word.lower() in named)
         self._check_here(found)
         return found
 
-    def loras_in(self, *prompts: str) -> tuple[LoraUse, ...]:
+    def loras_in(self, *prompts: Prompt) -> tuple[LoraUse, ...]:
         """Return the LoRAs that the prompts name; a recipe has to say which. The weights of one named twice add up.
 
         Raises:
@@ -252,7 +252,7 @@ class ModelInfo:
             OutOfRange: a weight beyond MAX_LORA_WEIGHT, or more than MAX_LORAS of them.
         """
         weights: dict[Lora, float] = {}
-        for tag in (tag for prompt in prompts for tag in parse_prompt(prompt).loras):
+        for tag in (tag for prompt in prompts for tag in prompt.loras):
             lora = self.lora(tag.name)
             weights[lora] = weights.get(lora, 0.0) + (lora.weight if tag.weight is None else tag.weight)
         for weight in weights.values():

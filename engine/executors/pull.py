@@ -13,10 +13,9 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from engine.catalog import Catalog
 from engine.children import child_environment, kill
 from engine.executors.port import PullFailed
-from engine.hub import missing, sources_of
+from engine.hub import Inventory
 
 COMMAND = (sys.executable, "-m", "engine", "models")
 
@@ -25,19 +24,20 @@ class ProcessPuller:
     """Implements `Puller`.
 
     Args:
-        catalog: the models.
-        models_file, models_dir: where the process reads the catalogue again.
+        inventory: knows which models are here, and looks again after each pull.
+        models_file, models_dir: where the process reads the catalogue.
         command: program and first arguments.
     """
 
-    def __init__(self, catalog: Catalog, models_file: Path, models_dir: Path, command: Sequence[str] = COMMAND) -> None:
-        self._catalog = catalog
+    def __init__(
+        self, inventory: Inventory, models_file: Path, models_dir: Path, command: Sequence[str] = COMMAND
+    ) -> None:
+        self._inventory = inventory
         self._command = (*command, "--models-file", str(models_file), "--models-dir", str(models_dir), "pull", "--json")
 
     def is_here(self, model: str) -> bool:
         """Tell whether a model's files are here; one that is not in the catalogue is nowhere."""
-        entry = self._catalog.get(model)
-        return entry is not None and not missing(sources_of(entry))
+        return self._inventory.stock.has(model)
 
     async def pull(self, model: str) -> AsyncGenerator[float, None]:
         """Bring a model here.
@@ -68,6 +68,7 @@ class ProcessPuller:
             if await process.wait() != 0:
                 said = (await words).decode(errors="replace").strip().splitlines()
                 raise PullFailed(said[-1].removeprefix(f"{model}: ").rstrip(".") if said else "the pull ended early")
+            await self._inventory.renew()
         finally:
             await kill(process)
             await words

@@ -100,6 +100,6 @@ def _read(source: Source, part: str) -> Mapping[str, Any] | None:
         if (receipt["variant"], receipt["file"]) != (source.variant, source.file):
             return None
         whole = all((source.folder / name).stat().st_size == size for name, (size, *_) in receipt["files"].items())
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     return receipt if whole else None

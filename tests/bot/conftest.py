@@ -106,12 +106,14 @@ async def nothing() -> None:
 
 @dataclass
 class AilingEngine:
-    """An engine that also says of itself what the test says."""
+    """An engine that also says of itself what the test says, and counts how often its models were asked for."""
 
     engine: EngineClient
     troubles: tuple[Trouble, ...] = ()
+    looks: int = 0
 
     def models(self) -> tuple[ModelInfo, ...]:
+        self.looks += 1
         return self.engine.models()
 
     def check(self, recipe: Recipe, tenant: str | None = None) -> None:

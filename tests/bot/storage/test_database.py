@@ -25,8 +25,7 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
 
 
 async def names(database: Database) -> list[str]:
-    async with database.read() as transaction:
-        return [row["name"] for row in await transaction.all("SELECT name FROM bot_state ORDER BY name")]
+    return [row["name"] for row in await database.all("SELECT name FROM bot_state ORDER BY name")]
 
 
 async def test_a_block_that_raises_leaves_no_trace(database: Database) -> None:
@@ -92,9 +91,8 @@ async def test_writers_take_turns(database: Database) -> None:
 
 
 async def test_foreign_keys_and_wal_are_on(database: Database) -> None:
-    async with database.read() as transaction:
-        keys = await transaction.one("PRAGMA foreign_keys")
-        mode = await transaction.one("PRAGMA journal_mode")
+    keys = await database.one("PRAGMA foreign_keys")
+    mode = await database.one("PRAGMA journal_mode")
     assert keys is not None
     assert mode is not None
     assert (keys[0], mode[0]) == (1, "wal")

@@ -21,7 +21,7 @@ RECIPE = Recipe("pocket", "1", "a red apple", "", 64, 64, 20, 4.5, "Euler", (Ima
 JOB = NewJob("abcdefghij", JobKind.IMAGINE, RECIPE, 1, Place(11, 22), 1000.0)
 RESULT = Finished((ImageResult(0, Verdict.BLOCK, "planned"),), None, Provenance("fake-0", "cpu", 1, "float32", (), 1.0))
 
-Move = Callable[[Store], Awaitable[Generation]]
+Move = Callable[[Store], Awaitable[Generation | None]]
 
 ACTIONS: dict[str, tuple[JobState, frozenset[JobState], Move]] = {
     "start": (JobState.RUNNING, frozenset({JobState.ACCEPTED}), lambda store: store.jobs.start(JOB.id)),

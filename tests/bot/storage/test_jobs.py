@@ -149,7 +149,8 @@ async def test_a_delivery_keeps_message_and_attachments(ledger: Ledger) -> None:
     generation = await ledger.finished(["one", Verdict.BLOCK, "three"])
     await ledger.store.jobs.place(generation.id, generation.place.channel_id, 555)
     assert (await ledger.get(generation)).message_id == 555
-    delivered = await ledger.store.jobs.deliver(generation.id, 556, {0: 71, 2: 72})
+    await ledger.store.jobs.deliver(generation.id, 556, {0: 71, 2: 72})
+    delivered = await ledger.get(generation)
     assert (delivered.state, delivered.message_id) == (JobState.DELIVERED, 556)
     assert [picture.attachment_id for picture in delivered.pictures] == [71, None, 72]
 

@@ -31,8 +31,10 @@ async def test_an_allowed_picture_is_read_back_as_it_was(ledger: Ledger) -> None
     generation = await ledger.finished(["one", "two"], grid="both")
     await ledger.reopen()
     kept = await ledger.store.pictures.read(generation.id, 1)
-    assert kept == ledger.result(["one", "two"]).images[1].image
-    grid = await ledger.store.pictures.read_grid(generation.id)
+    images = [image.image for image in ledger.result(["one", "two"]).images]
+    assert kept == images[1]
+    pictures, grid = await ledger.store.pictures.read_all(generation.id)
+    assert pictures == dict(enumerate(images))
     assert grid == ledger.result(["one"], "both").grid
 
 
@@ -44,7 +46,7 @@ async def test_a_file_is_found_by_the_hash_of_its_bytes(ledger: Ledger) -> None:
 async def test_blocked_unjudged_and_absent_pictures_cannot_be_read(ledger: Ledger) -> None:
     generation = await ledger.finished([Verdict.BLOCK, Verdict.ERROR])
     assert [await text_of(ledger, generation.id, index) for index in (0, 1, 2, -1)] == [None] * 4
-    assert await ledger.store.pictures.read_grid(generation.id) is None
+    assert await ledger.store.pictures.read_all(generation.id) == ({}, None)
     assert await text_of(ledger, "nowhere") is None
 
 

@@ -257,7 +257,7 @@ async def test_words_blocked_while_a_job_waits_withhold_its_pictures(studio: Stu
 
 async def test_a_picture_with_words_blocked_since_is_not_shown_again(studio: Studio) -> None:
     generation = await studio.drawn("a red apple")
-    await studio.usecases.deliver.delivered(generation.id, 555)
+    await studio.usecases.deliver.delivered(generation, 555)
     await block(studio, "apple")
     with pytest.raises(WordsBlocked):
         await studio.usecases.deliver.show(studio.ann, generation.id, 0)
@@ -292,7 +292,7 @@ async def test_the_channels_flag_of_the_moment_counts_at_each_click_and_at_deliv
     other = await studio.drawn(by=inside)
 
     assert (await studio.usecases.deliver.prepare(generation.id, restricted)).pictures
-    await studio.usecases.deliver.delivered(generation.id, 555)
+    await studio.usecases.deliver.delivered(generation, 555)
     await studio.usecases.deliver.show(inside, generation.id, 0)
     with pytest.raises(NotAgeRestricted):
         await studio.usecases.deliver.show(studio.ann, generation.id, 0)

@@ -69,7 +69,7 @@ async def test_a_result_whose_model_was_denied_meanwhile_is_withheld_for_good(st
 
 async def test_a_delivered_result_stays_delivered_when_its_model_is_denied(studio: Studio) -> None:
     generation = await studio.drawn()
-    await studio.usecases.deliver.delivered(generation.id, 555)
+    await studio.usecases.deliver.delivered(generation, 555)
     await studio.deny()
     with pytest.raises(ModelDenied):
         await studio.usecases.deliver.prepare(generation.id)
@@ -92,7 +92,7 @@ async def test_the_message_is_known_before_and_after_delivery(studio: Studio) ->
     await studio.usecases.deliver.placed(generation.id, generation.place.channel_id, 555)
     ended = await studio.end(generation.id)
     assert ended.message_id == 555
-    await studio.usecases.deliver.delivered(generation.id, 556, (71,))
+    await studio.usecases.deliver.delivered(generation, 556, (71,))
     delivered = await studio.get(generation.id)
     assert (delivered.state, delivered.message_id) == (JobState.DELIVERED, 556)
 
@@ -100,7 +100,7 @@ async def test_the_message_is_known_before_and_after_delivery(studio: Studio) ->
 async def test_one_attachment_shows_all_allowed_pictures(studio: Studio) -> None:
     studio.plan(block=frozenset({1}))
     generation = await studio.drawn(count=3)
-    await studio.usecases.deliver.delivered(generation.id, 555, (71,))
+    await studio.usecases.deliver.delivered(generation, 555, (71,))
     pictures = (await studio.get(generation.id)).pictures
     assert [picture.attachment_id for picture in pictures] == [71, None, 71]
 
@@ -108,15 +108,15 @@ async def test_one_attachment_shows_all_allowed_pictures(studio: Studio) -> None
 async def test_several_attachments_show_one_allowed_picture_each(studio: Studio) -> None:
     studio.plan(block=frozenset({1}))
     generation = await studio.drawn(count=3)
-    await studio.usecases.deliver.delivered(generation.id, 555, (71, 72))
+    await studio.usecases.deliver.delivered(generation, 555, (71, 72))
     pictures = (await studio.get(generation.id)).pictures
     assert [picture.attachment_id for picture in pictures] == [71, None, 72]
 
 
 async def test_a_delivery_said_twice_counts_once(studio: Studio) -> None:
     generation = await studio.drawn()
-    await studio.usecases.deliver.delivered(generation.id, 555, (71,))
-    await studio.usecases.deliver.delivered(generation.id, 666, (81,))
+    await studio.usecases.deliver.delivered(generation, 555, (71,))
+    await studio.usecases.deliver.delivered(generation, 666, (81,))
     kept = await studio.get(generation.id)
     assert (kept.message_id, kept.pictures[0].attachment_id) == (555, 71)
 
@@ -125,7 +125,7 @@ async def test_a_result_deleted_while_its_message_was_written_says_so(studio: St
     generation = await studio.drawn()
     await studio.usecases.deliver.delete(studio.ann, generation.id)
     with pytest.raises(GenerationDeleted):
-        await studio.usecases.deliver.delivered(generation.id, 555)
+        await studio.usecases.deliver.delivered(generation, 555)
     with pytest.raises(GenerationDeleted):
         await studio.usecases.deliver.prepare(generation.id)
 
@@ -133,7 +133,7 @@ async def test_a_result_deleted_while_its_message_was_written_says_so(studio: St
 async def test_a_job_that_is_not_over_cannot_be_delivered(studio: Studio) -> None:
     generation = await studio.accepted()
     with pytest.raises(IllegalMove):
-        await studio.usecases.deliver.delivered(generation.id, 555)
+        await studio.usecases.deliver.delivered(generation, 555)
 
 
 async def test_a_result_that_nobody_can_receive_is_not_tried_for_ever(studio: Studio) -> None:

@@ -26,7 +26,7 @@ KILLED_WHILE_DRAWING = """
 import asyncio, os, sys
 from pathlib import Path
 from bot.domain.policy import Limits
-from bot.domain.records import Kind, Place
+from bot.domain.records import JobKind, Place
 from bot.storage import NewJob, open_store
 from engine.api import ImageSeed, Recipe
 
@@ -34,7 +34,7 @@ async def main():
     recipe = Recipe("pocket", "1", "a red apple", "", 128, 128, 6, 4.5, "Euler", (ImageSeed(7),))
     async with open_store(Path(sys.argv[1]), Limits(4, 20, 8, 192, 40)) as store:
         for name in ("waiting", "drawing"):
-            job = NewJob(name, Kind.IMAGINE, recipe, 1, Place(11, 22), 1000.0)
+            job = NewJob(name, JobKind.IMAGINE, recipe, 1, Place(11, 22), 1000.0)
             await store.jobs.accept([job], lambda policy, usage: None)
         await store.jobs.start("drawing")
         os.kill(os.getpid(), 9)
@@ -169,7 +169,7 @@ async def test_a_finished_job_is_delivered_by_the_next_start_and_not_drawn_again
     (left,) = await studio.usecases.running_jobs.unsettled()
     assert left == generation
     assert len((await studio.usecases.deliver.prepare(left.id)).pictures) == 2
-    await studio.usecases.deliver.delivered(left.id, 555, (71,))
+    await studio.usecases.deliver.delivered(left, 555, (71,))
     await studio.reopen()
     assert await studio.usecases.running_jobs.unsettled() == ()
     assert studio.worker.requests == []
@@ -180,8 +180,9 @@ async def test_everything_accepted_ends_once_over_many_restarts(studio: Studio) 
     for generation_id in accepted:
         await studio.reopen()
         assert generation_id in [left.id for left in await studio.usecases.running_jobs.unsettled()]
-        assert (await studio.end(generation_id)).state is JobState.FINISHED
-        await studio.usecases.deliver.delivered(generation_id, 555)
+        ended = await studio.end(generation_id)
+        assert ended.state is JobState.FINISHED
+        await studio.usecases.deliver.delivered(ended, 555)
     await studio.reopen()
     assert await studio.usecases.running_jobs.unsettled() == ()
     assert await studio.used() == (4, 0)

@@ -17,6 +17,7 @@ from engine.api import (
     ModelInfo,
     NotHereYet,
     OutOfRange,
+    Prompt,
     Recipe,
     RecipeDraft,
     Refused,
@@ -27,6 +28,7 @@ from engine.api import (
     UnknownScheduler,
     UnknownUpscaler,
     Upscaler,
+    parse_prompt,
 )
 
 MODEL = ModelInfo(
@@ -50,6 +52,10 @@ MODEL = ModelInfo(
     scheduler="DPM++ 2M",
 )
 RECIPE = Recipe("pocket", "1", "a red apple", "", 128, 128, 20, 4.5, "Euler", (ImageSeed(7),))
+
+
+def read(*prompts: str) -> list[Prompt]:
+    return [parse_prompt(prompt) for prompt in prompts]
 
 
 def test_a_recipe_within_the_models_ranges_passes() -> None:
@@ -99,11 +105,11 @@ def test_a_scheduler_the_model_does_not_offer_names_those_it_does() -> None:
 def test_a_recipe_names_the_inversions_that_its_prompts_do() -> None:
     toy, small, bad = Inversion("<toy>", "1"), Inversion("Toy", "1"), Inversion("toy-2", "1")
     model = replace(MODEL, inversions=(toy, small, bad))
-    assert model.inversions_in("a <toy>, a tree", "a toybox") == (toy,)
-    assert model.inversions_in("a tree", "a (TOY-2:1.2)") == (bad,)
-    assert model.inversions_in("a toy", "toy-2") == (small, bad)
-    assert model.inversions_in("<lora:toy:1> a (to)y") == ()
-    assert MODEL.inversions_in("a toy") == ()
+    assert model.inversions_in(*read("a <toy>, a tree", "a toybox")) == (toy,)
+    assert model.inversions_in(*read("a tree", "a (TOY-2:1.2)")) == (bad,)
+    assert model.inversions_in(*read("a toy", "toy-2")) == (small, bad)
+    assert model.inversions_in(*read("<lora:toy:1> a (to)y")) == ()
+    assert MODEL.inversions_in(*read("a toy")) == ()
 
 
 def test_an_inversion_that_is_gone_or_changed_is_refused() -> None:
@@ -118,25 +124,25 @@ def test_an_inversion_that_is_gone_or_changed_is_refused() -> None:
 def test_a_recipe_names_the_loras_that_its_prompts_do() -> None:
     ink, pixel = Lora("ink", "1", "sd1"), Lora("Pixel Art", "2", "sd1")
     model = replace(MODEL, loras=(ink, pixel))
-    assert model.loras_in("a <lora:pixel art:0.5> tree", "<lora:ink>") == (
+    assert model.loras_in(*read("a <lora:pixel art:0.5> tree", "<lora:ink>")) == (
         LoraUse("Pixel Art", "2", 0.5),
         LoraUse("ink", "1", 1.0),
     )
-    assert model.loras_in("<lora:ink:0.5> <lora:INK:0.25>") == (LoraUse("ink", "1", 0.75),)
-    assert model.loras_in("<lora:ink:0>", r"\<lora:nothing:1>") == ()
+    assert model.loras_in(*read("<lora:ink:0.5> <lora:INK:0.25>")) == (LoraUse("ink", "1", 0.75),)
+    assert model.loras_in(*read("<lora:ink:0>", r"\<lora:nothing:1>")) == ()
 
 
 def test_a_lora_without_a_weight_has_its_own() -> None:
     model = replace(MODEL, loras=(Lora("ink", "1", "sd1", weight=0.7),))
-    assert model.loras_in("<lora:ink>") == (LoraUse("ink", "1", 0.7),)
-    assert model.loras_in("<lora:ink:0>") == ()
+    assert model.loras_in(*read("<lora:ink>")) == (LoraUse("ink", "1", 0.7),)
+    assert model.loras_in(*read("<lora:ink:0>")) == ()
 
 
 def test_a_recipe_has_a_few_loras_at_most() -> None:
     model = replace(MODEL, loras=tuple(Lora(name, "1", "sd1") for name in "abcdef"))
-    assert len(model.loras_in(*(f"<lora:{name}:1>" for name in "abcde"))) == 5
+    assert len(model.loras_in(*read(*(f"<lora:{name}:1>" for name in "abcde")))) == 5
     with pytest.raises(OutOfRange) as refused:
-        model.loras_in(*(f"<lora:{name}:1>" for name in "abcdef"))
+        model.loras_in(*read(*(f"<lora:{name}:1>" for name in "abcdef")))
     assert (refused.value.field, refused.value.high) == ("LoRAs", 5)
     with pytest.raises(OutOfRange):
         model.check(replace(RECIPE, loras=tuple(LoraUse(name, "1", 1.0) for name in "abcdef")))
@@ -148,8 +154,8 @@ def test_what_is_not_here_yet_is_not_offered_and_says_so_when_it_is_asked_for() 
     model = replace(model, absent_loras=(ink,), absent_inversions=(toy,))
     assert model.offered_loras() == (pen,)
     wanted: list[Callable[[], object]] = [
-        lambda: model.loras_in("<lora:ink:1>"),
-        lambda: model.inversions_in("a toy"),
+        lambda: model.loras_in(*read("<lora:ink:1>")),
+        lambda: model.inversions_in(*read("a toy")),
         lambda: model.check(replace(RECIPE, loras=(LoraUse("ink", "1", 1.0),))),
         lambda: model.check(replace(RECIPE, inversions=(toy,))),
     ]
@@ -162,13 +168,13 @@ def test_what_is_not_here_yet_is_not_offered_and_says_so_when_it_is_asked_for() 
 def test_a_lora_that_cannot_change_the_model_is_refused() -> None:
     model = replace(MODEL, loras=(Lora("ink", "1", "sd1"), Lora("oil", "1", "sdxl")))
     with pytest.raises(UnknownLora) as unknown:
-        model.loras_in("<lora:../../ink:1>")
+        model.loras_in(*read("<lora:../../ink:1>"))
     assert (unknown.value.lora, unknown.value.known) == ("../../ink", ("ink",))
     with pytest.raises(LoraOfOtherFamily) as other:
-        model.loras_in("<lora:oil:1>")
+        model.loras_in(*read("<lora:oil:1>"))
     assert (other.value.family, other.value.wanted) == ("sdxl", "sd1")
     with pytest.raises(OutOfRange):
-        model.loras_in("<lora:ink:2.5> <lora:ink:2>")
+        model.loras_in(*read("<lora:ink:2.5> <lora:ink:2>"))
 
 
 def test_a_lora_of_a_recipe_that_is_gone_or_changed_is_refused() -> None:

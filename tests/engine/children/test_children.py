@@ -19,6 +19,7 @@ from engine.devices import find_devices
 from engine.executors.port import PullFailed, WorkerGone
 from engine.executors.process import ProcessExecutor
 from engine.executors.pull import ProcessPuller
+from engine.hub import Inventory
 from engine.settings import WorkerSpec, default_models_file
 from engine.wire.contenders import TINY, Contender
 
@@ -49,7 +50,7 @@ async def a_worker(folder: Path) -> None:
 
 async def a_pull(folder: Path) -> None:
     puller = ProcessPuller(
-        load_catalog(default_models_file(), folder / "models"), default_models_file(), folder / "models"
+        Inventory(load_catalog(default_models_file(), folder / "models")), default_models_file(), folder / "models"
     )
     with suppress(PullFailed):
         _ = [share async for share in puller.pull("sd15")]

@@ -14,6 +14,7 @@ from engine.catalog import load_catalog
 from engine.catalog.models import CHECKER
 from engine.executors.port import PullFailed
 from engine.executors.pull import ProcessPuller
+from engine.hub import Inventory
 from tests.engine.stand_in import Hub, put_checker
 
 CATALOGUE = """
@@ -31,7 +32,7 @@ GUARD_S = 600
 def puller(tmp_path: Path) -> ProcessPuller:
     file = tmp_path / "models.toml"
     file.write_text(CATALOGUE)
-    return ProcessPuller(load_catalog(file, tmp_path / "models"), file, tmp_path / "models")
+    return ProcessPuller(Inventory(load_catalog(file, tmp_path / "models")), file, tmp_path / "models")
 
 
 async def test_a_model_is_brought_here_and_said_how_far(
@@ -60,7 +61,7 @@ async def test_a_pull_that_is_broken_off_leaves_no_process(tmp_path: Path) -> No
     program = (
         "import os, time; print('{\"done\": ' + str(os.getpid()) + ', \"total\": 1}', flush=True); time.sleep(600)"
     )
-    puller = ProcessPuller(load_catalog(file, tmp_path), file, tmp_path, (sys.executable, "-c", program))
+    puller = ProcessPuller(Inventory(load_catalog(file, tmp_path)), file, tmp_path, (sys.executable, "-c", program))
     async with asyncio.timeout(GUARD_S):
         pull = puller.pull("model")
         pid = int(await anext(pull))
@@ -72,6 +73,6 @@ async def test_a_pull_that_is_broken_off_leaves_no_process(tmp_path: Path) -> No
 async def test_a_program_that_is_not_there_is_said(tmp_path: Path) -> None:
     file = tmp_path / "models.toml"
     file.write_text(CATALOGUE)
-    puller = ProcessPuller(load_catalog(file, tmp_path), file, tmp_path, ("/nowhere/python",))
+    puller = ProcessPuller(Inventory(load_catalog(file, tmp_path)), file, tmp_path, ("/nowhere/python",))
     with pytest.raises(PullFailed, match="could not be started"):
         await anext(puller.pull("model"))

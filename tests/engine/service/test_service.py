@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextvars import ContextVar
 from dataclasses import replace
 from pathlib import Path
@@ -31,10 +31,13 @@ from engine.api import (
 )
 from engine.catalog import CatalogError, load_catalog
 from engine.executors.fake import FakeExecutor, FakePlan, StartOutcome
-from engine.hub import ADDON, pull
+from engine.hub import ADDON, pull, sources_of
+from engine.hub.inventory import EVERY_S
 from engine.service import open_engine
 from engine.settings import EngineSettings
-from tests.engine.stand_in import Hub
+from tests.engine.stand_in import Hub, put_checker
+from tests.opened import files_opened
+from tests.turns import Turns
 
 GUARD_S = 600.0
 SETTINGS = EngineSettings()
@@ -188,6 +191,46 @@ async def test_a_model_that_is_not_here_is_not_offered_and_says_how_to_bring_it(
             engine.check(far)
 
 
+async def test_a_model_that_its_owner_pulls_or_removes_while_the_engine_runs_comes_and_goes_by_itself(
+    with_far: EngineSettings, hub: Hub, family_folder: Callable[..., Path]
+) -> None:
+    hub.put("owner/far", family_folder("sd1"))
+    put_checker(hub)
+    far = load_catalog(with_far.models_file, with_far.models_dir).entries[1]
+    recipe = replace(RECIPE, model="far", model_revision="main", width=512, height=512)
+    turns = Turns()
+    async with asyncio.timeout(GUARD_S), open_engine(with_far, executors=[FakeExecutor()], sleep=turns) as engine:
+        await asyncio.to_thread(pull, sources_of(far))
+        await turns.next()
+        assert [info.id for info in engine.models()] == ["pocket", "far"]
+        engine.check(recipe)
+
+        (far.source.folder / "unet" / "config.json").unlink()
+        await turns.next()
+        assert [info.id for info in engine.models()] == ["pocket"]
+        with pytest.raises(ModelUnavailable, match="not here yet"):
+            engine.check(recipe)
+    assert set(turns.slept) == {EVERY_S}
+
+
+async def test_no_file_is_read_where_the_engine_is_asked(
+    with_far: EngineSettings, hub: Hub, family_folder: Callable[..., Path]
+) -> None:
+    hub.put("owner/far", family_folder("sd1"))
+    put_checker(hub)
+    far = load_catalog(with_far.models_file, with_far.models_dir).entries[1]
+    await asyncio.to_thread(pull, sources_of(far))
+    turns = Turns()
+    async with asyncio.timeout(GUARD_S), open_engine(with_far, executors=[FakeExecutor()], sleep=turns) as engine:
+        await read(engine.submit(request()))  # so that everything is imported
+        with files_opened() as opened:
+            assert [info.id for info in engine.models()] == ["pocket", "far"]
+            engine.check(replace(RECIPE, model="far", model_revision="main", width=512, height=512))
+            await read(engine.submit(request(job_id="other")))
+            await turns.next()
+        assert opened == []
+
+
 INK = """
 [loras.ink]
 family = "sd1"
@@ -211,12 +254,14 @@ async def test_what_was_not_pulled_yet_is_not_offered_and_is_as_soon_as_it_is(
     settings = with_far.model_copy(update={"pull_on_demand": True})
     far = replace(RECIPE, model="far", model_revision="main", width=512, height=512)
     wanted = [replace(far, loras=(LoraUse("ink", "main", 1.0),)), replace(far, inversions=(Inversion("toy", "main"),))]
-    async with open_engine(settings, catalog, [FakeExecutor()]) as engine:
+    turns = Turns()
+    async with asyncio.timeout(GUARD_S), open_engine(settings, catalog, [FakeExecutor()], sleep=turns) as engine:
         assert engine.models()[1].offered_loras() == ()
         for recipe in wanted:
             with pytest.raises(NotHereYet, match=r"(ink|toy)' is not here yet; easel models list says"):
                 engine.check(recipe)
-        pull([(addon.source, ADDON) for addon in catalog.addons])
+        await asyncio.to_thread(pull, [(addon.source, ADDON) for addon in catalog.addons])
+        await turns.next()
         assert [lora.name for lora in engine.models()[1].offered_loras()] == ["ink"]
         for recipe in wanted:
             engine.check(recipe)
