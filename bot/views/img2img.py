@@ -9,11 +9,11 @@ from typing import Any
 import discord
 
 from bot.interactions.answers import Late
+from bot.interactions.errors import WrongValue
 from bot.interactions.handling import answer_to
 from bot.interactions.identity import member_of, place_of
 from bot.texts import inputs as texts
 from bot.usecases.init_images import STRENGTH
-from bot.usecases.refusals import WrongValue
 from bot.views.press import ID, INDEX, PREFIX, Button, Field, Host, Interaction
 from engine.api import MAX_TYPED_CHARACTERS
 

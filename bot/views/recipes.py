@@ -8,11 +8,11 @@ from io import BytesIO
 import discord
 
 from bot.interactions.answers import Late
+from bot.interactions.errors import UserError
 from bot.interactions.identity import member_of, place_of
 from bot.interactions.uploads import fetch
 from bot.texts import recipes as texts
 from bot.usecases.recipes import Found, read_found
-from bot.usecases.refusals import RecipeGone
 from bot.views.press import ID, INDEX, PREFIX, Button, Field, Host, Interaction, view_of
 from engine.api.embedded_texts import PARAMETERS, RECIPE
 
@@ -44,7 +44,7 @@ class RunFile(Button, action="run-file", late=Late.PUBLIC):
         """Accept it as a job of the member who pressed."""
         member, message = member_of(interaction), interaction.message
         if message is None or not (kept := await _kept(message)):
-            raise RecipeGone
+            raise UserError(texts.GONE)
         found = read_found(kept)
         press = f"run:{message.id}:{member.user_id}"
         generation = await host.usecases.recipes.accept(member, place_of(interaction), found.parameters, press)

@@ -9,13 +9,14 @@ import discord
 
 from bot.domain.records import Generation
 from bot.interactions.answers import Late
+from bot.interactions.errors import UserError
 from bot.interactions.handling import answer_to
 from bot.interactions.identity import member_of, place_of
 from bot.interactions.rejections import NOT_TAKEN, Remedy, remedy_for
 from bot.texts import buttons as button_texts
 from bot.texts import cards
 from bot.texts import upscaling as upscaling_texts
-from bot.usecases.refusals import GenerationDeleted, PictureTooLarge
+from bot.usecases.refusals import GenerationDeleted
 from bot.usecases.variations import STRONG, SUBTLE
 from bot.views.img2img import UseAsInput
 from bot.views.outpaint import outpaint_buttons
@@ -43,7 +44,7 @@ class Show(Button, action="show", late=Late.PUBLIC):
             await answer_to(interaction).post(content, view, f"{generation.id}-{self.index + 1}")
         except NOT_TAKEN as error:
             if remedy_for(error) is Remedy.SMALLER:
-                raise PictureTooLarge from error
+                raise UserError(button_texts.SHOWN_TOO_LARGE) from error
             raise
 
 
