@@ -14,6 +14,7 @@ import pkgutil
 import re
 import sys
 import tomllib
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,8 +31,8 @@ ROOT = Path(__file__).parent.parent
 PRODUCT = ("bot", "engine")
 MOST_FILES = 12
 
-Words = Mapping[str, frozenset[tuple[int, str]]]
-"""By file: the line and the text of each identifier and each text in it."""
+Words = Mapping[str, Mapping[str, frozenset[int]]]
+"""By file: the lines of each identifier and each text in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +73,19 @@ def words_of(path: Path) -> Iterator[tuple[int, str]]:
 
 def all_words() -> Words:
     """Return those of all product code."""
-    return {path.relative_to(ROOT).as_posix(): frozenset(words_of(path)) for path in product_files()}
+    words: defaultdict[str, defaultdict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
+    for path in product_files():
+        for line, word in words_of(path):
+            words[path.relative_to(ROOT).as_posix()][word].add(line)
+    return {file: {word: frozenset(lines) for word, lines in each.items()} for file, each in words.items()}
 
 
 def named(what: str, words: Words, counts: Callable[[str, str], bool]) -> Named:
     """Return where something is named. `counts` is asked about each file and word."""
-    lines = {file: {line for line, word in found if counts(file, word)} for file, found in words.items()}
+    lines = {
+        file: {line for word, each in found.items() if counts(file, word) for line in each}
+        for file, found in words.items()
+    }
     return Named(what, {file: len(each) for file, each in lines.items() if each})
 
 
@@ -89,6 +97,7 @@ def options(words: Words) -> Iterator[Named]:
 
 def buttons(words: Words) -> Iterator[Named]:
     """Yield the buttons: by class, by their action in the code about buttons, and by the ids."""
+    words = {file: each for file, each in words.items() if file.startswith("bot/")}
     for button in BUTTONS:
         pattern, cls = button.__discord_ui_compiled_template__.pattern.replace("\\", ""), button.__name__
         action = re.match(r"easel:([a-z-]+)", pattern)
@@ -97,13 +106,14 @@ def buttons(words: Words) -> Iterator[Named]:
         id_ = re.compile(rf"(?:^|[:|])(?:easel:)?{action[1]}(?:$|[:|])")
 
         def counts(file: str, word: str, cls: str = cls, id_: re.Pattern[str] = id_) -> bool:
-            return file.startswith("bot/") and (word == cls or ("/views/" in file and bool(id_.search(word))))
+            return word == cls or ("/views/" in file and id_.search(word) is not None)
 
         yield named(f"{cls} ({action[1]})", words, counts)
 
 
 def slash_commands(words: Words) -> Iterator[Named]:
     """Yield the commands: by the class that has them, and by how they are typed."""
+    words = {file: each for file, each in words.items() if file.startswith("bot/")}
     for module in pkgutil.iter_modules(cogs.__path__, f"{cogs.__name__}."):
         for _, cog in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
             if not issubclass(cog, commands.Cog) or cog.__module__ != module.name:
