@@ -10,12 +10,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from engine import models_command
-from engine.api import FITS, EngineError, Refused
+from engine import draw_command, models_command
+from engine.api import EngineError, Refused
 from engine.bench import add_options, bench, options_from
 from engine.catalog import CatalogError
-from engine.command_line import DONE, FAILED, INTERRUPTED, WRONG_INPUT, Parser, real, whole
-from engine.draw_command import STRENGTH, DrawError, DrawOptions, draw
+from engine.command_line import DONE, FAILED, INTERRUPTED, WRONG_INPUT, Parser
+from engine.draw_command import DrawError
 from engine.models_command import ModelsError
 from engine.settings import EngineSettings
 
@@ -53,7 +53,7 @@ def _run(options: argparse.Namespace) -> int:
             return models_command.run(options, settings, sys.stdout, sys.stderr)
         if options.command == "bench":
             return asyncio.run(bench(options_from(options), settings, sys.stdout, sys.stderr))
-        return asyncio.run(draw(_draw_options(options), settings, sys.stdout, sys.stderr))
+        return asyncio.run(draw_command.draw(draw_command.options_from(options), settings, sys.stdout, sys.stderr))
     except (DrawError, ModelsError) as error:
         print(error, file=sys.stderr)
         return error.exit_code
@@ -77,49 +77,11 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     )
     about = "compare Easel with stock diffusers and static batching on this machine"
     add_options(commands.add_parser("bench", parents=[models_file], help=about, description=about.capitalize()))
-    options = commands.add_parser("draw", parents=[models_file], help="draw pictures", description="Draw pictures.")
-    options.add_argument("prompt", metavar="PROMPT", help='what to draw, in quotes: "a red apple"')
-    options.add_argument("--seed", type=whole, help="same seed, same picture; random if not given")
-    options.add_argument("--count", type=whole, default=1, help="pictures to draw, with seed, seed + 1, ...")
-    options.add_argument("--steps", type=whole, help="more steps take longer and refine more")
-    options.add_argument("--guidance", type=real, help="how closely to follow the prompt")
-    options.add_argument("--scheduler", metavar="NAME", help='noise scheduler, e.g. "DPM++ 2M"')
-    options.add_argument(
-        "--clip-skip", type=whole, metavar="LAYERS", help="layers of the text encoder to skip, 0 to 10"
+    about = "draw pictures"
+    draw_command.add_options(
+        commands.add_parser("draw", parents=[models_file], help=about, description=f"{about.capitalize()}.")
     )
-    options.add_argument("--width", type=whole, metavar="PIXELS")
-    options.add_argument("--height", type=whole, metavar="PIXELS")
-    options.add_argument("--negative", metavar="PROMPT", help="what not to draw")
-    options.add_argument("--image", type=Path, metavar="FILE", help="start from this picture: PNG, JPEG or WebP")
-    options.add_argument("--strength", type=real, default=STRENGTH, help="how much of it may change, over 0 to 1")
-    options.add_argument("--fit", choices=FITS, default=FITS[0], help="how it comes to another size")
-    options.add_argument("--mask", type=Path, metavar="FILE", help="light where the picture may change; of its size")
-    options.add_argument("--model", metavar="ID", help="a model of the catalogue; its first if not given")
-    options.add_argument("--output-dir", type=Path, default=Path(), metavar="DIR", help="made if it is missing")
-    options.add_argument("--json", action="store_true", help="print one JSON object per picture")
     return parser
-
-
-def _draw_options(options: argparse.Namespace) -> DrawOptions:
-    return DrawOptions(
-        prompt=options.prompt,
-        output_dir=options.output_dir,
-        negative_prompt=options.negative,
-        model=options.model,
-        seed=options.seed,
-        count=options.count,
-        steps=options.steps,
-        guidance_scale=options.guidance,
-        scheduler=options.scheduler,
-        clip_skip=options.clip_skip,
-        width=options.width,
-        height=options.height,
-        as_json=options.json,
-        image=options.image,
-        strength=options.strength,
-        fit=options.fit,
-        mask=options.mask,
-    )
 
 
 if __name__ == "__main__":

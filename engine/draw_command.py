@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 import os
 import secrets
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import count
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -40,7 +41,7 @@ from engine.api import (
     seeds_from,
 )
 from engine.catalog import Catalog, load_catalog
-from engine.command_line import DONE, FAILED, WRONG_INPUT
+from engine.command_line import DONE, FAILED, WRONG_INPUT, real, whole
 from engine.executors.port import Executor
 from engine.hub import take_stock
 from engine.service import check_recipe, open_engine
@@ -77,6 +78,34 @@ class DrawOptions(RecipeDraft):
     strength: float = STRENGTH
     fit: str = FITS[0]
     mask: Path | None = None
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Give the command its options; each is stored as the field of `DrawOptions` that it becomes."""
+    parser.add_argument("prompt", metavar="PROMPT", help='what to draw, in quotes: "a red apple"')
+    parser.add_argument("--seed", type=whole, help="same seed, same picture; random if not given")
+    parser.add_argument("--count", type=whole, default=1, help="pictures to draw, with seed, seed + 1, ...")
+    parser.add_argument("--steps", type=whole, help="more steps take longer and refine more")
+    parser.add_argument(
+        "--guidance", dest="guidance_scale", type=real, metavar="GUIDANCE", help="how closely to follow the prompt"
+    )
+    parser.add_argument("--scheduler", metavar="NAME", help='noise scheduler, e.g. "DPM++ 2M"')
+    parser.add_argument("--clip-skip", type=whole, metavar="LAYERS", help="layers of the text encoder to skip, 0 to 10")
+    parser.add_argument("--width", type=whole, metavar="PIXELS")
+    parser.add_argument("--height", type=whole, metavar="PIXELS")
+    parser.add_argument("--negative", dest="negative_prompt", metavar="PROMPT", help="what not to draw")
+    parser.add_argument("--image", type=Path, metavar="FILE", help="start from this picture: PNG, JPEG or WebP")
+    parser.add_argument("--strength", type=real, default=STRENGTH, help="how much of it may change, over 0 to 1")
+    parser.add_argument("--fit", choices=FITS, default=FITS[0], help="how it comes to another size")
+    parser.add_argument("--mask", type=Path, metavar="FILE", help="light where the picture may change; of its size")
+    parser.add_argument("--model", metavar="ID", help="a model of the catalogue; its first if not given")
+    parser.add_argument("--output-dir", type=Path, default=Path(), metavar="DIR", help="made if it is missing")
+    parser.add_argument("--json", dest="as_json", action="store_true", help="print one JSON object per picture")
+
+
+def options_from(given: argparse.Namespace) -> DrawOptions:
+    """Return what was typed."""
+    return DrawOptions(**{field.name: getattr(given, field.name) for field in fields(DrawOptions)})
 
 
 async def draw(

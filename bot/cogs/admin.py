@@ -6,23 +6,53 @@ from typing import Any
 
 import discord
 from discord import app_commands
+from discord.app_commands import Transform
 from discord.ext import commands
 
 from bot.domain.policy import LIMIT_NAMES
 from bot.interactions import handling
-from bot.interactions.autocomplete import offered_in_time
+from bot.interactions.autocomplete import Choices, offered_in_time
+from bot.interactions.errors import UserError
 from bot.interactions.identity import member_of, moderator_of
-from bot.interactions.options import offer
+from bot.interactions.options import Chosen, Option, described, offer, usecases_of
 from bot.texts import admin as texts
 from bot.texts import words as word_texts
 from bot.usecases import Usecases
-from bot.usecases.refusals import WrongValue
 
 LOG_LENGTH = 10
-_MATCHES = (word_texts.WITH_FORMS, word_texts.EXACT)
+_MATCHES = {each: each for each in (word_texts.WITH_FORMS, word_texts.EXACT)}
+_SWITCH = {each: each for each in (texts.ON, texts.OFF)}
 
 Interaction = discord.Interaction[Any]
-Choices = list[app_commands.Choice[str]]
+
+
+class _ModelOption(Option):
+    """A model of the catalogue."""
+
+    @offered_in_time
+    async def autocomplete(self, interaction: Interaction, value: str, /) -> Choices:
+        """Offer every one, to moderators only."""
+        member = member_of(interaction)
+        if not member.may_moderate:
+            return []
+        standings = await usecases_of(interaction).admin.models(member.guild_id)
+        return offer(value, [(standing.info.title, standing.info.id) for standing in standings])
+
+
+class _BlockedOption(Option):
+    """Phrases that are blocked."""
+
+    @offered_in_time
+    async def autocomplete(self, interaction: Interaction, value: str, /) -> Choices:
+        """Offer them, to moderators only."""
+        member = member_of(interaction)
+        if not member.may_moderate:
+            return []
+        blocked = (await usecases_of(interaction).admin.policy(member.guild_id)).blocked_words
+        return offer(value, [(phrase.text, phrase.text) for phrase in blocked])
+
+
+Model = Transform[str, _ModelOption(texts.ADMIN_MODEL)]
 
 
 @app_commands.guild_only()
@@ -48,37 +78,25 @@ class AdminCommands(commands.GroupCog, name="admin", description=texts.ADMIN):
         await handling.tell(interaction, texts.models(await self._admin.models(member.guild_id)))
 
     @models.command(name="allow", description=texts.ADMIN_MODELS_ALLOW)
-    @app_commands.describe(model=texts.ADMIN_MODEL)
-    async def allow(self, interaction: Interaction, model: str) -> None:
+    @described
+    async def allow(self, interaction: Interaction, model: Model) -> None:
         """Let members use a model."""
         await self._admin.allow(moderator_of(interaction), model)
         await handling.tell(interaction, texts.model_allowed(model))
 
     @models.command(name="deny", description=texts.ADMIN_MODELS_DENY)
-    @app_commands.describe(model=texts.ADMIN_MODEL)
-    async def deny(self, interaction: Interaction, model: str) -> None:
+    @described
+    async def deny(self, interaction: Interaction, model: Model) -> None:
         """Withdraw a model."""
         await self._admin.deny(moderator_of(interaction), model)
         await handling.tell(interaction, texts.model_withdrawn(model))
 
     @models.command(name="default", description=texts.ADMIN_MODELS_DEFAULT)
-    @app_commands.describe(model=texts.ADMIN_MODEL)
-    async def set_default(self, interaction: Interaction, model: str) -> None:
+    @described
+    async def set_default(self, interaction: Interaction, model: Model) -> None:
         """Choose the model used when a member names none."""
         await self._admin.set_default(moderator_of(interaction), model)
         await handling.tell(interaction, texts.model_default(model))
-
-    @allow.autocomplete("model")
-    @deny.autocomplete("model")
-    @set_default.autocomplete("model")
-    @offered_in_time
-    async def offer_models(self, interaction: Interaction, current: str) -> Choices:
-        """Offer every model of the catalogue, to moderators only."""
-        member = member_of(interaction)
-        if not member.may_moderate:
-            return []
-        standings = await self._admin.models(member.guild_id)
-        return offer(current, [(standing.info.title, standing.info.id) for standing in standings])
 
     @limits.command(name="show", description=texts.ADMIN_LIMITS_SHOW)
     async def show_limits(self, interaction: Interaction) -> None:
@@ -103,7 +121,7 @@ class AdminCommands(commands.GroupCog, name="admin", description=texts.ADMIN):
         given = (pictures_per_request, pictures_per_day, pictures_at_once, largest_side, most_steps)
         changes = {name: value for name, value in zip(LIMIT_NAMES, given, strict=True) if value is not None}
         if not changes:
-            raise WrongValue("limits", "", texts.NO_LIMIT_GIVEN)
+            raise UserError(texts.NO_LIMIT_GIVEN)
         policy = await self._admin.set_limits(member, changes, role.id if role else None)
         await handling.tell(interaction, texts.policy(policy))
 
@@ -146,16 +164,22 @@ class AdminCommands(commands.GroupCog, name="admin", description=texts.ADMIN):
         await handling.tell(interaction, texts.PREVIEWS_OFF)
 
     @words.command(name="block", description=word_texts.ADMIN_WORDS_BLOCK)
-    @app_commands.describe(words=word_texts.ADMIN_WORDS_TO_BLOCK, match=word_texts.ADMIN_WORDS_MATCH)
-    @app_commands.choices(match=[app_commands.Choice(name=name, value=name) for name in _MATCHES])
-    async def block_words(self, interaction: Interaction, words: str, match: str = word_texts.WITH_FORMS) -> None:
+    @described
+    async def block_words(
+        self,
+        interaction: Interaction,
+        words: Transform[str, Option(word_texts.ADMIN_WORDS_TO_BLOCK)],
+        match: Transform[str, Chosen(word_texts.ADMIN_WORDS_MATCH, _MATCHES)] = word_texts.WITH_FORMS,
+    ) -> None:
         """Refuse requests with phrases in the prompt."""
         phrases = await self._admin.block_words(moderator_of(interaction), words, match == word_texts.WITH_FORMS)
         await handling.tell(interaction, word_texts.blocked(phrases))
 
     @words.command(name="allow", description=word_texts.ADMIN_WORDS_ALLOW)
-    @app_commands.describe(words=word_texts.ADMIN_WORDS_BLOCKED)
-    async def allow_words(self, interaction: Interaction, words: str) -> None:
+    @described
+    async def allow_words(
+        self, interaction: Interaction, words: Transform[str, _BlockedOption(word_texts.ADMIN_WORDS_BLOCKED)]
+    ) -> None:
         """Refuse phrases no longer."""
         phrases = await self._admin.allow_words(moderator_of(interaction), words)
         await handling.tell(interaction, word_texts.allowed(phrases))
@@ -168,16 +192,6 @@ class AdminCommands(commands.GroupCog, name="admin", description=texts.ADMIN):
             interaction, word_texts.tested(await self._admin.test_words(moderator_of(interaction), prompt))
         )
 
-    @allow_words.autocomplete("words")
-    @offered_in_time
-    async def offer_words(self, interaction: Interaction, current: str) -> Choices:
-        """Offer what is blocked, to moderators only."""
-        member = member_of(interaction)
-        if not member.may_moderate:
-            return []
-        blocked = (await self._admin.policy(member.guild_id)).blocked_words
-        return offer(current, [(phrase.text, phrase.text) for phrase in blocked])
-
     @words.command(name="list", description=word_texts.ADMIN_WORDS_LIST)
     async def list_words(self, interaction: Interaction) -> None:
         """Show what is blocked."""
@@ -185,9 +199,10 @@ class AdminCommands(commands.GroupCog, name="admin", description=texts.ADMIN):
         await handling.tell(interaction, word_texts.listing(policy.blocked_words))
 
     @channels.command(name="age_restricted_only", description=texts.ADMIN_CHANNELS_AGE_RESTRICTED)
-    @app_commands.describe(only=texts.ADMIN_CHANNELS_ONLY)
-    @app_commands.choices(only=[app_commands.Choice(name=name, value=name) for name in (texts.ON, texts.OFF)])
-    async def set_age_restricted_only(self, interaction: Interaction, only: str) -> None:
+    @described
+    async def set_age_restricted_only(
+        self, interaction: Interaction, only: Transform[str, Chosen(texts.ADMIN_CHANNELS_ONLY, _SWITCH)]
+    ) -> None:
         """Choose in which channels pictures are drawn and shown."""
         await self._admin.set_age_restricted_only(moderator_of(interaction), only == texts.ON)
         await handling.tell(interaction, texts.AGE_RESTRICTED_ONLY if only == texts.ON else texts.ALL_CHANNELS)

@@ -10,6 +10,7 @@ from discord.ext import commands
 
 from bot.interactions.handling import answer_to
 from bot.interactions.identity import member_of
+from bot.interactions.options import Chosen, described
 from bot.texts import help as texts
 from bot.usecases import Usecases
 from bot.views.builder import build_view
@@ -22,10 +23,13 @@ class HelpCommand(commands.Cog):
         self._usecases = usecases
 
     @app_commands.command(name="help", description=texts.HELP)
-    @app_commands.describe(topic=texts.HELP_TOPIC)
-    @app_commands.choices(topic=[app_commands.Choice(name=name, value=value) for value, name in texts.TOPICS.items()])
     @app_commands.guild_only()
-    async def help(self, interaction: discord.Interaction[Any], topic: str = "start") -> None:
+    @described
+    async def help(
+        self,
+        interaction: discord.Interaction[Any],
+        topic: app_commands.Transform[str, Chosen(texts.HELP_TOPIC, texts.TOPICS)] = "start",
+    ) -> None:
         """Show a topic, and the button of the prompt builder."""
         text = await self._text(topic, member_of(interaction).guild_id)
         await answer_to(interaction).tell(text, view=build_view())

@@ -10,15 +10,17 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.domain.policy import Member, Refusal
+from bot.interactions.errors import UserError
 from bot.interactions.handling import answer_to
 from bot.interactions.identity import member_of
+from bot.interactions.options import Upload, described
 from bot.interactions.uploads import fetch
 from bot.texts import errors
 from bot.texts import generation as generation_texts
 from bot.texts import recipes as texts
 from bot.usecases import Usecases
 from bot.usecases.recipes import Found, read_file
-from bot.usecases.refusals import NoPicture, NoRecipe
+from bot.usecases.refusals import NoRecipe
 from bot.views.recipes import Run, RunFile, found_file, run_view, shown_generation
 from engine.api import BadInput, EngineError
 
@@ -43,9 +45,13 @@ class RecipeCommands(commands.Cog):
         self._tree.remove_command(self._menu.name, type=self._menu.type)
 
     @app_commands.command(name="recipe", description=texts.RECIPE)
-    @app_commands.describe(picture=texts.RECIPE_PICTURE)
     @app_commands.guild_only()
-    async def recipe(self, interaction: Interaction, picture: discord.Attachment) -> None:
+    @described
+    async def recipe(
+        self,
+        interaction: Interaction,
+        picture: app_commands.Transform[discord.Attachment, Upload(texts.RECIPE_PICTURE)],
+    ) -> None:
         """Read a file."""
         member = member_of(interaction)
         await answer_to(interaction).put_off()
@@ -86,7 +92,7 @@ class RecipeCommands(commands.Cog):
 
 async def _first_found(message: discord.Message) -> Found:
     """Return what the first of a message's pictures says that says anything; else raise what is wrong with the last."""
-    problem: Exception = NoPicture()
+    problem: Exception = UserError(texts.NO_PICTURE)
     for attachment in message.attachments:
         if not (attachment.content_type or "image").startswith("image"):
             continue

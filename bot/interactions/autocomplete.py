@@ -16,16 +16,19 @@ from bot.interactions.handling import handling_of
 
 log = logging.getLogger(__name__)
 
-Choices = list[app_commands.Choice[str]]
-Offer = Callable[[Any, Interaction, str], Coroutine[Any, Any, Choices]]
+Typed = int | float | str
+"""What members may type, as discord.py has it."""
+Choices = list[app_commands.Choice[Typed]]
 
 
-def offered_in_time(offer: Offer) -> Offer:
+def offered_in_time(
+    offer: Callable[[Any, Interaction, str], Coroutine[Any, Any, Choices]],
+) -> Callable[[Any, Interaction, Typed], Coroutine[Any, Any, Choices]]:
     """Make an autocomplete offer nothing if it is late or fails; members may type what they like."""
 
     @wraps(offer)
-    async def offer_in_time(cog: Any, interaction: Interaction, current: str) -> Choices:
-        offering = asyncio.create_task(offer(cog, interaction, current))
+    async def offer_in_time(option: Any, interaction: Interaction, current: Typed) -> Choices:
+        offering = asyncio.create_task(offer(option, interaction, str(current)))
         # It is not cancelled: what it waits for cannot be hurried.
         offering.add_done_callback(_fault_of)
         await asyncio.wait([offering], timeout=handling_of(interaction).first_answer_s())

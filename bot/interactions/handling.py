@@ -11,6 +11,7 @@ from typing import Any, Protocol, cast
 from discord import app_commands
 
 from bot.interactions.answers import Answer, Interaction, Late
+from bot.interactions.errors import UserError
 from bot.storage.errors import StorageError
 from bot.texts import trouble as trouble_texts
 from bot.texts.errors import sentence_for
@@ -83,12 +84,20 @@ async def tell(interaction: Interaction, sentence: str) -> None:
 
 async def answer_error(interaction: Interaction, error: BaseException) -> None:
     """Tell the member, and only them, what is wrong; log what nobody foresaw under a reference id."""
-    error = error.original if isinstance(error, app_commands.CommandInvokeError) else error
-    sentence = _DISCORDS_OWN.get(type(error)) or sentence_for(error)
+    error = _unwrapped(error)
+    own = error.sentence if isinstance(error, UserError) else _DISCORDS_OWN.get(type(error))
+    sentence = own or sentence_for(error)
     if sentence is None or isinstance(error, StorageError):
         reference = log_fault(f"interaction {interaction.id}", error)
         sentence = sentence or trouble_texts.something_went_wrong(reference)
     await tell(interaction, sentence)
+
+
+def _unwrapped(error: BaseException) -> BaseException:
+    """Return what a command or the parser of an option raised, in which discord.py wraps its own."""
+    if isinstance(error, app_commands.CommandInvokeError):
+        return error.original
+    return (error.__cause__ or error) if isinstance(error, app_commands.TransformerError) else error
 
 
 def log_fault(where: str, error: BaseException) -> str:

@@ -9,13 +9,13 @@ from contextlib import asynccontextmanager, suppress
 import aiohttp
 import discord
 
+from bot.interactions.errors import UserError
 from bot.interactions.handling import answer_to
 from bot.interactions.identity import key_of
 from bot.storage import StorageError
 from bot.texts import inputs as texts
 from bot.usecases.answering import Answering
 from bot.usecases.init_images import STRENGTH, UploadedInitImage, check_strength
-from bot.usecases.refusals import NotFetched, WrongValue
 from engine.api import MAX_INPUT_BYTES, BadInput
 
 TIMEOUT_S = 30.0
@@ -27,14 +27,14 @@ def check_uploads(
     """Refuse what can be refused before anything is fetched.
 
     Raises:
-        WrongValue: an option that only means something with a picture.
+        UserError: an option that only means something with a picture.
         OutOfRange: the strength.
         BadInput: a file is too large.
     """
     if image is None:
         for name, value in (("strength", strength), ("fit", fit), ("mask", mask)):
             if value is not None:
-                raise WrongValue(name, "", texts.IMAGE_NEEDED[name])
+                raise UserError(texts.IMAGE_NEEDED[name])
     if strength is not None:
         check_strength(strength)
     for upload in (image, mask):
@@ -48,7 +48,7 @@ async def fetch_start(
     """Return what was uploaded.
 
     Raises:
-        NotFetched: Discord did not give it.
+        UserError: Discord did not give it.
         BadInput: there is more of it than Discord said.
     """
     return UploadedInitImage(
@@ -63,7 +63,7 @@ async def fetch(upload: discord.Attachment, timeout_s: float = TIMEOUT_S) -> byt
     """Return a file's bytes; one that is too large is not asked for.
 
     Raises:
-        NotFetched: it did not come, or not in time.
+        UserError: it did not come, or not in time.
         BadInput: it is too large, or there is more of it than Discord said.
     """
     if upload.size > MAX_INPUT_BYTES:
@@ -72,7 +72,7 @@ async def fetch(upload: discord.Attachment, timeout_s: float = TIMEOUT_S) -> byt
         async with asyncio.timeout(timeout_s):
             data = await upload.read()
     except (discord.DiscordException, aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
-        raise NotFetched from error
+        raise UserError(texts.NOT_FETCHED) from error
     if len(data) > MAX_INPUT_BYTES:
         raise BadInput("too_large", MAX_INPUT_BYTES)
     return data

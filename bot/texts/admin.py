@@ -9,6 +9,7 @@ from dataclasses import fields
 from bot.domain.policy import GuildPolicy, Limits
 from bot.domain.records import LogEntry
 from bot.texts.phrases import MESSAGE_LENGTH, WORD_LENGTH, moment
+from bot.texts.refusals import wrong_value
 from bot.texts.sanitize import inert
 from bot.usecases.admin import ModelStanding
 
@@ -91,6 +92,18 @@ def limit_line(name: str, value: int) -> str:
 NO_LIMIT_GIVEN = "Name at least one limit to change."
 
 
+def no_limit_named(known: Sequence[str]) -> str:
+    return f"Name at least one of: {', '.join(known)}."
+
+
+def unknown_limit(name: str, known: Sequence[str]) -> str:
+    return wrong_value("limits", name, f"Choose among: {', '.join(known)}.")
+
+
+def limit_out_of_range(name: str, value: int, low: int, high: int) -> str:
+    return wrong_value(name, str(value), f"Choose a number from {low} to {high}.")
+
+
 def role_limits_cleared(role_id: int) -> str:
     return f"<@&{role_id}> has no limits of its own any more."
 
@@ -102,6 +115,14 @@ def negative(words: str) -> str:
     if not words:
         return NEGATIVE_NONE
     return f"Every new request here also has this in its negative prompt: {inert(words, 700)}"
+
+
+def bad_negative_length(limit: int) -> str:
+    return f"Write 1 to {limit} characters."
+
+
+def loras_in_negative(words: str) -> str:
+    return wrong_value("words", words, "Leave <lora:…> tags out: they belong to single prompts.")
 
 
 ON, OFF = "on", "off"

@@ -7,6 +7,7 @@ from typing import Any
 
 from bot.domain import policy
 from bot.storage.errors import CannotSave, StorageError
+from bot.texts import admin as admin_texts
 from bot.texts import buttons as button_texts
 from bot.texts import faults as fault_texts
 from bot.texts import inputs as input_texts
@@ -95,18 +96,21 @@ SENTENCES: Mapping[type[BaseException], Callable[[Any], str]] = {
     refusals.NotAllowed: lambda e: button_texts.NOT_ALLOWED[e.action],
     refusals.AlreadyUnderWay: lambda e: button_texts.ALREADY_UNDER_WAY,
     refusals.NoSuchPicture: lambda e: button_texts.NO_SUCH_PICTURE,
-    refusals.PictureTooLarge: lambda e: button_texts.SHOWN_TOO_LARGE,
     refusals.TooManyVariations: lambda e: button_texts.too_many_variations(e.limit),
     refusals.NotCancellable: lambda e: button_texts.NOT_CANCELLABLE,
-    refusals.NoPicture: lambda e: recipe_texts.NO_PICTURE,
     refusals.NoRecipe: lambda e: recipe_texts.NONE_IN_FILE,
-    refusals.RecipeGone: lambda e: recipe_texts.GONE,
     refusals.UnknownStyle: lambda e: prompt_texts.unknown_style(e.style, e.known),
     refusals.NotBlocked: lambda e: word_texts.not_blocked(e.phrase),
     refusals.OfferOver: lambda e: series_texts.OFFER_OVER,
     refusals.PictureInSeries: lambda e: input_texts.ONE_PROMPT,
-    refusals.NotFetched: lambda e: input_texts.NOT_FETCHED,
-    refusals.WrongValue: lambda e: refusal_texts.wrong_value(e.field, e.value, e.hint),
+    # what a moderator may not decide
+    refusals.BadNegativeLength: lambda e: admin_texts.bad_negative_length(e.limit),
+    refusals.LorasInNegative: lambda e: admin_texts.loras_in_negative(e.words),
+    refusals.NoWords: lambda e: word_texts.no_words(e.phrase),
+    refusals.PhraseTooLong: lambda e: word_texts.phrase_too_long(e.phrase, e.limit),
+    refusals.NoLimitNamed: lambda e: admin_texts.no_limit_named(e.known),
+    refusals.UnknownLimit: lambda e: admin_texts.unknown_limit(e.name, e.known),
+    refusals.LimitOutOfRange: lambda e: admin_texts.limit_out_of_range(e.name, e.value, e.low, e.high),
     # the ledger
     StorageError: lambda e: trouble_texts.STORAGE_TROUBLE,
     CannotSave: lambda e: trouble_texts.CANNOT_SAVE,

@@ -8,8 +8,6 @@ from bot.texts.phrases import WORD_LENGTH, choices
 from bot.texts.sanitize import inert
 from engine.api import MAX_LORA_WEIGHT, MAX_LORAS, Lora
 
-LORA = "LoRAs that change the model: ink, or ink:0.8 for less of it; several with commas"
-CLIP_SKIP = "Last layers of the text encoder to leave out; A1111's “Clip skip: 2” is 1 here"
 HINT = (
     "Write a LoRA's name, or name and weight such as ink:0.8, with commas between several. "
     f"Weights go from {-MAX_LORA_WEIGHT:g} to {MAX_LORA_WEIGHT:g}, and {MAX_LORAS} LoRAs are the most."

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from bot.texts.phrases import WORD_LENGTH, choices
 from bot.texts.sanitize import inert
 
-IMAGINE_STYLE = "A look: its words go around yours, and you see them with the picture"
-
 BUILD = "Answer five short questions and have the picture drawn"
 BUILD_BUTTON = "Build a prompt"
 BUILD_TITLE = "Build a prompt"

@@ -8,6 +8,7 @@ from itertools import accumulate, takewhile
 from bot.domain.blocked_words import BlockedPhrase, examples_of
 from bot.domain.policy import LONGEST_PHRASE
 from bot.texts.phrases import MESSAGE_LENGTH, WORD_LENGTH
+from bot.texts.refusals import wrong_value
 from bot.texts.sanitize import inert
 
 ADMIN_WORDS = "Which words are not drawn here"
@@ -70,6 +71,14 @@ def tested(phrase: str | None) -> str:
 
 def not_blocked(phrase: str) -> str:
     return f"“{inert(phrase, WORD_LENGTH)}” is not blocked here. See /admin words list."
+
+
+def no_words(phrase: str) -> str:
+    return wrong_value("words", phrase, "Write words or phrases that are not to be drawn.")
+
+
+def phrase_too_long(phrase: str, limit: int) -> str:
+    return wrong_value("words", phrase, f"A phrase may have {limit} characters; please shorten it.")
 
 
 def too_many(limit: int) -> str:

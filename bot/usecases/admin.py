@@ -18,7 +18,17 @@ from bot.domain.policy import (
 from bot.domain.prompts import check_typed, joined
 from bot.domain.records import LogEntry
 from bot.storage import Store
-from bot.usecases.refusals import NotAllowed, NotBlocked, WrongValue
+from bot.usecases.refusals import (
+    BadNegativeLength,
+    LimitOutOfRange,
+    LorasInNegative,
+    NoLimitNamed,
+    NotAllowed,
+    NotBlocked,
+    NoWords,
+    PhraseTooLong,
+    UnknownLimit,
+)
 from bot.usecases.terms import find_model, load_terms
 from engine.api import EngineClient, ModelInfo, parse_prompt, storable
 
@@ -80,14 +90,14 @@ class Admin:
         """Choose what the negative prompt of every new request holds besides, and return it as it will be.
 
         Raises:
-            WrongValue: nothing was written, too much, or a LoRA tag, which fits the models of one family only.
+            BadNegativeLength, LorasInNegative: see their fields.
         """
         words = joined(storable(words))
         entry = self._entry(member, "negative prompt", words)
         if not 1 <= len(words) <= LONGEST_NEGATIVE:
-            raise WrongValue("words", "", f"Write 1 to {LONGEST_NEGATIVE} characters.")
+            raise BadNegativeLength(LONGEST_NEGATIVE)
         if parse_prompt(words).loras:
-            raise WrongValue("words", words, "Leave <lora:…> tags out: they belong to single prompts.")
+            raise LorasInNegative(words)
         await self._store.guilds.set_negative_prompt(member.guild_id, words, entry)
         return words
 
@@ -112,7 +122,7 @@ class Admin:
             forms: whether plurals of them are refused, too.
 
         Raises:
-            WrongValue: there is no word in one, or too much.
+            NoWords, PhraseTooLong: one cannot be blocked.
             TooManyPhrases: the guild has as many as it may.
         """
         typed = read_phrases(storable(words))
@@ -160,7 +170,7 @@ class Admin:
             role_id: the role that has them; None, or the guild's own id (Discord's @everyone), for every member.
 
         Raises:
-            WrongValue: nothing to change, an unknown name, or a value out of range.
+            NoLimitNamed, UnknownLimit, LimitOutOfRange: see their fields.
         """
         role_id = None if role_id == member.guild_id else role_id
         whose = "everyone" if role_id is None else f"role {role_id}"
@@ -193,10 +203,10 @@ def _check_moderator(member: Member) -> None:
 def _check_phrases(phrases: Sequence[str]) -> None:
     unreadable = next((phrase for phrase in phrases if not has_words(phrase)), None)
     if not phrases or unreadable is not None:
-        raise WrongValue("words", unreadable or "", "Write words or phrases that are not to be drawn.")
+        raise NoWords(unreadable or "")
     for phrase in phrases:
         if len(phrase) > LONGEST_PHRASE:
-            raise WrongValue("words", phrase, f"A phrase may have {LONGEST_PHRASE} characters; please shorten it.")
+            raise PhraseTooLong(phrase, LONGEST_PHRASE)
 
 
 def _listed(phrases: Sequence[str], before: str = "") -> str:
@@ -206,10 +216,10 @@ def _listed(phrases: Sequence[str], before: str = "") -> str:
 
 def _check_limits(changes: Mapping[str, int]) -> None:
     if not changes:
-        raise WrongValue("limits", "", f"Name at least one of: {', '.join(LIMIT_NAMES)}.")
+        raise NoLimitNamed(LIMIT_NAMES)
     for name, value in changes.items():
         if name not in LIMIT_RANGES:
-            raise WrongValue("limits", name, f"Choose among: {', '.join(LIMIT_NAMES)}.")
+            raise UnknownLimit(name, LIMIT_NAMES)
         low, high = LIMIT_RANGES[name]
         if not low <= value <= high:
-            raise WrongValue(name, str(value), f"Choose a number from {low} to {high}.")
+            raise LimitOutOfRange(name, value, low, high)

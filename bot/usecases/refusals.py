@@ -44,11 +44,6 @@ class NoSuchPicture(Refusal):
 
 
 @dataclass(eq=False)
-class PictureTooLarge(Refusal):
-    """The server takes no file as large as this picture's any more."""
-
-
-@dataclass(eq=False)
 class TooManyVariations(Refusal):
     """The picture is already a variation of a variation `limit` times over."""
 
@@ -63,18 +58,8 @@ class NotCancellable(Refusal):
 
 
 @dataclass(eq=False)
-class NoPicture(Refusal):
-    """The message has no picture."""
-
-
-@dataclass(eq=False)
 class NoRecipe(Refusal):
     """The picture's file does not say how it was drawn."""
-
-
-@dataclass(eq=False)
-class RecipeGone(Refusal):
-    """The message no longer holds what was read from a picture."""
 
 
 @dataclass(eq=False)
@@ -102,15 +87,58 @@ class PictureInSeries(Refusal):
     """A picture to start from was uploaded with several prompts at once."""
 
 
-@dataclass(eq=False)
-class NotFetched(Refusal):
-    """A file that was uploaded did not come."""
+# What a moderator may not decide
 
 
 @dataclass(eq=False)
-class WrongValue(Refusal):
-    """A value that cannot be used. `hint` is a sentence that says what can."""
+class BadNegativeLength(Refusal):
+    """A server's negative prompt has 1 to `limit` characters."""
 
-    field: str
-    value: str
-    hint: str
+    limit: int
+
+
+@dataclass(eq=False)
+class LorasInNegative(Refusal):
+    """A server's negative prompt holds a LoRA tag, which fits the models of one family only."""
+
+    words: str
+
+
+@dataclass(eq=False)
+class NoWords(Refusal):
+    """A phrase to block has no word in it; it is empty where there is no phrase."""
+
+    phrase: str
+
+
+@dataclass(eq=False)
+class PhraseTooLong(Refusal):
+    """A phrase to block has more than `limit` characters."""
+
+    phrase: str
+    limit: int
+
+
+@dataclass(eq=False)
+class NoLimitNamed(Refusal):
+    """No limit was named that is to be changed."""
+
+    known: tuple[str, ...]
+
+
+@dataclass(eq=False)
+class UnknownLimit(Refusal):
+    """There is no limit of that name."""
+
+    name: str
+    known: tuple[str, ...]
+
+
+@dataclass(eq=False)
+class LimitOutOfRange(Refusal):
+    """A limit can be `low` to `high` only."""
+
+    name: str
+    value: int
+    low: int
+    high: int

@@ -3,38 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from importlib import import_module
+from pkgutil import iter_modules
 
 import discord
 
 from bot.domain.records import Generation
-from bot.views.builder import Build
 from bot.views.forms import sent_off
-from bot.views.img2img import UseAsInput
-from bot.views.outpaint import Pan, ZoomOut
-from bot.views.recipes import Run, RunFile
-from bot.views.results import Delete, Reroll, Show, Upscale, Vary, result_view
-from bot.views.running import Cancel, waiting_view
-from bot.views.series import DrawAll, Withdraw
-from bot.views.unreadable import Unreadable
+from bot.views.press import Button, Pressable
+from bot.views.results import result_view
+from bot.views.running import waiting_view
+from bot.views.unreadable import unreadable_beside
 
-BUTTONS: tuple[type[discord.ui.DynamicItem[Any]], ...] = (
-    Cancel,
-    Show,
-    Vary,
-    Upscale,
-    UseAsInput,
-    ZoomOut,
-    Pan,
-    Reroll,
-    Delete,
-    DrawAll,
-    Withdraw,
-    Build,
-    Run,
-    RunFile,
-    Unreadable,
-)
+# A button of a module that nobody imports would be known to nobody.
+for _module in iter_modules(__path__, f"{__name__}."):
+    import_module(_module.name)
+
+READABLE = tuple(Button.__subclasses__())
+BUTTONS: tuple[type[Pressable], ...] = (*READABLE, unreadable_beside(READABLE))
 
 
 class GenerationButtons:
@@ -49,4 +35,4 @@ class GenerationButtons:
         return result_view(generation, indexes)
 
 
-__all__ = ["BUTTONS", "GenerationButtons", "sent_off"]
+__all__ = ["BUTTONS", "READABLE", "GenerationButtons", "sent_off"]

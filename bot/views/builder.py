@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any
 
 import discord
 
@@ -14,15 +14,16 @@ from bot.interactions.handling import answer_to
 from bot.texts import prompts as texts
 from bot.usecases.imagine import Ask
 from bot.views.asking import draw
-from bot.views.press import Button, Host, pressed
+from bot.views.press import PREFIX, Button, Host, Interaction, view_of
 
 LONGEST_ANSWER = 900  # four of them make one prompt
-BUILD_FORM = re.compile("easel:build")
+_FORM_ID = f"{PREFIX}:build"
+BUILD_FORM = re.compile(_FORM_ID)
 
 
 def build_form() -> discord.ui.Modal:
     """Return a form that asks for the parts of a prompt."""
-    form = discord.ui.Modal(title=texts.BUILD_TITLE, custom_id="easel:build")
+    form = discord.ui.Modal(title=texts.BUILD_TITLE, custom_id=_FORM_ID)
     for name, (title, explanation, example) in texts.BUILD_QUESTIONS.items():
         answer: discord.ui.TextInput[Any] = discord.ui.TextInput(
             placeholder=example, required=name == "subject", max_length=LONGEST_ANSWER, custom_id=name
@@ -32,36 +33,24 @@ def build_form() -> discord.ui.Modal:
     return form
 
 
-async def take_build(
-    interaction: discord.Interaction[Any], host: Host, form: re.Match[str], answers: Mapping[str, str]
-) -> None:
+async def take_build(interaction: Interaction, host: Host, form: re.Match[str], answers: Mapping[str, str]) -> None:
     """Ask for the prompt that the answers make, as if it had been typed."""
     parts = PromptParts(**{name: answers.get(name, "") for name in texts.BUILD_QUESTIONS})
     ask = Ask(parts.prompt(), negative_prompt=parts.avoid.strip() or None)
     await draw(interaction, host, ask, press=f"build:{interaction.id}")
 
 
-class Build(discord.ui.DynamicItem[Button], template=r"easel:build"):
+class Build(Button, action="build", late=Late.SENTENCE):
     """Opens the form."""
 
-    def __init__(self) -> None:
-        super().__init__(Button(label=texts.BUILD_BUTTON, style=discord.ButtonStyle.primary, custom_id="easel:build"))
+    label = texts.BUILD_BUTTON
+    style = discord.ButtonStyle.primary
 
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """Rebuild the button that was pressed."""
-        return cls()
-
-    @pressed(Late.SENTENCE)
-    async def callback(self, interaction: discord.Interaction, host: Host) -> None:
+    async def press(self, interaction: Interaction, host: Host) -> None:
         """Show the form."""
         await answer_to(interaction).open(build_form())
 
 
 def build_view() -> discord.ui.View:
     """Return a view with the button alone."""
-    view = discord.ui.View(timeout=None)
-    view.add_item(Build())
-    return view
+    return view_of(Build())

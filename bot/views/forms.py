@@ -14,7 +14,7 @@ from bot.interactions import answers, handling
 from bot.texts import inputs as texts
 from bot.views.builder import BUILD_FORM, take_build
 from bot.views.img2img import OVER_FORM, take_over
-from bot.views.press import Host
+from bot.views.press import PREFIX, Host
 
 _FORMS = ((BUILD_FORM, take_build), (OVER_FORM, take_over))
 
@@ -25,7 +25,7 @@ async def sent_off(interaction: discord.Interaction[Any], host: Host) -> None:
     Forms that discord.py waits for have names without our prefix, and are none of ours.
     """
     data = cast(Mapping[str, Any], interaction.data)
-    if not data["custom_id"].startswith("easel:"):
+    if not data["custom_id"].startswith(f"{PREFIX}:"):
         return
     handling.watch(interaction, answers.Late.PUBLIC)
     try:

@@ -4,42 +4,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any
 
 import discord
 
 from bot.interactions.answers import Late
+from bot.interactions.errors import WrongValue
 from bot.interactions.handling import answer_to
 from bot.interactions.identity import member_of, place_of
 from bot.texts import inputs as texts
 from bot.usecases.init_images import STRENGTH
-from bot.usecases.refusals import WrongValue
-from bot.views.press import GENERATION_ID, INDEX, Button, Host, pressed
+from bot.views.press import ID, INDEX, PREFIX, Button, Field, Host, Interaction
 from engine.api import MAX_TYPED_CHARACTERS
 
-OVER_FORM = re.compile(rf"easel:over:{GENERATION_ID}:{INDEX}")
+OVER_FORM = re.compile(rf"{PREFIX}:over:(?P<id>{ID}):(?P<index>{INDEX})")
 _NUMBER = re.compile(r"\d{0,3}(?:[.,]\d{1,6})?")
-_ROW = 1
 
 
-class UseAsInput(discord.ui.DynamicItem[Button], template=rf"easel:input:{GENERATION_ID}:{INDEX}"):
+class UseAsInput(Button, action="input", late=Late.SENTENCE):
     """Asks for the prompt and the strength of an img2img."""
 
-    def __init__(self, generation_id: str, index: int) -> None:
-        custom_id = f"easel:input:{generation_id}:{index}"
-        super().__init__(Button(label=texts.USE_AS_INPUT, custom_id=custom_id, row=_ROW))
-        self.generation_id = generation_id
-        self.index = index
+    generation_id = Field(ID, str)
+    index = Field(INDEX, int)
+    label = texts.USE_AS_INPUT
 
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """Rebuild the button that was pressed."""
-        return cls(match["id"], int(match["index"]))
-
-    @pressed(Late.SENTENCE)
-    async def callback(self, interaction: discord.Interaction, host: Host) -> None:
+    async def press(self, interaction: Interaction, host: Host) -> None:
         """Open the form."""
         prompt = await host.usecases.img2img.prompt(member_of(interaction), self.generation_id, self.index)
         form = _form(self.generation_id, self.index, prompt)
@@ -48,7 +37,7 @@ class UseAsInput(discord.ui.DynamicItem[Button], template=rf"easel:input:{GENERA
 
 
 def _form(generation_id: str, index: int, prompt: str) -> discord.ui.Modal:
-    form = discord.ui.Modal(title=texts.FORM_TITLE, custom_id=f"easel:over:{generation_id}:{index}")
+    form = discord.ui.Modal(title=texts.FORM_TITLE, custom_id=f"{PREFIX}:over:{generation_id}:{index}")
     paragraph = discord.TextStyle.paragraph
     words: discord.ui.TextInput[Any] = discord.ui.TextInput(
         custom_id="prompt", style=paragraph, default=prompt[:MAX_TYPED_CHARACTERS], max_length=MAX_TYPED_CHARACTERS
@@ -61,9 +50,7 @@ def _form(generation_id: str, index: int, prompt: str) -> discord.ui.Modal:
     return form
 
 
-async def take_over(
-    interaction: discord.Interaction[Any], host: Host, form: re.Match[str], answers: Mapping[str, str]
-) -> None:
+async def take_over(interaction: Interaction, host: Host, form: re.Match[str], answers: Mapping[str, str]) -> None:
     """Accept the img2img as a job of the member who sent the form."""
     generation = await host.usecases.img2img.over(
         member_of(interaction),

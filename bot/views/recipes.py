@@ -4,41 +4,30 @@ from __future__ import annotations
 
 import re
 from io import BytesIO
-from typing import Any, Self
 
 import discord
 
 from bot.interactions.answers import Late
+from bot.interactions.errors import UserError
 from bot.interactions.identity import member_of, place_of
 from bot.interactions.uploads import fetch
 from bot.texts import recipes as texts
 from bot.usecases.recipes import Found, read_found
-from bot.usecases.refusals import RecipeGone
-from bot.views.press import GENERATION_ID, INDEX, Button, Host, pressed
+from bot.views.press import ID, INDEX, PREFIX, Button, Field, Host, Interaction, view_of
 from engine.api.embedded_texts import PARAMETERS, RECIPE
 
 FILES = {RECIPE: "recipe.json", PARAMETERS: "recipe.txt"}
 """The names of the files in which a message keeps what was read, by what they hold."""
 
 
-class Run(discord.ui.DynamicItem[Button], template=rf"easel:run:{GENERATION_ID}(?::{INDEX})?"):
+class Run(Button, action="run", late=Late.PUBLIC):
     """Draws a generation, or one of its pictures, once more."""
 
-    def __init__(self, generation_id: str, index: int | None) -> None:
-        which = generation_id if index is None else f"{generation_id}:{index}"
-        super().__init__(Button(label=texts.RUN, custom_id=f"easel:run:{which}"))
-        self.generation_id = generation_id
-        self.index = index
+    generation_id = Field(ID, str)
+    index = Field(INDEX, lambda text: int(text) if text else None, optional=True)
+    label = texts.RUN
 
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """Rebuild the button that was pressed."""
-        return cls(match["id"], None if match["index"] is None else int(match["index"]))
-
-    @pressed(Late.PUBLIC)
-    async def callback(self, interaction: discord.Interaction, host: Host) -> None:
+    async def press(self, interaction: Interaction, host: Host) -> None:
         """Accept it as a job of the member who pressed."""
         generation = await host.usecases.variations.run(
             member_of(interaction), place_of(interaction), self.generation_id, self.index
@@ -46,25 +35,16 @@ class Run(discord.ui.DynamicItem[Button], template=rf"easel:run:{GENERATION_ID}(
         await host.delivery.begin(interaction, generation)
 
 
-class RunFile(discord.ui.DynamicItem[Button], template="easel:run-file"):
+class RunFile(Button, action="run-file", late=Late.PUBLIC):
     """Draws what the file beside the button says."""
 
-    def __init__(self) -> None:
-        super().__init__(Button(label=texts.RUN, custom_id="easel:run-file"))
+    label = texts.RUN
 
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """Rebuild the button that was pressed."""
-        return cls()
-
-    @pressed(Late.PUBLIC)
-    async def callback(self, interaction: discord.Interaction, host: Host) -> None:
+    async def press(self, interaction: Interaction, host: Host) -> None:
         """Accept it as a job of the member who pressed."""
         member, message = member_of(interaction), interaction.message
         if message is None or not (kept := await _kept(message)):
-            raise RecipeGone
+            raise UserError(texts.GONE)
         found = read_found(kept)
         press = f"run:{message.id}:{member.user_id}"
         generation = await host.usecases.recipes.accept(member, place_of(interaction), found.parameters, press)
@@ -84,12 +64,10 @@ def found_file(found: Found) -> discord.File:
 
 def run_view(button: Run | RunFile) -> discord.ui.View:
     """Return what may be pressed under a recipe."""
-    view = discord.ui.View(timeout=None)
-    view.add_item(button)
-    return view
+    return view_of(button)
 
 
-SHOWN = re.compile(rf"easel:[a-z]+:{GENERATION_ID}(?::{INDEX})?(?::[a-z0-9.]+)?")
+SHOWN = re.compile(rf"{PREFIX}:[a-z]+:(?P<id>{ID})(?::(?P<index>{INDEX}))?(?::[a-z0-9.]+)?")
 
 
 def shown_generation(message: discord.Message) -> tuple[str, int | None] | None:

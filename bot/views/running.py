@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any, Self
-
 import discord
 
 from bot.domain.records import Generation, JobState
@@ -14,25 +11,16 @@ from bot.interactions.identity import member_of
 from bot.texts import buttons as button_texts
 from bot.texts import cards
 from bot.usecases.refusals import NotCancellable
-from bot.views.press import GENERATION_ID, Button, Host, pressed
+from bot.views.press import ID, Button, Field, Host, Interaction, view_of
 
 
-class Cancel(discord.ui.DynamicItem[Button], template=rf"easel:cancel:{GENERATION_ID}"):
+class Cancel(Button, action="cancel", late=Late.UNSEEN):
     """Ends a job. Its message is rewritten by whoever follows the job."""
 
-    def __init__(self, generation_id: str) -> None:
-        super().__init__(Button(label=button_texts.CANCEL, custom_id=f"easel:cancel:{generation_id}"))
-        self.generation_id = generation_id
+    generation_id = Field(ID, str)
+    label = button_texts.CANCEL
 
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """Rebuild the button that was pressed."""
-        return cls(match["id"])
-
-    @pressed(Late.UNSEEN)
-    async def callback(self, interaction: discord.Interaction, host: Host) -> None:
+    async def press(self, interaction: Interaction, host: Host) -> None:
         """Cancel the job, if the member may."""
         member = member_of(interaction)
         try:
@@ -45,7 +33,7 @@ class Cancel(discord.ui.DynamicItem[Button], template=rf"easel:cancel:{GENERATIO
         await answer_to(interaction).accept()
 
 
-async def _is_seen_to(interaction: discord.Interaction, host: Host, generation: Generation) -> bool:
+async def _is_seen_to(interaction: Interaction, host: Host, generation: Generation) -> bool:
     """Return whether the message of a job that is over says so, or will; else make it do so, as Discord did not let us.
 
     A press lets the bot rewrite what was pressed wherever it is.
@@ -62,6 +50,4 @@ async def _is_seen_to(interaction: discord.Interaction, host: Host, generation: 
 
 def waiting_view(generation: Generation) -> discord.ui.View:
     """Return what may be pressed while a job is not over."""
-    view = discord.ui.View(timeout=None)
-    view.add_item(Cancel(generation.id))
-    return view
+    return view_of(Cancel(generation.id))

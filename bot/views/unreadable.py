@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any, Self
 
 import discord
@@ -10,26 +11,31 @@ import discord
 from bot.interactions import handling
 from bot.interactions.answers import Late
 from bot.texts import buttons as button_texts
-from bot.views.press import Button, Host, pressed
+from bot.views.press import PREFIX, Button, Host, Interaction, Pressable
 
-_PICTURE = "show:{0}:[0-9]|vary:{0}:[0-9]:(?:subtle|strong)|upscale:{0}:[0-9]:[24]"
-_AROUND = "input:{0}:[0-9]|zoom:{0}:[0-9]|pan:{0}:[0-9]:(?:left|right|up|down)"
-_OFFER = "build|draw:{0}|withdraw:{0}"
-_RUN = "run:{0}(?::[0-9])?|run-file"
-_READABLE = f"{_OFFER}|cancel:{{0}}|reroll:{{0}}|delete:{{0}}|{_PICTURE}|{_AROUND}|{_RUN}".format("[a-z0-9]{4,32}")
+_GROUP_NAME = re.compile(r"\?P<\w+>")
 
 
-class Unreadable(discord.ui.DynamicItem[Button], template=rf"easel:(?!(?:{_READABLE})\Z).*"):
-    """Every custom_id of ours that is none of the known forms."""
+def template_beside(buttons: Iterable[type[Button]]) -> re.Pattern[str]:
+    """Return what matches every id of ours that none of the buttons reads."""
+    patterns = (button.__discord_ui_compiled_template__.pattern for button in buttons)
+    readable = "|".join(_GROUP_NAME.sub("?:", pattern) for pattern in patterns)
+    return re.compile(rf"(?!(?:{readable})\Z){PREFIX}:.*", re.DOTALL)
 
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """Wrap whatever was pressed."""
-        return cls(item)  # type: ignore[arg-type]
 
-    @pressed(Late.PRIVATE)
-    async def callback(self, interaction: discord.Interaction, host: Host) -> None:
-        """Say so."""
-        await handling.tell(interaction, button_texts.UNREADABLE_BUTTON)
+def unreadable_beside(buttons: Iterable[type[Button]]) -> type[Pressable]:
+    """Return the class that answers for all ids of ours but those of the buttons."""
+
+    class Unreadable(Pressable, template=template_beside(buttons)):
+        late = Late.PRIVATE
+
+        @classmethod
+        async def from_custom_id(
+            cls, interaction: Interaction, item: discord.ui.Item[Any], match: re.Match[str], /
+        ) -> Self:
+            return cls(item)  # type: ignore[arg-type]
+
+        async def press(self, interaction: Interaction, host: Host) -> None:
+            await handling.tell(interaction, button_texts.UNREADABLE_BUTTON)
+
+    return Unreadable

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,11 @@ class RecipeDraft:
     guidance_scale: float | None = None
     scheduler: str | None = None
     clip_skip: int | None = None
+
+    def values(self) -> dict[str, Any]:
+        """Return what is asked for, by the name of its field; nothing of what a subclass adds."""
+        asked = {field.name: getattr(self, field.name) for field in fields(RecipeDraft)}
+        return {name: value for name, value in asked.items() if value is not None}
 
 
 def storable(text: str) -> str:

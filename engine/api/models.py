@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TypeVar
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from engine.api.addons import MAX_LORA_WEIGHT, MAX_LORAS, Inversion, Lora, LoraUse
 from engine.api.drafts import RecipeDraft, storable
@@ -21,8 +21,6 @@ from engine.api.requests import InitImage, Recipe
 from engine.api.seeds import ImageSeed
 from engine.api.syntax import Prompt, parse_prompt, words_pattern
 from engine.api.upscalers import Upscaler, UpscalerUse
-
-T = TypeVar("T")
 
 GROWTH = 2
 """By how much a side may exceed what a model draws from nothing, when it draws over a picture that has its shapes."""
@@ -145,38 +143,31 @@ class ModelInfo:
         prompts = parse_prompt(recipe.prompt), parse_prompt(recipe.negative_prompt)
         return replace(recipe, inversions=self.inversions_in(*prompts), loras=self.loras_in(*prompts))
 
-    def _filled(self, draft: RecipeDraft, images: tuple[ImageSeed, ...], init_image: InitImage | None = None) -> Recipe:
-        width, height = self._size_of(draft)
-        return Recipe(
-            model=self.id,
-            model_revision=self.revision,
-            prompt=storable(draft.prompt),
-            negative_prompt=storable(_default(draft.negative_prompt, self.negative_prompt)),
-            width=width,
-            height=height,
-            steps=_default(draft.steps, self.steps),
-            guidance_scale=_default(draft.guidance_scale, self.guidance_scale),
-            scheduler=_default(draft.scheduler, self.scheduler),
-            images=images,
-            init_image=init_image,
-            clip_skip=_default(draft.clip_skip, self.clip_skip),
-        )
-
     def check_draft(self, draft: RecipeDraft) -> None:
         """Raise the first number in a draft that this model cannot take, also one that no recipe can hold.
 
         Raises:
             InvalidSize, OutOfRange: see their fields.
         """
-        self.check_size(*self._size_of(draft))
-        _check_range("steps", _default(draft.steps, self.steps), self.min_steps, self.max_steps)
-        guidance_scale = _default(draft.guidance_scale, self.guidance_scale)
-        _check_range("guidance", guidance_scale, self.min_guidance, self.max_guidance)
-        _check_range("clip skip", _default(draft.clip_skip, self.clip_skip), 0, self.max_clip_skip)
+        values = self._values(draft)
+        self.check_size(values["width"], values["height"])
+        self._check_ranges(values["steps"], values["guidance_scale"], values["clip_skip"])
 
-    def _size_of(self, draft: RecipeDraft) -> tuple[int, int]:
-        usual = self.sizes[0]
-        return _default(draft.width, usual.width), _default(draft.height, usual.height)
+    def _filled(self, draft: RecipeDraft, images: tuple[ImageSeed, ...], init_image: InitImage | None = None) -> Recipe:
+        values = self._values(draft)
+        values |= {name: storable(values[name]) for name in ("prompt", "negative_prompt")}
+        return Recipe(model=self.id, model_revision=self.revision, images=images, init_image=init_image, **values)
+
+    def _values(self, draft: RecipeDraft) -> dict[str, Any]:
+        """Return what a draft asks for, and where it asks for nothing the model's own, which is named likewise."""
+        usual = {each.name: getattr(self, each.name) for each in fields(RecipeDraft) if hasattr(self, each.name)}
+        size = {"width": self.sizes[0].width, "height": self.sizes[0].height}
+        return usual | size | draft.values()
+
+    def _check_ranges(self, steps: int, guidance_scale: float, clip_skip: int) -> None:
+        _check_range("steps", steps, self.min_steps, self.max_steps)
+        _check_range("guidance", guidance_scale, self.min_guidance, self.max_guidance)
+        _check_range("clip skip", clip_skip, 0, self.max_clip_skip)
 
     @property
     def compatible_family(self) -> str:
@@ -194,13 +185,11 @@ class ModelInfo:
             self._check_upscaler(recipe.upscaler)
             return
         self.check_size(recipe.width, recipe.height, self.max_side * (GROWTH if recipe.grows else 1))
-        _check_range("steps", recipe.steps, self.min_steps, self.max_steps)
-        _check_range("guidance", recipe.guidance_scale, self.min_guidance, self.max_guidance)
+        self._check_ranges(recipe.steps, recipe.guidance_scale, recipe.clip_skip)
         scheduler = next((each for each in self.schedulers if each.name == recipe.scheduler), None)
         if scheduler is None:
             raise UnknownScheduler(recipe.scheduler, tuple(each.name for each in self.schedulers))
         _check_range(f"steps with {scheduler.name}", recipe.steps, scheduler.min_steps, scheduler.max_steps)
-        _check_range("clip skip", recipe.clip_skip, 0, self.max_clip_skip)
         self._check_additions(recipe)
 
     def _check_additions(self, recipe: Recipe) -> None:
@@ -305,10 +294,6 @@ class ModelInfo:
         if any(side % self.size_step or not self.min_side <= side <= most for side in (width, height)):
             nearest = sorted(self.sizes, key=lambda size: abs(size.width - width) + abs(size.height - height))[:2]
             raise InvalidSize(width, height, tuple(str(size) for size in nearest))
-
-
-def _default(value: T | None, default: T) -> T:
-    return default if value is None else value
 
 
 def _check_range(field: str, value: float, low: float, high: float) -> None:

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import discord
 import pytest
+from discord import app_commands
 
 from bot.client import fingerprint
+from bot.interactions.options import Option
 from bot.storage.schema import DATABASE_NAME
 from bot.texts import trouble as trouble_texts
 
@@ -87,6 +89,32 @@ async def test_a_fault_nobody_foresaw_is_answered_with_a_reference_that_is_in_th
     reference = sentence.rsplit(maxsplit=1)[-1]
     assert sentence == trouble_texts.something_went_wrong(reference)
     (record,) = (record for record in caplog.records if reference in record.getMessage())
+    assert record.exc_info is not None
+    assert record.exc_info[0] is ZeroDivisionError
+
+
+class Faulty(Option):
+    """An option whose parser has a fault."""
+
+    async def transform(self, interaction: discord.Interaction[Any], value: str, /) -> str:
+        raise ZeroDivisionError("a detail for the log only")
+
+
+async def test_a_fault_of_an_options_parser_is_answered_with_a_reference_and_logged_as_what_it_is(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.faults_are_expected = True
+
+    @world.bot.tree.command(name="fault", description="Fails")
+    async def fault(interaction: discord.Interaction[Any], what: app_commands.Transform[str, Faulty("x")]) -> None:
+        raise AssertionError("nothing was parsed")
+
+    await world.bot.tree.sync()
+
+    sentence = world.refusal(await world.ann.slash(world.channel, "fault", what="this"))
+
+    assert sentence == trouble_texts.something_went_wrong(sentence.rsplit(maxsplit=1)[-1])
+    (record,) = (record for record in caplog.records if sentence.rsplit(maxsplit=1)[-1] in record.getMessage())
     assert record.exc_info is not None
     assert record.exc_info[0] is ZeroDivisionError
 

@@ -23,7 +23,7 @@ def model() -> ModelInfo:
 
 
 def test_every_preset_is_offered_with_its_trade_off() -> None:
-    assert list(imagine_texts.IMAGINE_PRESETS) == [preset.value for preset in Preset]
+    assert list(imagine_texts.PRESETS) == [preset.value for preset in Preset]
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.interactions.options import CHOICE_LENGTH, MOST_CHOICES, offer, read_ask, read_seed, read_size
-from bot.usecases.refusals import WrongValue
+from bot.interactions.answers import Interaction
+from bot.interactions.errors import WrongValue
+from bot.interactions.imagine_options import (
+    CountOption,
+    LorasOption,
+    ModelOption,
+    SchedulerOption,
+    SeedOption,
+    SizeOption,
+    StyleOption,
+    read_scheduler,
+    read_seed,
+    read_size,
+)
+from bot.interactions.options import CHOICE_LENGTH, MOST_CHOICES, Name, Words, offer
 from engine.api import MAX_SEED, ModelInfo, OutOfRange
 from engine.catalog import load_catalog
 
@@ -17,6 +30,12 @@ from engine.catalog import load_catalog
 def model() -> ModelInfo:
     config = Path(__file__).parents[3] / "config"
     return load_catalog(config / "models.toml", config / "none").infos()[0]
+
+
+@pytest.fixture
+def interaction() -> Interaction:
+    """One of which nothing is asked: what is read here depends on no model and no member."""
+    return cast(Interaction, None)
 
 
 @pytest.mark.parametrize("text", ["128x192", "128X192", " 128 x 192 ", "128*192", "128\u00d7192", "Portrait"])
@@ -45,30 +64,27 @@ def test_what_is_no_seed_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize("count", [-1, 0, 5, 9, 2**53])
-def test_a_count_outside_one_to_four_is_refused(model: ModelInfo, count: int) -> None:
+async def test_a_count_outside_one_to_four_is_refused(interaction: Interaction, count: int) -> None:
     with pytest.raises(OutOfRange) as refusal:
-        read_ask(model, prompt="x", count=count)
+        await CountOption("").transform(interaction, count)
 
     assert (refusal.value.low, refusal.value.high) == (1, 4)
 
 
-def test_what_was_not_typed_is_left_to_the_use_case(model: ModelInfo) -> None:
-    ask = read_ask(model, prompt=" a red apple ")
-
-    assert ask.prompt == "a red apple"
-    assert (ask.model, ask.width, ask.steps, ask.guidance_scale, ask.scheduler, ask.seed) == (None,) * 6
-    assert ask.count == 1
+async def test_spaces_around_a_text_are_not_part_of_it(interaction: Interaction) -> None:
+    assert await Words("").transform(interaction, " a red apple ") == "a red apple"
 
 
-def test_an_option_of_nothing_but_spaces_counts_as_not_typed(model: ModelInfo) -> None:
-    ask = read_ask(model, prompt="x", model_name=" ", size=" ", scheduler=" ", seed=" ")
-
-    assert (ask.model, ask.width, ask.scheduler, ask.seed) == (None,) * 4
+@pytest.mark.parametrize(
+    "kind", [ModelOption, SizeOption, SchedulerOption, SeedOption, StyleOption, LorasOption], ids=lambda it: it.__name__
+)
+async def test_an_option_of_nothing_but_spaces_counts_as_not_typed(interaction: Interaction, kind: type[Name]) -> None:
+    assert await kind("").transform(interaction, " ") is None
 
 
 def test_an_unknown_scheduler_is_passed_on_so_that_the_model_can_refuse_it(model: ModelInfo) -> None:
-    assert read_ask(model, prompt="x", scheduler="Karras").scheduler == "Karras"
-    assert read_ask(model, prompt="x", scheduler="euler A").scheduler == "Euler a"
+    assert read_scheduler("Karras", model) == "Karras"
+    assert read_scheduler("euler A", model) == "Euler a"
 
 
 @pytest.mark.parametrize(

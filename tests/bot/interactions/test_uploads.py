@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any, cast
 
 import discord
 import pytest
 
+from bot.interactions.errors import UserError
 from bot.interactions.uploads import fetch
-from bot.usecases.refusals import NotFetched
+from bot.texts import inputs as texts
 from engine.api import MAX_INPUT_BYTES, BadInput
 
 
@@ -35,13 +37,13 @@ async def fetched(gives: bytes | Exception | None, **options: Any) -> bytes:
 
 
 async def test_a_file_that_discord_does_not_give_in_time_is_given_up() -> None:
-    with pytest.raises(NotFetched):
+    with pytest.raises(UserError, match=re.escape(texts.NOT_FETCHED)):
         await fetched(None, timeout_s=0.0)
 
 
 @pytest.mark.parametrize("fault", [discord.DiscordException("gone"), OSError("no route")])
 async def test_a_fault_of_discord_or_the_network_is_told_as_such(fault: Exception) -> None:
-    with pytest.raises(NotFetched):
+    with pytest.raises(UserError, match=re.escape(texts.NOT_FETCHED)):
         await fetched(fault)
 
 

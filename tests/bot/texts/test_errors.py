@@ -8,6 +8,7 @@ import pytest
 
 from bot.domain import policy
 from bot.domain.policy import DailyQuotaUsed, Refusal
+from bot.interactions.errors import WrongValue
 from bot.texts import admin as admin_texts
 from bot.texts import buttons as button_texts
 from bot.texts import errors, phrases
@@ -38,8 +39,6 @@ def example(cls: type[Exception]) -> Exception:
     values = {field.name: EXAMPLES[hints[field.name]] for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
     if cls is refusals.NotAllowed:
         values["action"] = "delete"
-    if cls is refusals.WrongValue:
-        values["hint"] = "Name another."
     return cls(**values)
 
 
@@ -130,9 +129,38 @@ def test_a_member_to_whom_drawing_is_closed_is_not_told_to_wait() -> None:
 
 
 def test_a_missing_value_is_answered_with_what_to_do_alone() -> None:
-    assert (
-        errors.sentence_for(refusals.WrongValue("limits", "", admin_texts.NO_LIMIT_GIVEN)) == admin_texts.NO_LIMIT_GIVEN
-    )
+    assert WrongValue("limits", "", admin_texts.NO_LIMIT_GIVEN).sentence == admin_texts.NO_LIMIT_GIVEN
+
+
+@pytest.mark.parametrize(
+    ("refusal", "sentence"),
+    [
+        (refusals.BadNegativeLength(300), "Write 1 to 300 characters."),
+        (
+            refusals.LorasInNegative("text <lora:ink:1>"),
+            "“text <lora:ink:1>” does not work for words. Leave <lora:…> tags out: they belong to single prompts.",
+        ),
+        (refusals.NoWords(""), "Write words or phrases that are not to be drawn."),
+        (refusals.NoWords("?!"), "“?!” does not work for words. Write words or phrases that are not to be drawn."),
+        (
+            refusals.PhraseTooLong("xxx", 2),
+            "“xxx” does not work for words. A phrase may have 2 characters; please shorten it.",
+        ),
+        (refusals.NoLimitNamed(("most_steps", "largest_side")), "Name at least one of: most_steps, largest_side."),
+        (
+            refusals.UnknownLimit("most stairs", ("most_steps", "largest_side")),
+            "“most stairs” does not work for limits. Choose among: most_steps, largest_side.",
+        ),
+        (
+            refusals.LimitOutOfRange("most_steps", 0, 1, 60),
+            "“0” does not work for most steps. Choose a number from 1 to 60.",
+        ),
+    ],
+)
+def test_moderators_are_told_what_a_setting_may_be(refusal: Refusal, sentence: str) -> None:
+    said = str(errors.sentence_for(refusal))
+
+    assert said.replace("\\", "").replace("\u200b", "") == sentence
 
 
 def test_an_error_nobody_foresaw_has_no_sentence() -> None:
@@ -144,8 +172,7 @@ def test_an_error_nobody_foresaw_has_no_sentence() -> None:
 
 
 def test_what_members_typed_is_inert_in_the_sentences_about_it() -> None:
-    sentence = errors.sentence_for(refusals.WrongValue("seed", "@everyone **x**", "A seed is a number."))
+    sentence = WrongValue("seed", "@everyone **x**", "A seed is a number.").sentence
 
-    assert sentence is not None
     assert "@everyone" not in sentence
     assert "**x**" not in sentence

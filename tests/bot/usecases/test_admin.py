@@ -19,8 +19,19 @@ from bot.domain.policy import (
     WordsBlocked,
 )
 from bot.domain.records import JobState
+from bot.texts.errors import sentence_for
 from bot.usecases import Usecases
-from bot.usecases.refusals import NotAllowed, NotBlocked, WrongValue
+from bot.usecases.refusals import (
+    BadNegativeLength,
+    LimitOutOfRange,
+    LorasInNegative,
+    NoLimitNamed,
+    NotAllowed,
+    NotBlocked,
+    NoWords,
+    PhraseTooLong,
+    UnknownLimit,
+)
 from engine.api import BadPrompt, UnknownModel
 
 if TYPE_CHECKING:
@@ -122,18 +133,18 @@ async def test_a_limit_takes_its_range_and_nothing_else(studio: Studio, name: st
         policy = await studio.usecases.admin.set_limits(studio.moderator, {name: value})
         assert getattr(policy.limits, name) == value
     for value in (low - 1, high + 1):
-        with pytest.raises(WrongValue) as refused:
+        with pytest.raises(LimitOutOfRange) as refused:
             await studio.usecases.admin.set_limits(studio.moderator, {name: value})
-        assert (refused.value.field, refused.value.value) == (name, str(value))
-        assert f"from {low} to {high}" in refused.value.hint
+        assert (refused.value.name, refused.value.value) == (name, value)
+        assert f"from {low} to {high}" in str(sentence_for(refused.value))
     assert getattr((await studio.usecases.admin.policy(11)).limits, name) == high
 
 
 async def test_no_change_and_unknown_limits_are_refused_with_the_known_ones(studio: Studio) -> None:
     for changes in ({}, {"most_stairs": 5}, {"most_steps": 5, "most_stairs": 5}):
-        with pytest.raises(WrongValue) as refused:
+        with pytest.raises((NoLimitNamed, UnknownLimit)) as refused:
             await studio.usecases.admin.set_limits(studio.moderator, changes)
-        assert "most_steps" in refused.value.hint
+        assert "most_steps" in str(sentence_for(refused.value))
     assert (await studio.usecases.admin.policy(11)).limits.most_steps == 40
 
 
@@ -155,7 +166,7 @@ async def test_a_cleared_role_is_like_any_other(studio: Studio) -> None:
 
 @pytest.mark.parametrize("words", ["", " , ", "x" * 301, "text <lora:ink:1>"])
 async def test_words_that_no_negative_prompt_can_hold_are_refused_and_not_logged(studio: Studio, words: str) -> None:
-    with pytest.raises(WrongValue):
+    with pytest.raises((BadNegativeLength, LorasInNegative)):
         await studio.usecases.admin.set_negative_prompt(studio.moderator, words)
     assert (await studio.usecases.admin.policy(11)).negative_prompt == ""
     assert await studio.usecases.admin.log(studio.moderator) == ()
@@ -218,7 +229,7 @@ async def test_several_phrases_are_blocked_and_allowed_at_once_and_quotes_keep_o
 
 
 async def test_of_several_phrases_all_are_blocked_or_none(studio: Studio) -> None:
-    with pytest.raises(WrongValue):
+    with pytest.raises(NoWords):
         await block(studio, "banana, ?!")
     await block(studio, ",".join(f"word {number}" for number in range(MOST_PHRASES - 1)))
     with pytest.raises(TooManyPhrases):
@@ -320,9 +331,9 @@ async def test_words_that_are_not_blocked_cannot_be_allowed_and_nothing_is_logge
 
 @pytest.mark.parametrize("words", ["", " , ", "?!", "\u200b", "x" * (LONGEST_PHRASE + 1)])
 async def test_phrases_without_a_word_or_too_long_are_refused_and_not_logged(studio: Studio, words: str) -> None:
-    with pytest.raises(WrongValue) as refused:
+    with pytest.raises((NoWords, PhraseTooLong)) as refused:
         await block(studio, words)
-    assert refused.value.hint
+    assert sentence_for(refused.value)
     assert await blocked(studio) == []
     assert await studio.usecases.admin.log(studio.moderator) == ()
 
