@@ -44,3 +44,13 @@ def test_a_korean_word_is_found_with_its_particle(prompt: str) -> None:
 def test_what_takes_nakedness_from_one_thing_takes_it_from_nothing_else(prompt: str) -> None:
     with pytest.raises(BadPrompt):
         check_prompt(prompt)
+
+
+@pytest.mark.parametrize("words", ["naked men", "one big naked man"])
+def test_whom_a_beast_chases_may_be_naked(words: str) -> None:
+    check_prompt(f"girl werewolf chasing {words}")
+
+
+def test_three_words_behind_the_chase_somebody_else_may_be_meant() -> None:
+    with pytest.raises(BadPrompt):
+        check_prompt("girl werewolf chasing one big bad naked man")
