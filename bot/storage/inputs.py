@@ -33,7 +33,10 @@ _OF_JOB = "sha256 IN (SELECT sha256 FROM job_inputs WHERE job_id = :job)"
 
 
 class Inputs:
-    """Keeps, reads and forgets what was uploaded; `shelf` holds it. `RunningJobs` alone gets it, for the engine to judge."""
+    """Keeps, reads and forgets what was uploaded; `shelf` holds it.
+
+    `RunningJobs` alone gets it, for the engine to judge.
+    """
 
     def __init__(self, database: Database, data_dir: Path) -> None:
         self._database = database

@@ -118,3 +118,9 @@ def test_visible_text_hides_and_turns_nothing(text: str) -> None:
 
 def test_letters_that_are_two_are_read_as_two() -> None:
     assert fold("Cæsar œuvre þing")[0].words == ("caesar", "oeuvre", "thing")
+
+
+@pytest.mark.parametrize("text", ["appple", "app1e", "4pp1e"])
+def test_a_word_with_two_equal_letters_is_found_where_it_is_stretched_or_has_digits_for_letters(text: str) -> None:
+    apple = Vocabulary([("apple", "apple")])
+    assert [hit for reading in fold(text) for hit in apple.find(reading)]
