@@ -40,7 +40,9 @@ def test_a_korean_word_is_found_with_its_particle(prompt: str) -> None:
         check_prompt(prompt)
 
 
-@pytest.mark.parametrize("prompt", ["naked bark, child", "naked paint, child", "a teen werewolf chasing naked people"])
+@pytest.mark.parametrize(
+    "prompt", ["naked bark, child", "naked paint, child", "a teen werewolf chasing naked people", "child's naked eye"]
+)
 def test_what_takes_nakedness_from_one_thing_takes_it_from_nothing_else(prompt: str) -> None:
     with pytest.raises(BadPrompt):
         check_prompt(prompt)
@@ -54,3 +56,9 @@ def test_whom_a_beast_chases_may_be_naked(words: str) -> None:
 def test_three_words_behind_the_chase_somebody_else_may_be_meant() -> None:
     with pytest.raises(BadPrompt):
         check_prompt("girl werewolf chasing one big bad naked man")
+
+
+@pytest.mark.parametrize("prompt", ["sexy<lora:ink:0.8>child", "child<lora:ink:0.8>erotic", "sexy(child:1.2)"])
+def test_words_that_syntax_alone_parts_are_two(prompt: str) -> None:
+    with pytest.raises(BadPrompt):
+        check_prompt(prompt)
