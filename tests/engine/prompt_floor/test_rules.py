@@ -41,7 +41,14 @@ def test_a_korean_word_is_found_with_its_particle(prompt: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "prompt", ["naked bark, child", "naked paint, child", "a teen werewolf chasing naked people", "child's naked eye"]
+    "prompt",
+    [
+        "naked bark, child",
+        "naked paint, child",
+        "a teen werewolf chasing naked people",
+        "child's naked eye",
+        "nude statue of a very old child",
+    ],
 )
 def test_what_takes_nakedness_from_one_thing_takes_it_from_nothing_else(prompt: str) -> None:
     with pytest.raises(BadPrompt):
