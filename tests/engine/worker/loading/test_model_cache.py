@@ -17,7 +17,7 @@ from engine.api import GenerationRequest, ImageSeed, ModelUnavailable, Recipe, p
 from engine.catalog import SCHEDULERS, Catalog, Source
 from engine.settings import Service
 from engine.wire import Draw, FromWorker, JobFailed, JobFinished, JobProgress, Loaded, Prefetch, ToWorker
-from engine.worker.jobs import WorkerJob, begin_job
+from engine.worker.jobs import WorkerJob, begin_job, warm_up
 from engine.worker.loading.memory import Memory
 from engine.worker.loading.model_cache import ModelCache, NoRoom
 from engine.worker.loading.pipelines import LoadedModel, load_parts
@@ -64,7 +64,7 @@ def make_models(catalog: Catalog, device: Device, floor: Detector, size: int) ->
     def make(on_device: float, in_ram: float | None = None, service: Service = "fast") -> ModelCache:
         rooms = [None if many is None else Memory(lambda: PLENTY, 0, int(many * size)) for many in (on_device, in_ram)]
         own = replace(device, service=service)
-        return ModelCache(catalog, own, floor, any_checker, on_device=rooms[0], in_ram=rooms[1])
+        return ModelCache(catalog, own, floor, any_checker, rooms[0], rooms[1], warm_up=warm_up)
 
     return make
 
