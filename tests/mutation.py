@@ -60,7 +60,12 @@ class Room:
 ROOMS = {
     "floor": Room(
         ("engine/prompt_floor", "engine/api/folding.py", "engine/api/vocabulary.py"),
-        ("tests/engine/prompt_floor", "tests/engine/api/test_folding.py", "tests/bot/domain/test_blocked_words.py"),
+        (
+            "tests/engine/prompt_floor",
+            "tests/engine/api/test_folding.py",
+            "tests/engine/api/test_vocabulary.py",
+            "tests/bot/domain/test_blocked_words.py",
+        ),
     ),
     "words": Room(
         ("bot/domain/blocked_words.py", "bot/domain/policy.py"),

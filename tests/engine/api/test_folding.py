@@ -16,6 +16,8 @@ DISGUISES = {
     "styled": "𝔷𝕖𝓫𝖗𝚊",
     "circled": "ⓩⓔⓑⓡⓐ",
     "squared": "🆉🅴🅱🆁🅰",
+    "circled on black": "🅩🅔🅑🅡🅐",
+    "hebrew points": "z\u05b0eb\u05b4ra",
     "flags": "🇿🇪🇧🇷🇦",
     "weight": "ze(b:1.2)ra",
     "lora": "ze<lora:ink:0.8>bra",
@@ -101,6 +103,7 @@ def test_all_readings_of_any_text_are_whole(text: str) -> None:
         ("ox", {"ox"}),
         ("puppies", {"puppies", "puppy", "puppie", "puppieses"}),
         ("lies", {"lies", "lie", "lieses"}),
+        ("cats", {"cats", "cat", "catses"}),
         ("flies", {"flies", "fly", "flie", "flieses"}),
     ],
 )
@@ -124,3 +127,7 @@ def test_letters_that_are_two_are_read_as_two() -> None:
 def test_a_word_with_two_equal_letters_is_found_where_it_is_stretched_or_has_digits_for_letters(text: str) -> None:
     apple = Vocabulary([("apple", "apple")])
     assert [hit for reading in fold(text) for hit in apple.find(reading)]
+
+
+def test_a_tab_is_shown_as_a_space_and_what_joins_emoji_stays() -> None:
+    assert visible("a\tb\u200bc \u200d") == "a bc \u200d"

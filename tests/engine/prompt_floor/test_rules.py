@@ -69,3 +69,8 @@ def test_three_words_behind_the_chase_somebody_else_may_be_meant() -> None:
 def test_words_that_syntax_alone_parts_are_two(prompt: str) -> None:
     with pytest.raises(BadPrompt):
         check_prompt(prompt)
+
+
+def test_lines_are_parted_like_by_commas() -> None:
+    with pytest.raises(BadPrompt):
+        check_prompt("child, nude\nstatue")
