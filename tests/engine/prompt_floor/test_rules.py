@@ -48,6 +48,7 @@ def test_a_korean_word_is_found_with_its_particle(prompt: str) -> None:
         "a teen werewolf chasing naked people",
         "child's naked eye",
         "nude statue of a very old child",
+        "a child stripping the clothes bark",
     ],
 )
 def test_what_takes_nakedness_from_one_thing_takes_it_from_nothing_else(prompt: str) -> None:
