@@ -49,6 +49,8 @@ def test_a_korean_word_is_found_with_its_particle(prompt: str) -> None:
         "child's naked eye",
         "nude statue of a very old child",
         "a child stripping the clothes bark",
+        "naked baby bird hybrid",
+        "naked baby rabbit costume",
     ],
 )
 def test_what_takes_nakedness_from_one_thing_takes_it_from_nothing_else(prompt: str) -> None:
@@ -75,3 +77,7 @@ def test_words_that_syntax_alone_parts_are_two(prompt: str) -> None:
 def test_lines_are_parted_like_by_commas() -> None:
     with pytest.raises(BadPrompt):
         check_prompt("child, nude\nstatue")
+
+
+def test_the_young_of_animals_may_be_naked_wherever_they_are() -> None:
+    check_prompt("naked baby bird in a nest")
