@@ -1,5 +1,6 @@
 """Where things stand: `python -m tests.walls` prints the layers, where each option, button and command is named, and
-the largest files. Run it before and after a change that is to make any of that less.
+the largest files. Run it before and after a change that is to make any of that less; a commit that has no such file
+takes a copy of this one.
 
 A name counts where it is an identifier, a keyword or a whole text of its own; for buttons and commands also where a
 text holds an id (`easel:vary:…`) or a call (`/quota`). Documentation does not count.
@@ -24,7 +25,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot import cogs
-from bot.cogs.generate import DrawCommands
+from bot.cogs import generate
 from bot.views import BUTTONS
 
 ROOT = Path(__file__).parent.parent
@@ -91,7 +92,9 @@ def named(what: str, words: Words, counts: Callable[[str, str], bool]) -> Named:
 
 def options(words: Words) -> Iterator[Named]:
     """Yield the options of /imagine: by name, in any case, with `_` or a space."""
-    for name in (parameter.name for parameter in DrawCommands.imagine.parameters):
+    classes = (each for _, each in inspect.getmembers(generate, inspect.isclass))
+    (cog,) = [each for each in classes if issubclass(each, commands.Cog) and hasattr(each, "imagine")]
+    for name in (parameter.name for parameter in cog.imagine.parameters):
         yield named(name, words, lambda file, word, name=name: word.lower().replace(" ", "_") == name)  # type: ignore[misc]
 
 
