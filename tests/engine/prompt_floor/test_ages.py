@@ -5,8 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.api import BadPrompt
-from engine.prompt_floor import check_prompt
+from tests.engine.prompt_floor.corpora import is_forbidden
 
 
 @pytest.mark.parametrize(
@@ -45,9 +44,7 @@ from engine.prompt_floor import check_prompt
     ],
 )
 def test_an_age_under_18_is_refused_beside_what_is_sexual(prompt: str) -> None:
-    with pytest.raises(BadPrompt) as refused:
-        check_prompt(prompt)
-    assert refused.value.reason == "forbidden"
+    assert is_forbidden(prompt)
 
 
 @pytest.mark.parametrize(
@@ -81,4 +78,4 @@ def test_an_age_under_18_is_refused_beside_what_is_sexual(prompt: str) -> None:
     ],
 )
 def test_another_number_is_drawn_beside_what_is_sexual(prompt: str) -> None:
-    check_prompt(prompt)
+    assert not is_forbidden(prompt)
